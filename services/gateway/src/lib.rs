@@ -1,0 +1,1 @@
+//! The edge: channels, clients, tokens.

@@ -1,0 +1,1 @@
+//! One stock pool: locations, balances, reservations, sourcing.

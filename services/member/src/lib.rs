@@ -1,0 +1,1 @@
+//! One person behind every channel: identities, points, tiers.

@@ -1,0 +1,2 @@
+//! The OnePool binary.
+fn main() {}

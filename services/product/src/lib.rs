@@ -1,0 +1,1 @@
+//! What may be sold: SKUs, categories, bundles.

@@ -1,0 +1,1 @@
+//! Events: topology, relay, consumers, retry, dead letters; over RabbitMQ or in process.

@@ -1,0 +1,135 @@
+//! What the inventory service tells.
+
+use kernel::id::{DecisionId, OrderId, ReservationId};
+use kernel::{GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+
+/// What a location is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LocationKind {
+    /// A warehouse.
+    Warehouse,
+    /// A shop.
+    Store,
+    /// A dealer's own premises.
+    Dealer,
+}
+
+/// A location was created or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationChanged {
+    /// The location.
+    pub location: LocationCode,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: LocationKind,
+    /// Who owns it, when it is not headquarters.
+    pub owner: Option<String>,
+    /// Where it is.
+    pub point: GeoPoint,
+    /// Whether it takes part.
+    pub active: bool,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+/// So many units of an order line from one location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Allocation {
+    /// The order line.
+    pub line_no: i32,
+    /// Its SKU; for a bundle, the component.
+    pub sku: SkuCode,
+    /// Where it ships from.
+    pub location: LocationCode,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// An order, or the rest of one after a rejection, got its locations. Every allocation is reserved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockSourced {
+    /// The order.
+    pub order_id: OrderId,
+    /// The stored decision that explains it.
+    pub decision_id: DecisionId,
+    /// 1 for the first sourcing of an order, then counted up.
+    pub attempt: i32,
+    /// Where everything ships from.
+    pub allocations: Vec<Allocation>,
+    /// When it was decided.
+    pub sourced_at: Timestamp,
+}
+
+/// How much of a SKU is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackorderedSku {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// How many units no plan could find.
+    pub missing: Quantity,
+}
+
+/// An order, or the rest of one, could not be filled and waits. Nothing is reserved for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockBackordered {
+    /// The order.
+    pub order_id: OrderId,
+    /// The stored decision that explains it.
+    pub decision_id: DecisionId,
+    /// 1 for the first sourcing of an order, then counted up.
+    pub attempt: i32,
+    /// What is missing.
+    pub missing: Vec<BackorderedSku>,
+}
+
+/// An order's reserved stock was given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReleased {
+    /// The order.
+    pub order_id: OrderId,
+    /// What was given back.
+    pub allocations: Vec<Allocation>,
+}
+
+/// The balance of one SKU at one location after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLevel {
+    /// The location.
+    pub location: LocationCode,
+    /// Units there.
+    pub on_hand: i64,
+    /// Units promised.
+    pub reserved: i64,
+    /// Units that may be promised: on hand − reserved − safety − quarantined, at least 0.
+    pub available: i64,
+}
+
+/// Balances of a SKU changed; only the newest state counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockChanged {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// The balances that changed.
+    pub levels: Vec<StockLevel>,
+}
+
+/// A hold ran out before an order claimed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationExpired {
+    /// The hold.
+    pub reservation_id: ReservationId,
+    /// When it ran out.
+    pub expired_at: Timestamp,
+}
+
+payload!(LocationChanged, "location.changed", |it| it.location.to_string());
+payload!(StockSourced, "stock.sourced", |it| it.order_id.to_string());
+payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
+payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
+payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
+payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

@@ -1,0 +1,40 @@
+//! Every event payload, one file per telling service.
+
+/// Declares a payload's event name and subject.
+macro_rules! payload {
+    ($type:ty, $kind:literal, |$it:ident| $subject:expr) => {
+        impl $crate::Payload for $type {
+            const KIND: &'static str = $kind;
+
+            fn subject(&self) -> String {
+                let $it = self;
+                $subject
+            }
+        }
+    };
+}
+pub(crate) use payload;
+
+mod gateway;
+mod inventory;
+mod member;
+mod order;
+mod product;
+mod rebate;
+
+pub use gateway::ChannelChanged;
+pub use inventory::{
+    Allocation, BackorderedSku, LocationChanged, LocationKind, ReservationExpired, StockBackordered, StockChanged,
+    StockLevel, StockReleased, StockSourced,
+};
+pub use member::{
+    BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged,
+};
+pub use order::{
+    Buyer, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentOffered,
+    FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled, OrderCompleted, OrderLine,
+    OrderPlaced, OrderTotals, Disposition, Parcel, QuantityOfLine, RefundIssued, RefundLine, ReturnInspected,
+    ReturnLine, ReturnReceived,
+};
+pub use product::{BundleComponent, SkuChanged, SkuStatus};
+pub use rebate::{RebateAccrued, RebateReversed};

@@ -1,0 +1,381 @@
+//! What the order service tells.
+
+use kernel::id::{FulfilmentId, OrderId, RefundId, ReservationId, ReturnId};
+use kernel::{ChannelCode, Currency, GeoPoint, LocationCode, PayeeCode, Quantity, SkuCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+
+/// One identity of a person: a phone, a WeChat unionid, a till card.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// What it is: `phone`, `wechat_unionid`, `wechat_openid`, `wecom_external_id`, `tmall_union_id`, `douyin_open_id`,
+    /// `jd_pin`, `till_card`, `payment_account`, `shipping_contact`, `customer_no`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The value as the channel gives it.
+    pub value: String,
+    /// Who issued it, where that matters (an app id, a shop).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Within what it is unique, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// Who bought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Buyer {
+    /// Everything the channel knows them by; empty for an anonymous sale.
+    #[serde(default)]
+    pub identities: Vec<Identity>,
+    /// Their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// How the goods reach the buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FulfilmentKind {
+    /// Shipped to an address.
+    Ship,
+    /// Collected at a location.
+    Pickup,
+}
+
+/// As much of an address as sourcing needs; the rest stays in the order book.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// Where it is on the map, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<GeoPoint>,
+}
+
+/// How an order is to be fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentRequest {
+    /// Ship or pickup.
+    pub kind: FulfilmentKind,
+    /// Where to ship to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Destination>,
+    /// Where it is collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<LocationCode>,
+}
+
+/// A line of an order, with everything its readers need. Amounts are minor units of the order's currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// Its number within the order.
+    pub line_no: i32,
+    /// What was bought.
+    pub sku: SkuCode,
+    /// The SKU's category when it was bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// How many units.
+    pub quantity: Quantity,
+    /// Unit price × quantity before any discount, rounded once.
+    pub list_amount: i64,
+    /// The line's own discount and its share of the order's discount.
+    pub discount_amount: i64,
+    /// What is paid for the line, without freight: list − discount.
+    pub paid_amount: i64,
+    /// The line's share of the freight.
+    pub freight_amount: i64,
+}
+
+/// What an order adds up to, in minor units of its currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderTotals {
+    /// Σ list amounts.
+    pub list_amount: i64,
+    /// Σ discounts.
+    pub discount_amount: i64,
+    /// Freight.
+    pub freight_amount: i64,
+    /// What the buyer pays: list − discount + freight.
+    pub total_amount: i64,
+}
+
+/// A new order is in the book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its channel.
+    pub channel: ChannelCode,
+    /// The channel's own number for it.
+    pub channel_order_no: String,
+    /// When the buyer placed it.
+    pub placed_at: Timestamp,
+    /// The currency of every amount.
+    pub currency: Currency,
+    /// Who bought.
+    pub buyer: Buyer,
+    /// How it is to be fulfilled.
+    pub fulfilment: FulfilmentRequest,
+    /// What was bought.
+    pub lines: Vec<OrderLine>,
+    /// What it adds up to.
+    pub totals: OrderTotals,
+    /// The hold it claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<ReservationId>,
+    /// The guide credited with the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide: Option<PayeeCode>,
+    /// The store credited with the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<LocationCode>,
+}
+
+/// So many units of an order line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantityOfLine {
+    /// The order line.
+    pub line_no: i32,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// An order, or a part of it, was cancelled before it shipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCancelled {
+    /// The order.
+    pub order_id: OrderId,
+    /// What is cancelled, in units.
+    pub lines: Vec<RefundLine>,
+    /// Whether nothing of the order is left.
+    pub whole: bool,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub cancelled_at: Timestamp,
+}
+
+/// The return window has passed: what is left of the order is final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCompleted {
+    /// The order.
+    pub order_id: OrderId,
+    /// When.
+    pub completed_at: Timestamp,
+}
+
+/// So many units of an order line within a fulfilment order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FulfilmentLine {
+    /// The order line.
+    pub line_no: i32,
+    /// Its SKU; for a bundle, the component.
+    pub sku: SkuCode,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// A parcel on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parcel {
+    /// Who carries it.
+    pub carrier: String,
+    /// The carrier's number for it.
+    pub tracking_no: String,
+    /// What is in it; everything, when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<QuantityOfLine>,
+}
+
+/// A fulfilment order was offered to a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentOffered {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who is to fulfil it.
+    pub location: LocationCode,
+    /// What.
+    pub lines: Vec<FulfilmentLine>,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+}
+
+/// A location took a fulfilment order on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentAccepted {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who took it.
+    pub location: LocationCode,
+    /// When.
+    pub accepted_at: Timestamp,
+}
+
+/// A location refused a fulfilment order: it is to be sourced elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentRejected {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who refused.
+    pub location: LocationCode,
+    /// What needs another location.
+    pub lines: Vec<FulfilmentLine>,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub rejected_at: Timestamp,
+}
+
+/// A fulfilment order left its location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentShipped {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Where it left.
+    pub location: LocationCode,
+    /// What left.
+    pub lines: Vec<FulfilmentLine>,
+    /// The parcels.
+    pub parcels: Vec<Parcel>,
+    /// When.
+    pub shipped_at: Timestamp,
+}
+
+/// A fulfilment order reached the buyer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentDelivered {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Where it came from.
+    pub location: LocationCode,
+    /// When.
+    pub delivered_at: Timestamp,
+}
+
+/// What becomes of a returned unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Disposition {
+    /// Back on the shelf.
+    Restock,
+    /// Kept apart.
+    Quarantine,
+    /// Destroyed.
+    Scrap,
+}
+
+/// Returned units of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnLine {
+    /// The order line, when the original is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_no: Option<i32>,
+    /// The SKU.
+    pub sku: SkuCode,
+    /// How many units.
+    pub quantity: Quantity,
+    /// What the inspection decided; absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
+}
+
+/// Returned goods arrived; they are on hand but quarantined until inspected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnReceived {
+    /// The return.
+    pub return_id: ReturnId,
+    /// The original order, when known.
+    pub order_id: Option<OrderId>,
+    /// Where they arrived.
+    pub location: LocationCode,
+    /// What arrived.
+    pub lines: Vec<ReturnLine>,
+    /// When.
+    pub received_at: Timestamp,
+}
+
+/// Returned goods were inspected; each line names its disposition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnInspected {
+    /// The return.
+    pub return_id: ReturnId,
+    /// The original order, when known.
+    pub order_id: Option<OrderId>,
+    /// Where.
+    pub location: LocationCode,
+    /// What became of it.
+    pub lines: Vec<ReturnLine>,
+    /// When.
+    pub inspected_at: Timestamp,
+}
+
+/// Units of an order line that were given back, and what was paid for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefundLine {
+    /// The order line.
+    pub line_no: i32,
+    /// Its SKU.
+    pub sku: SkuCode,
+    /// How many units are given back now.
+    pub quantity: Quantity,
+    /// What of the line's paid amount goes back for them, without freight, in minor units.
+    pub amount: i64,
+}
+
+/// Money went back to the buyer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundIssued {
+    /// The refund.
+    pub refund_id: RefundId,
+    /// The return it is for.
+    pub return_id: Option<ReturnId>,
+    /// The original order; none for a return whose original is not known.
+    pub order_id: Option<OrderId>,
+    /// What was given back, per line; empty when the original is not known.
+    pub lines: Vec<RefundLine>,
+    /// Freight that went back.
+    pub freight_amount: i64,
+    /// Everything that went back.
+    pub total_amount: i64,
+    /// Its currency.
+    pub currency: Currency,
+    /// When.
+    pub refunded_at: Timestamp,
+}
+
+payload!(OrderPlaced, "order.placed", |it| it.order_id.to_string());
+payload!(OrderCancelled, "order.cancelled", |it| it.order_id.to_string());
+payload!(OrderCompleted, "order.completed", |it| it.order_id.to_string());
+payload!(FulfilmentOffered, "fulfilment.offered", |it| it.order_id.to_string());
+payload!(FulfilmentAccepted, "fulfilment.accepted", |it| it.order_id.to_string());
+payload!(FulfilmentRejected, "fulfilment.rejected", |it| it.order_id.to_string());
+payload!(FulfilmentShipped, "fulfilment.shipped", |it| it.order_id.to_string());
+payload!(FulfilmentDelivered, "fulfilment.delivered", |it| it.order_id.to_string());
+payload!(ReturnReceived, "return.received", |it| it.order_id.map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
+payload!(ReturnInspected, "return.inspected", |it| it.order_id.map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
+payload!(RefundIssued, "refund.issued", |it| it.order_id.map_or_else(|| it.refund_id.to_string(), |id| id.to_string()));

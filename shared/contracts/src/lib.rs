@@ -1,0 +1,11 @@
+//! What crosses a service boundary: the event envelope, every event payload, and the problems an API answers with.
+//!
+//! Published shapes only ever grow: each event version has a fixture in `fixtures/<event>/v1.json` that is never edited.
+//! No rules live here.
+
+pub mod envelope;
+pub mod events;
+pub mod problem;
+
+pub use envelope::{Cause, Event, Payload, PayloadError};
+pub use problem::{FieldError, Problem, ProblemCode};

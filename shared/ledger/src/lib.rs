@@ -1,0 +1,1 @@
+//! The double-entry engine that points and rebates share.

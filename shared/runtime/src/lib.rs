@@ -1,0 +1,1 @@
+//! Settings, telemetry, lifecycle, cache and secrets of a running process.

@@ -1,0 +1,1 @@
+//! What a service is made of: routes, consumers, jobs, migrations.

@@ -1,0 +1,1 @@
+//! PostgreSQL: transactions, outbox, inbox, idempotency, batcher.

@@ -1,0 +1,1 @@
+//! Databases, brokers, proxies and clocks for tests.

@@ -1,0 +1,1 @@
+//! HTTP: server, problems, extractors, principals, health, metrics, OpenAPI.

@@ -1,0 +1,1 @@
+//! Whole-system tests, the replay of real orders, and the benchmark.
