@@ -1,1 +1,3 @@
 //! One order book: intake, fulfilment, returns.
+
+pub mod domain;

@@ -1,1 +1,34 @@
-//! Databases, brokers, proxies and clocks for tests.
+//! What tests stand on: a database and a broker of their own on real servers, a clock that tests move, links that tests
+//! break, and the one way to wait for something.
+//!
+//! The servers' addresses come from the environment; `tests/servers run cargo test …` starts them and sets it. Nothing
+//! here is linked into the product, and nothing here imitates a part of it.
+
+pub mod broker;
+pub mod clock;
+pub mod database;
+pub mod proxy;
+pub mod wait;
+
+pub use broker::TestBroker;
+pub use clock::ManualClock;
+pub use database::{TestDatabase, TestStore, outbox_events, told};
+pub use proxy::FaultProxy;
+pub use wait::{DEADLINE, eventually};
+
+/// The address of a test server.
+fn address(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests with `make test`, or `tests/servers run cargo test -p <crate>`")
+    })
+}
+
+/// The address of the Redis of this test run; tests share it, so their keys must be their own.
+pub fn redis_url() -> String {
+    address("ONEPOOL_TEST_REDIS")
+}
+
+/// A name no other test has.
+fn unique(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}

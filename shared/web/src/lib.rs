@@ -1,1 +1,22 @@
 //! HTTP: server, problems, extractors, principals, health, metrics, OpenAPI.
+//!
+//! A service hands over [`Routes`]; everything around a handler is here: the token is verified, the permission checked,
+//! the caller rationed, the body bounded, the failure turned into a problem. Nothing here knows a database or a rule.
+
+pub mod answer;
+mod extract;
+mod failure;
+mod gate;
+pub mod keys;
+mod limits;
+mod principal;
+mod route;
+mod trace;
+
+pub use actix_web::web::Data;
+pub use answer::Answer;
+pub use extract::{Json, Meta, Path, Query};
+pub use failure::{Failure, PROBLEM_JSON};
+pub use limits::Limits;
+pub use principal::{Claims, Permissions, Principal, Scope};
+pub use route::{Access, Route, Routes, faults, with_state};

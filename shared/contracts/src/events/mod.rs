@@ -13,7 +13,6 @@ macro_rules! payload {
         }
     };
 }
-pub(crate) use payload;
 
 mod gateway;
 mod inventory;

@@ -1,0 +1,9 @@
+drop table rebate_lines;
+drop table attributions;
+drop table return_facts;
+drop table sale_facts;
+drop function facts_only_grow();
+drop table policies;
+drop function policies_do_not_change();
+drop table bindings;
+drop table payees;

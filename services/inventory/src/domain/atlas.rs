@@ -1,0 +1,138 @@
+//! The atlas: every location as sourcing sees it, and a spatial index over those that ship.
+
+use std::collections::BTreeSet;
+
+use kernel::{GeoPoint, LocationCode};
+use rstar::RTree;
+use rstar::primitives::GeomWithData;
+
+/// A location's place in the atlas; slots are in the order of the codes, so comparing slots compares codes.
+pub type Slot = usize;
+
+/// A location as sourcing sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its code.
+    pub code: LocationCode,
+    /// Where it is.
+    pub point: GeoPoint,
+    /// Lower goes first where distance cannot decide.
+    pub priority: i32,
+    /// Whether it ships.
+    pub ships: bool,
+    /// Whether buyers can collect there.
+    pub hands_over: bool,
+    /// Whether it takes part.
+    pub active: bool,
+}
+
+/// Every location. Built as a whole; a change of a location makes a new atlas.
+#[derive(Debug, Default)]
+pub struct Atlas {
+    sites: Vec<Site>,
+    shipping: RTree<GeomWithData<[f64; 3], Slot>>,
+    by_priority: Vec<Slot>,
+}
+
+impl Atlas {
+    /// An atlas of these locations.
+    pub fn new(mut sites: Vec<Site>) -> Self {
+        sites.sort_by(|a, b| a.code.cmp(&b.code));
+        let shipping = |(_, site): &(Slot, &Site)| site.active && site.ships;
+        let points = sites.iter().enumerate().filter(shipping);
+        let shipping_points = points.map(|(slot, site)| GeomWithData::new(site.point.unit_vector(), slot)).collect();
+        let mut by_priority: Vec<Slot> = sites.iter().enumerate().filter(shipping).map(|(slot, _)| slot).collect();
+        by_priority.sort_by_key(|slot| (sites.get(*slot).map(|site| site.priority), *slot));
+        Self { sites, shipping: RTree::bulk_load(shipping_points), by_priority }
+    }
+
+    /// The location in a slot.
+    pub fn site(&self, slot: Slot) -> Option<&Site> {
+        self.sites.get(slot)
+    }
+
+    /// The slot of a location.
+    pub fn slot(&self, code: &str) -> Option<Slot> {
+        self.sites.binary_search_by(|site| site.code.as_str().cmp(code)).ok()
+    }
+
+    /// How many locations there are.
+    pub fn len(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Whether there is no location.
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+    }
+
+    /// Active locations that ship, nearest first, ties by code: `(metres, slot)`.
+    pub fn nearest(&self, to: GeoPoint) -> impl Iterator<Item = (i64, Slot)> {
+        let mut ahead = self
+            .shipping
+            .nearest_neighbor_iter(to.unit_vector())
+            .filter_map(move |leaf| Some((to.distance_metres(self.site(leaf.data)?.point), leaf.data)))
+            .peekable();
+        let mut ready = BTreeSet::new();
+        std::iter::from_fn(move || {
+            // The tree orders by straight line, which is the same order but for the rounding to a metre.
+            while let Some((metres, _)) = ahead.peek() {
+                if ready.first().is_some_and(|(first, _): &(i64, Slot)| *metres > first.saturating_add(1)) {
+                    break;
+                }
+                ready.extend(ahead.next());
+            }
+            ready.pop_first()
+        })
+    }
+
+    /// Active locations that ship, by priority, then by code.
+    pub fn by_priority(&self) -> impl Iterator<Item = Slot> {
+        self.by_priority.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn site(code: &str, latitude: f64, longitude: f64) -> Site {
+        Site {
+            code: code.parse().unwrap(),
+            point: GeoPoint::new(latitude, longitude).unwrap(),
+            priority: 100,
+            ships: true,
+            hands_over: true,
+            active: true,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nearest_is_the_order_of_distance_then_code(
+            points in prop::collection::vec((-90_000_000i32..=90_000_000, -180_000_000i32..=180_000_000), 1..60),
+            to in (-90_000_000i32..=90_000_000, -180_000_000i32..=180_000_000),
+        ) {
+            let place = |(lat, lon): (i32, i32)| GeoPoint::from_microdegrees(lat, lon);
+            let sites = points.iter().enumerate().map(|(index, point)| {
+                Site { point: place(*point), ..site(&format!("L{index:02}"), 0.0, 0.0) }
+            });
+            let atlas = Atlas::new(sites.collect());
+            let mut expected: Vec<(i64, Slot)> =
+                points.iter().enumerate().map(|(slot, point)| (place(to).distance_metres(place(*point)), slot)).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(atlas.nearest(place(to)).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn closed_locations_and_those_that_do_not_ship_are_not_offered() {
+        let closed = Site { active: false, ..site("A", 31.0, 121.0) };
+        let counter = Site { ships: false, ..site("B", 31.0, 121.0) };
+        let atlas = Atlas::new(vec![closed, counter, site("C", 40.0, 116.0)]);
+        let slots: Vec<Slot> = atlas.nearest(GeoPoint::new(31.0, 121.0).unwrap()).map(|(_, slot)| slot).collect();
+        assert_eq!(slots, vec![atlas.slot("C").unwrap()]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The pure rules of the pool: where things are, what is asked for, and which location fills it. No IO, no clock.
+
+pub mod atlas;
+pub mod gather;
+pub mod plan;
+pub mod request;
+pub mod shelf;
+mod split;
+pub mod why;
+
+pub use atlas::{Atlas, Site, Slot};
+pub use plan::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Snapshot, Verdict, plan};
+pub use request::{Claim, ClaimLine, Demand, Line, Part, Request};
+pub use shelf::{Shelf, Shelves};

@@ -1,0 +1,326 @@
+//! Which fulfilment orders cover which units of an order, and what follows from that: what a late sourcing answer may
+//! still place, where cancelled units come off, and where the whole order stands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use contracts::events::{Allocation, FulfilmentLine};
+use kernel::id::FulfilmentId;
+use kernel::{LocationCode, Quantity, SkuCode};
+
+use super::line::Line;
+use super::state::{FulfilmentStatus, OrderStatus};
+
+/// A fulfilment order, as far as covering goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its id; newer ones compare greater.
+    pub id: FulfilmentId,
+    /// Who has it.
+    pub location: LocationCode,
+    /// Where it stands.
+    pub status: FulfilmentStatus,
+    /// What is in it.
+    pub lines: Vec<FulfilmentLine>,
+}
+
+type Units<'a> = HashMap<(i32, &'a SkuCode), i64>;
+
+fn count<'a>(pieces: &'a [Piece], counts: impl Fn(FulfilmentStatus) -> bool) -> Units<'a> {
+    let mut units = Units::new();
+    for line in pieces.iter().filter(|piece| counts(piece.status)).flat_map(|piece| &piece.lines) {
+        let sum = units.entry((line.line_no, &line.sku)).or_default();
+        *sum = sum.saturating_add(line.quantity.get());
+    }
+    units
+}
+
+fn covers(status: FulfilmentStatus) -> bool {
+    status.is_open() || status.has_left()
+}
+
+/// The units of each line and part that no fulfilment order covers; only those above zero.
+fn uncovered<'a>(lines: &'a [Line], pieces: &'a [Piece]) -> Units<'a> {
+    let covered = count(pieces, covers);
+    let mut missing = Units::new();
+    for line in lines {
+        for (sku, per) in line.parts() {
+            let wanted = line.live().saturating_mul(per);
+            let left = wanted.saturating_sub(covered.get(&(line.line_no, sku)).copied().unwrap_or_default());
+            if left > 0 {
+                missing.insert((line.line_no, sku), left);
+            }
+        }
+    }
+    missing
+}
+
+/// Whether every wanted unit is covered.
+pub fn is_covered(lines: &[Line], pieces: &[Piece]) -> bool {
+    uncovered(lines, pieces).is_empty()
+}
+
+/// The fulfilment orders to make from a sourcing answer: one per location.
+///
+/// Units that were cancelled while the answer was on its way are left out, at the highest location code first: the
+/// inventory gives back the same ones when it hears of the cancellation.
+pub fn admit(lines: &[Line], pieces: &[Piece], allocations: &[Allocation]) -> BTreeMap<LocationCode, Vec<FulfilmentLine>> {
+    let mut wanted = uncovered(lines, pieces);
+    let mut sorted: Vec<&Allocation> = allocations.iter().collect();
+    sorted.sort_by(|a, b| (&a.location, a.line_no, &a.sku).cmp(&(&b.location, b.line_no, &b.sku)));
+    let mut offers: BTreeMap<LocationCode, Vec<FulfilmentLine>> = BTreeMap::new();
+    for allocation in sorted {
+        let Some(left) = wanted.get_mut(&(allocation.line_no, &allocation.sku)) else { continue };
+        let units = allocation.quantity.get().min(*left);
+        *left = left.saturating_sub(units);
+        if let Ok(quantity) = Quantity::try_from(units) {
+            push(offers.entry(allocation.location.clone()).or_default(), allocation.line_no, &allocation.sku, quantity);
+        }
+    }
+    offers
+}
+
+/// The fulfilment orders of a sourcing answer that is taken as it is: one per location.
+pub fn group(allocations: &[Allocation]) -> BTreeMap<LocationCode, Vec<FulfilmentLine>> {
+    let mut offers: BTreeMap<LocationCode, Vec<FulfilmentLine>> = BTreeMap::new();
+    for allocation in allocations {
+        let lines = offers.entry(allocation.location.clone()).or_default();
+        push(lines, allocation.line_no, &allocation.sku, allocation.quantity);
+    }
+    offers
+}
+
+fn push(lines: &mut Vec<FulfilmentLine>, line_no: i32, sku: &SkuCode, quantity: Quantity) {
+    let same = lines.iter_mut().find(|line| line.line_no == line_no && line.sku == *sku);
+    match same {
+        Some(line) => {
+            let sum = line.quantity.get().saturating_add(quantity.get());
+            line.quantity = Quantity::try_from(sum).unwrap_or(line.quantity);
+        }
+        None => lines.push(FulfilmentLine { line_no, sku: sku.clone(), quantity }),
+    }
+}
+
+/// What cancelling so many units takes from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CancelPlan {
+    /// The reserved units no longer needed, at the locations that hold them.
+    pub allocations: Vec<Allocation>,
+    /// What is left in each fulfilment order that loses units; empty ones are cancelled.
+    pub reduced: Vec<(FulfilmentId, Vec<FulfilmentLine>)>,
+}
+
+/// More units of a line were to be cancelled than still wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooFew {
+    /// The line.
+    pub line_no: i32,
+}
+
+/// Plans the cancelling of `wanted` units per line (each line named once): first those that have no location yet, then
+/// those that a location has done the least for, then the newest fulfilment order.
+pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> Result<CancelPlan, TooFew> {
+    let mut free = uncovered(lines, pieces);
+    let mut open: Vec<Piece> = pieces.iter().filter(|piece| piece.status.is_open()).cloned().collect();
+    open.sort_by_key(|piece| (piece.status, std::cmp::Reverse(piece.id)));
+    let mut plan = CancelPlan::default();
+    let mut touched = Vec::new();
+    for (line_no, units) in wanted {
+        let line = lines.iter().find(|line| line.line_no == *line_no).ok_or(TooFew { line_no: *line_no })?;
+        for (sku, per) in line.parts() {
+            let mut need = units.saturating_mul(per);
+            if let Some(left) = free.get_mut(&(*line_no, sku)) {
+                let taken = need.min(*left);
+                *left = left.saturating_sub(taken);
+                need = need.saturating_sub(taken);
+            }
+            for piece in &mut open {
+                need = need.saturating_sub(take(piece, *line_no, sku, need, &mut plan.allocations, &mut touched));
+            }
+            if need > 0 {
+                return Err(TooFew { line_no: *line_no });
+            }
+        }
+    }
+    plan.reduced = open.into_iter().filter(|piece| touched.contains(&piece.id)).map(|piece| (piece.id, piece.lines)).collect();
+    plan.reduced.sort_by_key(|(id, _)| *id);
+    Ok(plan)
+}
+
+#[expect(clippy::too_many_arguments, reason = "a step of one loop, with the loop's own variables")]
+fn take(
+    piece: &mut Piece,
+    line_no: i32,
+    sku: &SkuCode,
+    need: i64,
+    allocations: &mut Vec<Allocation>,
+    touched: &mut Vec<FulfilmentId>,
+) -> i64 {
+    let Some(line) = piece.lines.iter_mut().find(|line| line.line_no == line_no && line.sku == *sku) else { return 0 };
+    let taken = need.min(line.quantity.get());
+    let Ok(quantity) = Quantity::try_from(taken) else { return 0 };
+    match Quantity::try_from(line.quantity.get().saturating_sub(taken)) {
+        Ok(rest) => line.quantity = rest,
+        Err(_) => piece.lines.retain(|line| line.line_no != line_no || line.sku != *sku),
+    }
+    allocations.push(Allocation { line_no, sku: sku.clone(), location: piece.location.clone(), quantity });
+    if !touched.contains(&piece.id) {
+        touched.push(piece.id);
+    }
+    taken
+}
+
+/// How many whole units of a line have left: for a bundle, as many as every component allows.
+pub fn shipped_units(line: &Line, pieces: &[Piece]) -> i64 {
+    let left = count(pieces, FulfilmentStatus::has_left);
+    let units = |(sku, per): (&SkuCode, i64)| {
+        left.get(&(line.line_no, sku)).copied().unwrap_or_default().checked_div(per).unwrap_or_default()
+    };
+    line.parts().into_iter().map(units).min().unwrap_or_default()
+}
+
+/// Where the order stands, given its lines and fulfilment orders. `backordered` tells what uncovered units wait for.
+pub fn order_status(lines: &[Line], pieces: &[Piece], backordered: bool) -> OrderStatus {
+    if lines.iter().all(|line| line.live() == 0) {
+        return OrderStatus::Cancelled;
+    }
+    let covered = is_covered(lines, pieces);
+    let live = || pieces.iter().map(|piece| piece.status).filter(|status| covers(*status));
+    if covered && live().all(FulfilmentStatus::has_arrived) {
+        OrderStatus::Delivered
+    } else if covered && live().all(FulfilmentStatus::has_left) {
+        OrderStatus::Shipped
+    } else if live().any(|status| status != FulfilmentStatus::Offered) {
+        OrderStatus::Fulfilling
+    } else if covered {
+        OrderStatus::Sourced
+    } else if backordered {
+        OrderStatus::Backordered
+    } else {
+        OrderStatus::Sourcing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::events::BundleComponent;
+    use kernel::Timestamp;
+
+    fn line(line_no: i32, sku: &str, quantity: i64) -> Line {
+        Line {
+            line_no,
+            sku: sku.parse().unwrap(),
+            components: Vec::new(),
+            quantity,
+            cancelled: 0,
+            shipped: 0,
+            returned: 0,
+            refunded: 0,
+            paid_amount: 0,
+            freight_amount: 0,
+        }
+    }
+
+    fn units(line_no: i32, sku: &str, quantity: i64) -> FulfilmentLine {
+        FulfilmentLine { line_no, sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }
+    }
+
+    fn piece(second: i64, location: &str, status: FulfilmentStatus, lines: Vec<FulfilmentLine>) -> Piece {
+        let id = FulfilmentId::at(Timestamp::EPOCH.plus_seconds(second));
+        Piece { id, location: location.parse().unwrap(), status, lines }
+    }
+
+    fn allocation(line_no: i32, sku: &str, location: &str, quantity: i64) -> Allocation {
+        Allocation {
+            line_no,
+            sku: sku.parse().unwrap(),
+            location: location.parse().unwrap(),
+            quantity: quantity.try_into().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_late_answer_leaves_out_what_was_cancelled_meanwhile() {
+        let mut ordered = line(1, "A", 5);
+        ordered.cancelled = 2;
+        let answer = [allocation(1, "A", "W2", 3), allocation(1, "A", "W1", 2)];
+        let offers = admit(&[ordered], &[], &answer);
+        let expected = [("W1", vec![units(1, "A", 2)]), ("W2", vec![units(1, "A", 1)])];
+        assert_eq!(offers, expected.map(|(code, lines)| (code.parse().unwrap(), lines)).into());
+    }
+
+    #[test]
+    fn an_answer_for_a_cancelled_order_places_nothing() {
+        let mut ordered = line(1, "A", 5);
+        ordered.cancelled = 5;
+        assert!(admit(&[ordered], &[], &[allocation(1, "A", "W1", 5)]).is_empty());
+    }
+
+    #[test]
+    fn an_answer_heard_twice_places_nothing_twice() {
+        let pieces = [piece(1, "W1", FulfilmentStatus::Offered, vec![units(1, "A", 5)])];
+        assert!(admit(&[line(1, "A", 5)], &pieces, &[allocation(1, "A", "W1", 5)]).is_empty());
+    }
+
+    #[test]
+    fn cancelling_takes_the_least_worked_on_units() {
+        let lines = [line(1, "A", 6)];
+        let pieces = [
+            piece(1, "W1", FulfilmentStatus::Accepted, vec![units(1, "A", 2)]),
+            piece(2, "W2", FulfilmentStatus::Offered, vec![units(1, "A", 3)]),
+        ];
+        // One unit has no location yet, three are offered, so a fifth comes off the accepted ones.
+        let plan = plan_cancel(&lines, &pieces, &[(1, 5)]).unwrap();
+        assert_eq!(plan.allocations, [allocation(1, "A", "W2", 3), allocation(1, "A", "W1", 1)]);
+        assert_eq!(plan.reduced, [(pieces[0].id, vec![units(1, "A", 1)]), (pieces[1].id, vec![])]);
+    }
+
+    #[test]
+    fn shipped_units_cannot_be_cancelled() {
+        let lines = [line(1, "A", 2)];
+        let pieces = [
+            piece(1, "W1", FulfilmentStatus::Shipped, vec![units(1, "A", 1)]),
+            piece(2, "W2", FulfilmentStatus::Packed, vec![units(1, "A", 1)]),
+        ];
+        assert!(plan_cancel(&lines, &pieces, &[(1, 1)]).is_ok());
+        assert_eq!(plan_cancel(&lines, &pieces, &[(1, 2)]), Err(TooFew { line_no: 1 }));
+        assert_eq!(plan_cancel(&lines, &pieces, &[(9, 1)]), Err(TooFew { line_no: 9 }));
+    }
+
+    #[test]
+    fn a_bundle_is_cancelled_and_shipped_by_its_components() {
+        let mut bundle = line(1, "SET", 2);
+        let part = |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
+        bundle.components = vec![part("CUP", 2), part("POT", 1)];
+        let mut pieces = [
+            piece(1, "W1", FulfilmentStatus::Offered, vec![units(1, "CUP", 4)]),
+            piece(2, "W2", FulfilmentStatus::Offered, vec![units(1, "POT", 2)]),
+        ];
+        let plan = plan_cancel(std::slice::from_ref(&bundle), &pieces, &[(1, 1)]).unwrap();
+        assert_eq!(plan.allocations, [allocation(1, "CUP", "W1", 2), allocation(1, "POT", "W2", 1)]);
+        pieces[0].status = FulfilmentStatus::Shipped;
+        assert_eq!(shipped_units(&bundle, &pieces), 0);
+        pieces[1].status = FulfilmentStatus::Shipped;
+        assert_eq!(shipped_units(&bundle, &pieces), 2);
+    }
+
+    #[test]
+    fn the_order_stands_where_its_slowest_part_stands() {
+        use FulfilmentStatus::{Accepted, Delivered, Offered, Rejected, Shipped};
+        let lines = [line(1, "A", 2)];
+        let two = |first, second| {
+            [piece(1, "W1", first, vec![units(1, "A", 1)]), piece(2, "W2", second, vec![units(1, "A", 1)])]
+        };
+        assert_eq!(order_status(&lines, &[], false), OrderStatus::Sourcing);
+        assert_eq!(order_status(&lines, &[], true), OrderStatus::Backordered);
+        assert_eq!(order_status(&lines, &two(Offered, Offered), false), OrderStatus::Sourced);
+        assert_eq!(order_status(&lines, &two(Offered, Rejected), false), OrderStatus::Sourcing);
+        assert_eq!(order_status(&lines, &two(Accepted, Rejected), true), OrderStatus::Fulfilling);
+        assert_eq!(order_status(&lines, &two(Shipped, Offered), false), OrderStatus::Fulfilling);
+        assert_eq!(order_status(&lines, &two(Shipped, Delivered), false), OrderStatus::Shipped);
+        assert_eq!(order_status(&lines, &two(Delivered, Delivered), false), OrderStatus::Delivered);
+        let mut cancelled = line(1, "A", 2);
+        cancelled.cancelled = 2;
+        assert_eq!(order_status(&[cancelled], &[], false), OrderStatus::Cancelled);
+    }
+}

@@ -1,0 +1,150 @@
+//! An order as a channel hands it in, before anything is checked.
+
+use contracts::events::{Buyer, FulfilmentKind};
+use kernel::id::ReservationId;
+use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, SkuCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A new order.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderForm {
+    /// The channel it comes from.
+    pub channel: ChannelCode,
+    /// The channel's own number for it; with the channel it names the order once and for all.
+    #[schema(min_length = 1, max_length = 64)]
+    pub channel_order_no: String,
+    /// When the buyer placed it.
+    pub placed_at: Timestamp,
+    /// When the channel last changed it.
+    #[serde(default)]
+    pub channel_updated_at: Option<Timestamp>,
+    /// The currency of every amount; it must be the channel's own.
+    pub currency: Currency,
+    /// Who bought; left out for an anonymous sale.
+    #[serde(default)]
+    pub buyer: Buyer,
+    /// How the goods reach the buyer.
+    pub fulfilment: FulfilmentForm,
+    /// What was bought: 1 to 2,000 lines.
+    #[schema(min_items = 1, max_items = 2000)]
+    pub lines: Vec<LineForm>,
+    /// What the buyer pays for the transport.
+    #[serde(default)]
+    pub freight: Option<Money>,
+    /// A discount on the whole order; it is shared out over the lines by what they cost.
+    #[serde(default)]
+    pub discount: Option<Money>,
+    /// How it was paid; left out when the channel settles it. They must add up to the total.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub payments: Option<Vec<PaymentForm>>,
+    /// A hold on stock that this order claims.
+    #[serde(default)]
+    pub reservation_id: Option<ReservationId>,
+    /// The guide credited with the sale.
+    #[serde(default)]
+    pub guide: Option<PayeeCode>,
+    /// The store credited with the sale.
+    #[serde(default)]
+    pub store: Option<LocationCode>,
+    /// A remark.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    pub note: Option<String>,
+}
+
+/// How the goods are to reach the buyer.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FulfilmentForm {
+    /// `ship` or `pickup`.
+    #[serde(rename = "type")]
+    pub kind: FulfilmentKind,
+    /// Where to ship to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Address>,
+    /// Where the buyer collects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<LocationCode>,
+}
+
+/// A postal address.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Who receives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their telephone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Country.
+    pub country: String,
+    /// Province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// District.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub district: Option<String>,
+    /// Street and house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Postcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+    /// Administrative division code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adcode: Option<String>,
+    /// Degrees north; with the longitude or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees east; with the latitude or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+}
+
+/// A line of a new order. It names its SKU by ours or by the channel's own code, and its price in minor units or as an
+/// exact decimal of the major unit.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineForm {
+    /// Its number within the order, from 1.
+    #[schema(minimum = 1)]
+    pub line_no: i32,
+    /// Our SKU.
+    #[serde(default)]
+    pub sku: Option<SkuCode>,
+    /// The channel's own SKU, where the product service knows its listing.
+    #[serde(default)]
+    pub channel_sku: Option<SkuCode>,
+    /// How many units.
+    pub quantity: Quantity,
+    /// The price of one unit.
+    #[serde(default)]
+    pub unit_price: Option<Money>,
+    /// The price of one unit in major units, to any precision up to 12 decimals; rounded once, on the line.
+    #[serde(default)]
+    #[schema(example = "2.555")]
+    pub unit_price_decimal: Option<String>,
+    /// The line's own discount.
+    #[serde(default)]
+    pub discount: Option<Money>,
+}
+
+/// A payment of a new order.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentForm {
+    /// How: `alipay`, `card`, `cash` and so on, in the channel's own words.
+    pub method: String,
+    /// How much.
+    pub amount: Money,
+    /// The payment's own number.
+    #[serde(default)]
+    pub reference: Option<String>,
+}

@@ -1,0 +1,151 @@
+//! What goes back to the buyer for units that are cancelled or returned.
+//!
+//! Cancelled and returned units walk one and the same telescope per line, so that any mix and any split of them ends
+//! exactly at what was paid.
+
+use contracts::events::RefundLine;
+use kernel::{Quantity, Rounding, telescope};
+use serde::{Deserialize, Serialize};
+
+use super::line::Line;
+use super::state::PaymentStatus;
+
+/// When the freight goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreightRefund {
+    /// All of it, with the last unit of the order.
+    LastUnit,
+    /// Each line's share, in step with its units.
+    Proportional,
+    /// Never.
+    Never,
+}
+
+/// What goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Per line, without freight.
+    pub lines: Vec<RefundLine>,
+    /// Freight.
+    pub freight_amount: i64,
+    /// Everything.
+    pub total_amount: i64,
+}
+
+/// Amounts beyond what a line holds: a broken promise of the caller, who has checked the units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more units go back than line {0} has")]
+pub struct Beyond(pub i32);
+
+/// What goes back for so many more units of each named line. Each line is named once.
+pub fn give_back(lines: &[Line], steps: &[(i32, i64)], rule: FreightRefund) -> Result<Given, Beyond> {
+    let mut given = Given { lines: Vec::with_capacity(steps.len()), freight_amount: 0, total_amount: 0 };
+    for (line_no, units) in steps {
+        let line = lines.iter().find(|line| line.line_no == *line_no).ok_or(Beyond(*line_no))?;
+        let before = line.given_back();
+        let after = before.checked_add(*units).filter(|after| *after <= line.quantity).ok_or(Beyond(*line_no))?;
+        let step = |total| telescope(total, line.quantity, before, after, Rounding::HalfUp).ok_or(Beyond(*line_no));
+        let amount = step(line.paid_amount)?;
+        let quantity = Quantity::try_from(*units).map_err(|_| Beyond(*line_no))?;
+        given.lines.push(RefundLine { line_no: *line_no, sku: line.sku.clone(), quantity, amount });
+        given.total_amount = given.total_amount.saturating_add(amount);
+        if rule == FreightRefund::Proportional {
+            given.freight_amount = given.freight_amount.saturating_add(step(line.freight_amount)?);
+        }
+    }
+    if rule == FreightRefund::LastUnit && is_everything(lines, steps) {
+        given.freight_amount = lines.iter().fold(0, |sum, line| sum.saturating_add(line.freight_amount));
+    }
+    given.total_amount = given.total_amount.saturating_add(given.freight_amount);
+    Ok(given)
+}
+
+fn is_everything(lines: &[Line], steps: &[(i32, i64)]) -> bool {
+    lines.iter().all(|line| {
+        let units = steps.iter().find(|(line_no, _)| *line_no == line.line_no).map_or(0, |(_, units)| *units);
+        line.given_back().saturating_add(units) == line.quantity
+    })
+}
+
+/// Where the money stands after so much of the total has gone back, and whether every unit has.
+pub fn payment_status(total_amount: i64, given_back: i64, every_unit: bool) -> PaymentStatus {
+    if every_unit || (total_amount > 0 && given_back >= total_amount) {
+        PaymentStatus::Refunded
+    } else if given_back > 0 {
+        PaymentStatus::PartiallyRefunded
+    } else {
+        PaymentStatus::Paid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(line_no: i32, quantity: i64, paid_amount: i64, freight_amount: i64) -> Line {
+        Line {
+            line_no,
+            sku: "A".parse().unwrap(),
+            components: Vec::new(),
+            quantity,
+            cancelled: 0,
+            shipped: 0,
+            returned: 0,
+            refunded: 0,
+            paid_amount,
+            freight_amount,
+        }
+    }
+
+    #[test]
+    fn a_hundred_over_three_units_goes_back_as_33_34_33() {
+        let mut lines = vec![line(1, 3, 100, 0)];
+        let mut amounts = Vec::new();
+        for _ in 0..3 {
+            amounts.push(give_back(&lines, &[(1, 1)], FreightRefund::Never).unwrap().total_amount);
+            lines[0].refunded += 1;
+        }
+        assert_eq!(amounts, [33, 34, 33]);
+        assert_eq!(give_back(&lines, &[(1, 1)], FreightRefund::Never), Err(Beyond(1)));
+    }
+
+    #[test]
+    fn freight_goes_back_with_the_last_unit() {
+        let mut lines = vec![line(1, 1, 100, 7), line(2, 1, 100, 8)];
+        assert_eq!(give_back(&lines, &[(1, 1)], FreightRefund::LastUnit).unwrap().freight_amount, 0);
+        lines[0].cancelled = 1;
+        let last = give_back(&lines, &[(2, 1)], FreightRefund::LastUnit).unwrap();
+        assert_eq!((last.freight_amount, last.total_amount), (15, 115));
+    }
+
+    #[test]
+    fn money_states_follow_what_went_back() {
+        assert_eq!(payment_status(100, 0, false), PaymentStatus::Paid);
+        assert_eq!(payment_status(100, 99, false), PaymentStatus::PartiallyRefunded);
+        assert_eq!(payment_status(100, 100, true), PaymentStatus::Refunded);
+        assert_eq!(payment_status(0, 0, true), PaymentStatus::Refunded);
+    }
+
+    proptest! {
+        #[test]
+        fn any_mix_of_cancelling_and_returning_ends_at_what_was_paid(
+            paid in 0_i64..1_000_000,
+            freight in 0_i64..10_000,
+            steps in prop::collection::vec((1_i64..20, any::<bool>()), 1..12),
+            rule in prop::sample::select(vec![FreightRefund::LastUnit, FreightRefund::Proportional]),
+        ) {
+            let quantity = steps.iter().map(|(units, _)| units).sum();
+            let mut lines = vec![line(1, quantity, paid, freight)];
+            let mut sum = 0;
+            for (units, cancels) in steps {
+                let given = give_back(&lines, &[(1, units)], rule).unwrap();
+                prop_assert!(given.total_amount >= 0);
+                sum += given.total_amount;
+                if cancels { lines[0].cancelled += units } else { lines[0].refunded += units }
+            }
+            prop_assert_eq!(sum, paid + freight);
+        }
+    }
+}

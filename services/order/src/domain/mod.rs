@@ -1,0 +1,10 @@
+//! The rules of the order book: pure values and functions. No IO, no clock, no database.
+
+pub mod content;
+pub mod cover;
+pub mod form;
+pub mod give_back;
+pub mod intake;
+pub mod line;
+pub mod returning;
+pub mod state;

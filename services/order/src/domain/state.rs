@@ -1,0 +1,222 @@
+//! The states of an order, its payment, its fulfilment orders and its returns, each as a table of what may follow what.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Declares a state machine: its states with their texts, and which states may follow each.
+macro_rules! states {
+    (
+        $(#[$meta:meta])* $name:ident {
+            $($(#[$state_meta:meta])* $state:ident = $text:literal => [$($next:ident),* $(,)?]),+ $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$state_meta])* $state,)+
+        }
+
+        impl $name {
+            /// Every state, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$state,)+];
+
+            /// The state as it is stored and shown.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$state => $text,)+ }
+            }
+
+            /// The state of this text; none when the text names no state.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|state| state.as_str() == text)
+            }
+
+            /// The states that may follow this one.
+            pub const fn next(self) -> &'static [Self] {
+                match self { $(Self::$state => &[$(Self::$next,)*],)+ }
+            }
+
+            /// Whether `next` may follow this state.
+            pub fn may_become(self, next: Self) -> bool {
+                self.next().contains(&next)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+states! {
+    /// Where an order stands.
+    OrderStatus {
+        /// In the book, not yet asked for stock.
+        Received = "received" => [Sourcing, Cancelled],
+        /// Waiting for the inventory's answer, for all of it or for the rest after a rejection.
+        Sourcing = "sourcing" => [Sourced, Backordered, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
+        /// Every unit has a location; no location has accepted yet.
+        Sourced = "sourced" => [Sourcing, Backordered, Fulfilling, Cancelled],
+        /// Waiting for stock to arrive.
+        Backordered = "backordered" => [Sourcing, Sourced, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
+        /// No location can ever fill it.
+        Unfillable = "unfillable" => [Sourcing, Sourced, Cancelled],
+        /// At least one location works on it.
+        Fulfilling = "fulfilling" => [Sourcing, Sourced, Backordered, Shipped, Delivered, Cancelled],
+        /// Every unit that was not cancelled has left.
+        Shipped = "shipped" => [Delivered],
+        /// Every unit that was not cancelled has reached the buyer.
+        Delivered = "delivered" => [Completed],
+        /// The return window has passed.
+        Completed = "completed" => [],
+        /// Nothing is left of it.
+        Cancelled = "cancelled" => [],
+    }
+}
+
+states! {
+    /// Where an order's money stands.
+    PaymentStatus {
+        /// Nothing was paid.
+        Unpaid = "unpaid" => [Authorised, Paid],
+        /// The amount is set aside at the buyer's bank.
+        Authorised = "authorised" => [Unpaid, Paid],
+        /// Paid in full.
+        Paid = "paid" => [PartiallyRefunded, Refunded],
+        /// A part went back.
+        PartiallyRefunded = "partially_refunded" => [Refunded],
+        /// All of it went back.
+        Refunded = "refunded" => [],
+    }
+}
+
+states! {
+    /// Where a fulfilment order stands.
+    FulfilmentStatus {
+        /// The location has not answered.
+        Offered = "offered" => [Accepted, Rejected, Lapsed, Cancelled],
+        /// The location took it on.
+        Accepted = "accepted" => [Picked, Packed, Ready, Shipped, Rejected, Cancelled],
+        /// The goods are off the shelf.
+        Picked = "picked" => [Packed, Ready, Shipped, Rejected, Cancelled],
+        /// The goods are in their parcels.
+        Packed = "packed" => [Ready, Shipped, Rejected, Cancelled],
+        /// The goods left the location.
+        Shipped = "shipped" => [Delivered],
+        /// The goods reached the buyer.
+        Delivered = "delivered" => [],
+        /// The location refused; another one is looked for.
+        Rejected = "rejected" => [],
+        /// The buyer no longer wants it.
+        Cancelled = "cancelled" => [],
+        /// Waiting at the counter for the buyer and the code.
+        Ready = "ready" => [Collected, Lapsed, Cancelled],
+        /// The buyer took it away.
+        Collected = "collected" => [],
+        /// The offer, or the time to collect, ran out.
+        Lapsed = "lapsed" => [],
+    }
+}
+
+impl FulfilmentStatus {
+    /// Whether its units still wait at the location: they may be cancelled.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Offered | Self::Accepted | Self::Picked | Self::Packed | Self::Ready)
+    }
+
+    /// Whether its units have left the location.
+    pub const fn has_left(self) -> bool {
+        matches!(self, Self::Shipped | Self::Delivered | Self::Collected)
+    }
+
+    /// Whether its units are with the buyer.
+    pub const fn has_arrived(self) -> bool {
+        matches!(self, Self::Delivered | Self::Collected)
+    }
+}
+
+states! {
+    /// Where a return stands.
+    ReturnStatus {
+        /// Asked for.
+        Requested = "requested" => [Approved, Cancelled],
+        /// Agreed to; the goods may come.
+        Approved = "approved" => [Received, Cancelled],
+        /// The goods are at a location.
+        Received = "received" => [Inspected],
+        /// Every unit has its disposition.
+        Inspected = "inspected" => [Refunded],
+        /// The money went back.
+        Refunded = "refunded" => [],
+        /// It will not happen.
+        Cancelled = "cancelled" => [],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks every pair of a machine against `allowed`, a matrix written by hand: one row per state in table order, `x`
+    /// where the column's state may follow.
+    macro_rules! every_pair {
+        ($test:ident, $machine:ty, $matrix:expr) => {
+            #[test]
+            fn $test() {
+                let rows: Vec<&str> = $matrix.to_vec();
+                assert_eq!(rows.len(), <$machine>::ALL.len());
+                for (from, row) in <$machine>::ALL.iter().zip(rows) {
+                    assert_eq!(row.len(), <$machine>::ALL.len(), "{from}");
+                    for (to, cell) in <$machine>::ALL.iter().zip(row.chars()) {
+                        assert_eq!(from.may_become(*to), cell == 'x', "{from} -> {to}");
+                    }
+                }
+            }
+        };
+    }
+
+    // Columns: received sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
+    every_pair!(every_pair_of_order_states, OrderStatus, [
+        ".x.......x", // received
+        "..xxxxxx.x", // sourcing
+        ".x.x.x...x", // sourced
+        ".xx.xxxx.x", // backordered
+        ".xx......x", // unfillable
+        ".xxx..xx.x", // fulfilling
+        ".......x..", // shipped
+        "........x.", // delivered
+        "..........", // completed
+        "..........", // cancelled
+    ]);
+
+    // Columns: unpaid authorised paid partially_refunded refunded.
+    every_pair!(every_pair_of_payment_states, PaymentStatus, [".xx..", "x.x..", "...xx", "....x", "....."]);
+
+    // Columns: offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
+    every_pair!(every_pair_of_fulfilment_states, FulfilmentStatus, [
+        ".x....xx..x", // offered
+        "..xxx.xxx..", // accepted
+        "...xx.xxx..", // picked
+        "....x.xxx..", // packed
+        ".....x.....", // shipped
+        "...........", // delivered
+        "...........", // rejected
+        "...........", // cancelled
+        ".......x.xx", // ready
+        "...........", // collected
+        "...........", // lapsed
+    ]);
+
+    // Columns: requested approved received inspected refunded cancelled.
+    every_pair!(every_pair_of_return_states, ReturnStatus, [".x...x", "..x..x", "...x..", "....x.", "......", "......"]);
+
+    #[test]
+    fn texts_read_back() {
+        for status in OrderStatus::ALL {
+            assert_eq!(OrderStatus::parse(status.as_str()), Some(*status));
+        }
+        assert_eq!(FulfilmentStatus::parse("teleported"), None);
+    }
+}

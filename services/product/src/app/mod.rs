@@ -1,0 +1,3 @@
+//! The catalogue's commands.
+
+pub mod put_skus;

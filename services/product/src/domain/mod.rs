@@ -1,0 +1,4 @@
+//! Pure rules of the catalogue.
+
+pub mod gtin;
+pub mod sku;

@@ -1,0 +1,3 @@
+//! The catalogue's tables.
+
+pub mod skus;

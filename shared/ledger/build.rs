@@ -1,0 +1,5 @@
+//! Rebuilds when a migration is added: embedding alone would not notice a new folder.
+
+fn main() {
+    println!("cargo:rerun-if-changed=../../migrations/ledger");
+}

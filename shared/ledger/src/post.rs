@@ -1,0 +1,197 @@
+//! Posts a batch of transfers with a constant number of statements, however long the batch.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::id::uuid_at;
+use store::Tx;
+use uuid::Uuid;
+
+use crate::account::{Account, Key};
+use crate::evaluate::{Postings, Standing, Standings, evaluate};
+use crate::locks::{KeyColumns, lock_balances};
+use crate::transfer::{Content, Posted, Refusal, Transfer};
+
+/// Posts the transfers in the order given and says of each what became of it.
+///
+/// A reference that was posted before is reported as such and moves nothing; with other content it is refused. A
+/// transfer that would take an account below its floor is refused alone: its neighbours are posted. The balances it
+/// touches stay locked until the transaction ends, in key order, so that two batches cannot wait for each other.
+pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted, Refusal>>, store::Error> {
+    if transfers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut standings = locked_standings(tx, transfers)?;
+    // The references are looked up under the locks, so that a posting that ended meanwhile is seen.
+    let stored = stored_postings(tx, transfers)?;
+    let mut postings: Postings<'_> = stored.iter().map(StoredPosting::by_reference).collect();
+    let now = tx.now();
+    let verdicts = evaluate(transfers, || uuid_at(now), &mut postings, &mut standings);
+    insert_transfers(tx, transfers, &verdicts)?;
+    update_balances(tx, &standings)?;
+    Ok(verdicts)
+}
+
+fn locked_standings<'a>(tx: &mut Tx<'_>, transfers: &'a [Transfer]) -> Result<Standings<'a>, store::Error> {
+    let mut floors: BTreeMap<Key<'a>, Option<i64>> = BTreeMap::new();
+    let mut note = |key: Key<'a>, account: &Account| {
+        let floor = floors.entry(key).or_default();
+        *floor = (*floor).max(account.floor);
+    };
+    for transfer in transfers {
+        note(transfer.debit_key(), &transfer.debit);
+        note(transfer.credit_key(), &transfer.credit);
+    }
+    let keys = columns(floors.keys().copied());
+    let floor_column: Vec<Option<i64>> = floors.values().copied().collect();
+    diesel::sql_query(
+        "insert into ledger_balances (owner, account, unit, floor)
+         select k.owner, k.account, k.unit, k.floor
+         from unnest($1, $2, $3, $4) as k (owner, account, unit, floor)
+         order by k.owner, k.account, k.unit
+         on conflict do nothing",
+    )
+    .bind::<Array<Text>, _>(&keys.owners)
+    .bind::<Array<Text>, _>(&keys.accounts)
+    .bind::<Array<Text>, _>(&keys.units)
+    .bind::<Array<Nullable<BigInt>>, _>(floor_column)
+    .execute(tx.conn())?;
+    let mut standings: Standings<'a> = floors.into_keys().map(|key| (key, Standing::default())).collect();
+    for row in lock_balances(tx, &keys)? {
+        if let Some(standing) = standings.get_mut(&(row.owner.as_str(), row.account.as_str(), row.unit.as_str())) {
+            standing.balance = row.balance;
+            standing.floor = row.floor;
+        }
+    }
+    Ok(standings)
+}
+
+fn columns<'a>(keys: impl Iterator<Item = Key<'a>>) -> KeyColumns<'a> {
+    let mut columns = KeyColumns::default();
+    for (owner, account, unit) in keys {
+        columns.owners.push(owner);
+        columns.accounts.push(account);
+        columns.units.push(unit);
+    }
+    columns
+}
+
+#[derive(QueryableByName)]
+struct StoredPosting {
+    #[diesel(sql_type = Text)]
+    owner: String,
+    #[diesel(sql_type = Text)]
+    reference: String,
+    #[diesel(sql_type = SqlUuid)]
+    transfer_id: Uuid,
+    #[diesel(sql_type = Text)]
+    debit_owner: String,
+    #[diesel(sql_type = Text)]
+    debit_account: String,
+    #[diesel(sql_type = Text)]
+    credit_owner: String,
+    #[diesel(sql_type = Text)]
+    credit_account: String,
+    #[diesel(sql_type = Text)]
+    unit: String,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+    #[diesel(sql_type = Text)]
+    reason: String,
+}
+
+impl StoredPosting {
+    fn by_reference(&self) -> ((&str, &str), (Uuid, Content<'_>)) {
+        let content = Content {
+            debit: (&self.debit_owner, &self.debit_account, &self.unit),
+            credit: (&self.credit_owner, &self.credit_account, &self.unit),
+            amount: self.amount,
+            reason: &self.reason,
+        };
+        ((&self.owner, &self.reference), (self.transfer_id, content))
+    }
+}
+
+fn stored_postings(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<StoredPosting>, store::Error> {
+    let references: HashSet<(&str, &str)> =
+        transfers.iter().map(|transfer| (transfer.owner.as_str(), transfer.reference.as_str())).collect();
+    let (owners, references): (Vec<&str>, Vec<&str>) = references.into_iter().unzip();
+    let rows = diesel::sql_query(
+        "select t.owner, t.reference, t.transfer_id, t.debit_owner, t.debit_account, t.credit_owner, t.credit_account,
+                t.unit, t.amount, t.reason
+         from unnest($1, $2) as k (owner, reference)
+         join ledger_transfers t on t.owner = k.owner and t.reference = k.reference",
+    )
+    .bind::<Array<Text>, _>(owners)
+    .bind::<Array<Text>, _>(references)
+    .load(tx.conn())?;
+    Ok(rows)
+}
+
+fn insert_transfers(
+    tx: &mut Tx<'_>,
+    transfers: &[Transfer],
+    verdicts: &[Result<Posted, Refusal>],
+) -> Result<(), store::Error> {
+    let fresh: Vec<(&Transfer, Uuid)> = transfers
+        .iter()
+        .zip(verdicts)
+        .filter_map(|(transfer, verdict)| match verdict {
+            Ok(Posted { transfer_id, before: false }) => Some((transfer, *transfer_id)),
+            _ => None,
+        })
+        .collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: fn(&Transfer) -> &str| fresh.iter().map(|(transfer, _)| of(transfer)).collect::<Vec<&str>>();
+    let inserted = diesel::sql_query(
+        "insert into ledger_transfers (owner, transfer_id, entry_id, reference, debit_owner, debit_account,
+                                       credit_owner, credit_account, unit, amount, reason, memo, occurred_at, recorded_at)
+         select t.*, $14
+         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as t
+         on conflict do nothing",
+    )
+    .bind::<Array<Text>, _>(texts(|t| &t.owner))
+    .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(transfer, _)| transfer.entry_id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(texts(|t| &t.reference))
+    .bind::<Array<Text>, _>(texts(|t| &t.debit.owner))
+    .bind::<Array<Text>, _>(texts(|t| &t.debit.name))
+    .bind::<Array<Text>, _>(texts(|t| &t.credit.owner))
+    .bind::<Array<Text>, _>(texts(|t| &t.credit.name))
+    .bind::<Array<Text>, _>(texts(|t| &t.unit))
+    .bind::<Array<BigInt>, _>(fresh.iter().map(|(transfer, _)| transfer.amount).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(texts(|t| &t.reason))
+    .bind::<Array<Jsonb>, _>(fresh.iter().map(|(transfer, _)| &transfer.memo).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(fresh.iter().map(|(transfer, _)| transfer.occurred_at.utc()).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(tx.now().utc())
+    .execute(tx.conn())?;
+    if inserted == fresh.len() {
+        return Ok(());
+    }
+    // Another transaction posted one of these references over other accounts, whose locks we do not share.
+    let message = "a reference was posted by another transaction at the same time".to_owned();
+    Err(store::Error::Conflict(message))
+}
+
+fn update_balances(tx: &mut Tx<'_>, standings: &Standings<'_>) -> Result<(), store::Error> {
+    let touched = || standings.iter().filter(|(_, standing)| standing.touched);
+    let keys = columns(touched().map(|(key, _)| *key));
+    if keys.owners.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "update ledger_balances b
+         set balance = b.balance + k.delta, version = b.version + 1
+         from unnest($1, $2, $3, $4) as k (owner, account, unit, delta)
+         where b.owner = k.owner and b.account = k.account and b.unit = k.unit",
+    )
+    .bind::<Array<Text>, _>(&keys.owners)
+    .bind::<Array<Text>, _>(&keys.accounts)
+    .bind::<Array<Text>, _>(&keys.units)
+    .bind::<Array<BigInt>, _>(touched().map(|(_, standing)| standing.delta).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}

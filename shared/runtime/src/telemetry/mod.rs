@@ -1,0 +1,108 @@
+//! Logs, traces and metrics of the process.
+//!
+//! All three are installed once per process; to ask again is harmless, so that every test may. A tracer is always
+//! installed, so that every request has a trace id to name in its problem, also where no trace is sent anywhere.
+
+mod metric;
+mod propagation;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use opentelemetry::global;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+pub use metric::{metrics_text, spawn_upkeep};
+pub use propagation::{add_link, current_trace_id, current_traceparent, set_parent};
+
+use crate::settings::{LogFormat, TelemetrySettings};
+
+/// The name under which the product's traces are found.
+const SERVICE_NAME: &str = "onepool";
+/// The path at which a collector takes traces over HTTP (OTLP 1.x specification).
+const OTLP_TRACES_PATH: &str = "/v1/traces";
+/// A collector that does not answer within this is given up for the batch: the queue behind it is bounded.
+const OTLP_TIMEOUT: Duration = Duration::from_secs(5);
+
+static INSTALLED: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+/// Telemetry that could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log setting is no filter.
+    #[error("log is not a filter: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The exporter refuses the address.
+    #[error("telemetry.otlp_endpoint cannot be used: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+/// What was installed; kept by `main` to send the last spans.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    provider: SdkTracerProvider,
+}
+
+impl Telemetry {
+    /// Sends what is still queued. It blocks, so `main` calls it last, after the runtime has ended.
+    pub fn shutdown(&self) {
+        if let Err(error) = self.provider.shutdown() {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+/// Installs logs (to standard error, filtered by `log`), traces and metrics, or returns what is installed already.
+pub fn init(log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error> {
+    metric::install();
+    if let Some(provider) = INSTALLED.get() {
+        return Ok(Telemetry { provider: provider.clone() });
+    }
+    let filter = EnvFilter::builder().parse(log)?;
+    let fresh = provider(settings)?;
+    let provider = INSTALLED.get_or_init(|| fresh).clone();
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(SERVICE_NAME))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(LevelFilter::INFO);
+    let lines = match settings.log_format {
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr).boxed()
+        }
+        LogFormat::Pretty => fmt::layer().compact().with_writer(std::io::stderr).boxed(),
+    };
+    // A second subscriber is refused, which only happens when another thread was first.
+    if tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init().is_ok() {
+        global::set_text_map_propagator(TraceContextPropagator::new());
+        global::set_tracer_provider(provider.clone());
+    }
+    Ok(Telemetry { provider })
+}
+
+/// Without a collector no span is recorded: ids are still made and handed on, which costs next to nothing.
+fn provider(settings: &TelemetrySettings) -> Result<SdkTracerProvider, Error> {
+    let resource = Resource::builder().with_service_name(SERVICE_NAME).build();
+    let builder = SdkTracerProvider::builder().with_resource(resource);
+    if settings.otlp_endpoint.is_empty() {
+        return Ok(builder.with_sampler(Sampler::AlwaysOff).build());
+    }
+    let address = settings.otlp_endpoint.trim_end_matches('/');
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{address}{OTLP_TRACES_PATH}"))
+        .with_timeout(OTLP_TIMEOUT)
+        .build()?;
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
+    Ok(builder.with_sampler(sampler).with_batch_exporter(exporter).build())
+}

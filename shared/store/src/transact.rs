@@ -1,0 +1,162 @@
+//! Transactions: the one place that begins, commits and rolls back.
+
+use std::time::Instant;
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ConnectionManager, PooledConnection};
+use kernel::Timestamp;
+use tokio::time::timeout;
+
+use crate::{Error, Store, outbox};
+
+type Pooled = PooledConnection<ConnectionManager<PgConnection>>;
+type Manager = AnsiTransactionManager;
+
+/// An open transaction. State, outbox, inbox and idempotency records written through one token commit together.
+pub struct Tx<'c> {
+    connection: &'c mut PgConnection,
+    now: Timestamp,
+    pub(crate) told: Vec<outbox::Told>,
+    pub(crate) partitions: u16,
+    pub(crate) service: &'c str,
+}
+
+impl Tx<'_> {
+    /// The connection, for Diesel.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        self.connection
+    }
+
+    /// The instant this transaction began; everything it writes carries this one.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// Whether a transaction may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Write,
+    Read,
+}
+
+impl Store {
+    /// Runs `work` in a transaction: all of it is committed when it answers `Ok`, none of it otherwise.
+    ///
+    /// At most as many transactions as the pool has connections run at once; the others wait up to the acquire timeout.
+    pub async fn transact<T, E>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.run(Mode::Write, name, work).await
+    }
+
+    /// Runs `work` in a read-only transaction that sees one snapshot.
+    pub async fn read<T, E>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.run(Mode::Read, name, work).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one owner of blocking work: bounded by the permits")]
+    async fn run<T, E>(
+        &self,
+        mode: Mode,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let permit = timeout(self.options.acquire_timeout, self.permits.clone().acquire_owned())
+            .await
+            .map_err(|_| Error::Unavailable("every connection is busy".to_owned()))?
+            .map_err(|_| Error::Unavailable("the store is closed".to_owned()))?;
+        let store = self.clone();
+        let span = tracing::debug_span!("transaction", db.operation.name = name);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            span.in_scope(|| store.run_blocking(mode, name, work))
+        });
+        // The blocking pool loses a task only by a panic inside it or at shutdown; both roll the transaction back.
+        outcome.await.map_err(|lost| Error::Unavailable(format!("the transaction was lost: {lost}")))?
+    }
+
+    fn run_blocking<T, E>(
+        &self,
+        mode: Mode,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        let started = Instant::now();
+        let mut connection = self.begin(mode)?;
+        let mut tx = Tx {
+            connection: &mut connection,
+            now: self.clock.now(),
+            told: Vec::new(),
+            partitions: self.options.partitions,
+            service: &self.options.schema,
+        };
+        let outcome = work(&mut tx).and_then(|value| {
+            let told = outbox::flush(&mut tx).map_err(E::from)?;
+            Manager::commit_transaction(tx.connection).map_err(|error| E::from(Error::from(error)))?;
+            Ok((value, told))
+        });
+        match outcome {
+            Ok((value, told)) => {
+                metrics::histogram!("onepool_transaction_seconds", "name" => name, "outcome" => "committed")
+                    .record(started.elapsed());
+                if told {
+                    self.told.notify_one();
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                metrics::histogram!("onepool_transaction_seconds", "name" => name, "outcome" => "rolled_back")
+                    .record(started.elapsed());
+                // A failed rollback leaves the connection marked as broken, and the pool drops it.
+                if let Err(rollback) = Manager::rollback_transaction(&mut *connection) {
+                    tracing::debug!(error = %rollback, "rolling back failed; the connection is dropped");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a connection and begins. A connection that went stale while idle fails here, before anything was done, so
+    /// another one is taken; each failure drops one, so at most the whole pool is replaced.
+    fn begin(&self, mode: Mode) -> Result<Pooled, Error> {
+        let mut last = None;
+        for _ in 0..=self.options.pool_size {
+            let mut connection = self.pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
+            let begun = match mode {
+                Mode::Write => Manager::begin_transaction(&mut *connection),
+                Mode::Read => Manager::begin_transaction_sql(
+                    &mut *connection,
+                    "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                ),
+            };
+            match begun.map_err(Error::from) {
+                Ok(()) => return Ok(connection),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Unavailable("no connection could begin".to_owned())))
+    }
+}
