@@ -97,6 +97,8 @@ CREATE TABLE changes (
     totals    bigint[] NOT NULL DEFAULT '{}',
     versions  bigint[] NOT NULL DEFAULT '{}'
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+-- Never empty: the newest row tells a picture of the pool that it has missed nothing.
+INSERT INTO changes (at) VALUES (now());
 
 -- How far a job has read: changes told, movements proved.
 CREATE TABLE progress (

@@ -100,10 +100,12 @@ CREATE TABLE point_lots (
     order_id     uuid,
     line_no      integer,
     points       bigint NOT NULL CHECK (points > 0),
-    remaining    bigint NOT NULL CHECK (remaining BETWEEN 0 AND points),
+    remaining    bigint NOT NULL CHECK (remaining >= 0),
+    lapsed       bigint NOT NULL DEFAULT 0 CHECK (lapsed >= 0),
     active_since timestamptz NOT NULL,
     expires_at   timestamptz,
-    PRIMARY KEY (member_id, lot_id)
+    PRIMARY KEY (member_id, lot_id),
+    CHECK (remaining + lapsed <= points)
 ) WITH (fillfactor = 80);
 CREATE INDEX point_lots_expires_at ON point_lots (expires_at) WHERE remaining > 0;
 

@@ -22,7 +22,7 @@ create table bindings (
     until_at timestamptz check (until_at > from_at),
     protected_until timestamptz,
     evidence text,
-    created_by uuid not null,
+    created_by text not null,
     created_at timestamptz not null
 );
 create index bindings_by_subject on bindings (subject, subject_kind, role, from_at);
@@ -36,9 +36,9 @@ create table policies (
     name text not null,
     status text not null check (status in ('draft', 'approved', 'active', 'ended')),
     document jsonb not null,
-    created_by uuid not null,
+    created_by text not null,
     created_at timestamptz not null,
-    approved_by uuid,
+    approved_by text,
     approved_at timestamptz,
     activated_at timestamptz,
     ended_at timestamptz,

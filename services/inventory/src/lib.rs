@@ -1,1 +1,3 @@
 //! One stock pool: locations, balances, reservations, sourcing.
+
+pub mod domain;

@@ -1,1 +1,4 @@
 //! One person behind every channel: identities, points, tiers.
+
+pub mod domain;
+pub mod vault;

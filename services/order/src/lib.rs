@@ -1,3 +1,4 @@
 //! One order book: intake, fulfilment, returns.
 
 pub mod domain;
+pub mod store;

@@ -1,6 +1,6 @@
 //! Posts a batch of transfers with a constant number of statements, however long the batch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, Key};
 use crate::evaluate::{Postings, Standing, Standings, evaluate};
-use crate::locks::{KeyColumns, lock_balances};
+use crate::locks::{KeyColumns, LockedBalance, lock_balances};
 use crate::transfer::{Content, Posted, Refusal, Transfer};
 
 /// Posts the transfers in the order given and says of each what became of it.
@@ -57,14 +57,16 @@ fn locked_standings<'a>(tx: &mut Tx<'_>, transfers: &'a [Transfer]) -> Result<St
     .bind::<Array<Text>, _>(&keys.units)
     .bind::<Array<Nullable<BigInt>>, _>(floor_column)
     .execute(tx.conn())?;
-    let mut standings: Standings<'a> = floors.into_keys().map(|key| (key, Standing::default())).collect();
-    for row in lock_balances(tx, &keys)? {
-        if let Some(standing) = standings.get_mut(&(row.owner.as_str(), row.account.as_str(), row.unit.as_str())) {
-            standing.balance = row.balance;
-            standing.floor = row.floor;
-        }
-    }
-    Ok(standings)
+    let locked = lock_balances(tx, &keys)?;
+    let found: HashMap<Key<'_>, &LockedBalance> =
+        locked.iter().map(|row| ((row.owner.as_str(), row.account.as_str(), row.unit.as_str()), row)).collect();
+    floors
+        .into_keys()
+        .map(|key| {
+            let row = found.get(&key).ok_or(store::Error::Broken("an account that was just opened is there"))?;
+            Ok((key, Standing { balance: row.balance, floor: row.floor, ..Standing::default() }))
+        })
+        .collect()
 }
 
 fn columns<'a>(keys: impl Iterator<Item = Key<'a>>) -> KeyColumns<'a> {

@@ -93,6 +93,8 @@ pub struct EntryFilter {
     pub reason: Option<String>,
     /// Exactly this reference.
     pub reference: Option<String>,
+    /// Noted beside it: everything in here, perhaps more.
+    pub memo: Option<serde_json::Value>,
     /// Occurred at or after.
     pub from: Option<Timestamp>,
     /// Occurred before.
@@ -134,8 +136,9 @@ pub fn entries(
            and ($6 is null or occurred_at >= $6)
            and ($7 is null or occurred_at < $7)
            and ($8 is null or (owner, transfer_id) > ($8, $9))
+           and ($10 is null or memo @> $10)
          order by owner, transfer_id
-         limit $10",
+         limit $11",
     )
     .bind::<Nullable<Array<Text>>, _>(filter.owners.as_deref())
     .bind::<Nullable<Text>, _>(filter.account.as_deref())
@@ -146,6 +149,7 @@ pub fn entries(
     .bind::<Nullable<Timestamptz>, _>(filter.until.map(Timestamp::utc))
     .bind::<Nullable<Text>, _>(after.map(|key| key.owner.as_str()))
     .bind::<Nullable<SqlUuid>, _>(after.map(|key| key.transfer_id))
+    .bind::<Nullable<Jsonb>, _>(filter.memo.as_ref())
     .bind::<BigInt, _>(limit.saturating_add(1))
     .load(tx.conn())?;
     Ok(rows)

@@ -1,15 +1,16 @@
 //! The cache over the process's memory and over a real Redis, also one that is dead, silent or comes back.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, also in what its tests share")]
 
 use std::env;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use runtime::settings::{CacheSettings, ExposeSecret};
-use runtime::{Cache, Lifecycle, Settings};
+use runtime::{Cache, Lifecycle, Settings, telemetry};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -64,12 +65,14 @@ async fn redis_keeps_forgets_and_expires() {
 }
 
 #[tokio::test]
-async fn two_processes_share_redis() {
-    let one = own_part(&Cache::connect(&settings(&redis_url())).unwrap());
+async fn two_processes_share_redis_and_two_parts_of_it_do_not_meet() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().display().to_string();
+    let one = Cache::connect(&settings(&redis_url())).unwrap().scoped(&part);
     one.put("shared", Bytes::from_static(b"value"), LONG).await;
     let two = Cache::connect(&settings(&redis_url())).unwrap();
-    assert_eq!(two.get("shared").await, None, "the parts are apart");
-    assert_eq!(one.clone().get("shared").await, Some(Bytes::from_static(b"value")));
+    assert_eq!(two.scoped(&part).get("shared").await, Some(Bytes::from_static(b"value")));
+    assert_eq!(two.get("shared").await, None);
 }
 
 #[tokio::test]
@@ -83,6 +86,7 @@ async fn memory_stays_within_its_bytes() {
 
 #[tokio::test]
 async fn a_silent_redis_costs_a_few_timeouts_and_then_nothing() {
+    telemetry::metrics_text();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
     let cache = Cache::connect(&settings(&url)).unwrap();
@@ -92,33 +96,34 @@ async fn a_silent_redis_costs_a_few_timeouts_and_then_nothing() {
     }
     // Waiting 50 ms each time would take 100 seconds; the breaker lets three through, and then one a second.
     assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
-    assert!(runtime::telemetry::metrics_text().contains("outcome=\"failed\""));
-    assert!(runtime::telemetry::metrics_text().contains("outcome=\"skipped\""));
+    assert!(telemetry::metrics_text().contains("outcome=\"failed\""));
+    assert!(telemetry::metrics_text().contains("outcome=\"skipped\""));
 }
 
 #[tokio::test]
 async fn a_redis_that_comes_up_late_is_used_from_then_on() {
-    let address = free_address().await;
-    let cache = own_part(&Cache::connect(&settings(&format!("redis://{address}"))).unwrap());
-    cache.put("a", Bytes::from_static(b"lost"), LONG).await;
-    assert_eq!(cache.get("a").await, None);
     let lifecycle = Lifecycle::new();
-    let link = Link::open(&lifecycle, address).await;
+    let (link, url) = Link::new(&lifecycle).await;
+    let cache = own_part(&Cache::connect(&CacheSettings { breaker_open_ms: 50, ..settings(&url) }).unwrap());
+    cache.put("a", Bytes::from_static(b"lost"), LONG).await;
+    for _ in 0..10 {
+        assert_eq!(cache.get("a").await, None, "more failures than the breaker lets pass");
+    }
+    link.set(true);
     is_used(&cache).await;
-    link.cut();
     lifecycle.shutdown(LONG).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_redis_that_dies_is_passed_by_and_used_again_when_it_is_back() {
-    let address = free_address().await;
     let lifecycle = Lifecycle::new();
-    let cache = own_part(&Cache::connect(&settings(&format!("redis://{address}"))).unwrap());
-    let link = Link::open(&lifecycle, address).await;
+    let (link, url) = Link::new(&lifecycle).await;
+    link.set(true);
+    let cache = own_part(&Cache::connect(&settings(&url)).unwrap());
     is_used(&cache).await;
-    link.cut();
+    link.set(false);
     eventually(|| async { cache.get("a").await.is_none() }).await;
-    let _link = Link::open(&lifecycle, address).await;
+    link.set(true);
     is_used(&cache).await;
     lifecycle.shutdown(LONG).await.unwrap();
 }
@@ -137,32 +142,37 @@ async fn is_used(cache: &Cache) {
     .await;
 }
 
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
-/// A way to the real Redis that can be cut.
-struct Link(CancellationToken);
+/// A way to the real Redis that is closed at first, and can be opened and cut.
+struct Link(watch::Sender<bool>);
 
 impl Link {
-    async fn open(lifecycle: &Lifecycle, address: SocketAddr) -> Self {
+    async fn new(lifecycle: &Lifecycle) -> (Self, String) {
         let target = redis_url().trim_start_matches("redis://").trim_end_matches('/').to_owned();
-        let listener = TcpListener::bind(address).await.unwrap();
-        let token = lifecycle.token().child_token();
-        let (cut, connections) = (token.clone(), lifecycle.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let (open, is_open) = watch::channel(false);
+        let (token, connections) = (lifecycle.token(), lifecycle.clone());
         lifecycle.spawn("link", async move {
-            while let Some(Ok((mut near, _))) = cut.run_until_cancelled(listener.accept()).await {
-                let (cut, target) = (cut.clone(), target.clone());
-                connections.spawn("link's connection", async move {
-                    let mut far = TcpStream::connect(target).await.unwrap();
-                    let _ = cut.run_until_cancelled(copy_bidirectional(&mut near, &mut far)).await;
-                });
+            while let Some(Ok((near, _))) = token.run_until_cancelled(listener.accept()).await {
+                connections.spawn("link's connection", pass(near, target.clone(), is_open.clone(), token.clone()));
             }
         });
-        Self(token)
+        (Self(open), url)
     }
 
-    fn cut(&self) {
-        self.0.cancel();
+    fn set(&self, open: bool) {
+        self.0.send_replace(open);
+    }
+}
+
+async fn pass(mut near: TcpStream, target: String, mut is_open: watch::Receiver<bool>, stop: CancellationToken) {
+    if !*is_open.borrow() {
+        return;
+    }
+    let mut far = TcpStream::connect(target).await.unwrap();
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = is_open.wait_for(|open| !open) => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use runtime::Lifecycle;
 use runtime::lifecycle::Unfinished;
+use runtime::{Lifecycle, telemetry};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +16,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_task_that_fails_or_panics_is_started_anew_until_it_ends_well() {
+    telemetry::metrics_text();
     let lifecycle = Lifecycle::new();
     let (ended, end) = oneshot::channel();
     let (runs, mut ended) = (Arc::new(AtomicU32::new(0)), Some(ended));
@@ -37,7 +38,7 @@ async fn a_task_that_fails_or_panics_is_started_anew_until_it_ends_well() {
     end.await.unwrap();
     assert_eq!(lifecycle.shutdown(GRACE).await, Ok(()));
     assert_eq!(runs.load(Ordering::SeqCst), 3);
-    assert!(runtime::telemetry::metrics_text().contains("onepool_task_restarts_total{task=\"relay\"} 2"));
+    assert!(telemetry::metrics_text().contains("onepool_task_restarts_total{task=\"relay\"} 2"));
 }
 
 #[tokio::test]

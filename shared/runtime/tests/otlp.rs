@@ -1,4 +1,9 @@
 //! Spans reach a collector over OTLP. A process of its own, since telemetry is installed once per process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
 
 use runtime::telemetry::{self, add_link, current_traceparent, set_parent};
 use runtime::{Lifecycle, Settings};

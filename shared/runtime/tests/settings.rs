@@ -84,12 +84,12 @@ fn everything_that_is_wrong_is_told_at_once() {
     let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
     assert_eq!(
         keys,
-        ["http.port", "http.prot", "htpp", "order.database.pool", "database.pool_size", "cache", "order.returndays"]
+        ["htpp", "http.port", "http.prot", "order.database.pool", "database.pool_size", "cache", "order.returndays"]
     );
     let told = told(&faults);
     let path = file.display();
-    assert_eq!(told[0], format!("http.port (from {path}): expects a whole number"));
-    assert!(told[1].contains("is not a setting; [http] has"), "{}", told[1]);
+    assert_eq!(told[1], format!("http.port (from {path}): expects a whole number"));
+    assert!(told[2].contains("is not a setting; [http] has"), "{}", told[2]);
     assert!(told[4].contains("from ONEPOOL__DATABASE__POOL_SIZE"), "{}", told[4]);
     assert!(told[6].contains("[order] has database, hold, methods, return_days, share"), "{}", told[6]);
 }

@@ -1,4 +1,5 @@
 //! Trace ids are there and are handed on without any collector, and metrics can be read.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in what its tests share")]
 
 use runtime::telemetry::{self, add_link, current_trace_id, current_traceparent, metrics_text, set_parent};
 use runtime::{Lifecycle, Settings};

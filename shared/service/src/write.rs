@@ -72,6 +72,6 @@ pub fn key_of(meta: &Meta) -> Option<Key> {
     meta.idempotency_key.as_ref().map(|key| Key {
         client: meta.principal.client_id.to_string(),
         key: key.clone(),
-        fingerprint: meta.fingerprint.clone(),
+        fingerprint: meta.fingerprint(),
     })
 }

@@ -4,19 +4,33 @@
 //! the caller rationed, the body bounded, the failure turned into a problem. Nothing here knows a database or a rule.
 
 pub mod answer;
+mod body;
+mod docs;
+mod edge;
 mod extract;
 mod failure;
 mod gate;
+mod health;
 pub mod keys;
 mod limits;
+pub mod ndjson;
+mod openapi;
 mod principal;
 mod route;
+pub mod server;
+mod site;
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use actix_web::web::Data;
 pub use answer::Answer;
 pub use extract::{Json, Meta, Path, Query};
 pub use failure::{Failure, PROBLEM_JSON};
+pub use health::{CheckReport, Readiness, Report};
 pub use limits::Limits;
+pub use openapi::{differences, document, openapi_paths};
 pub use principal::{Claims, Permissions, Principal, Scope};
 pub use route::{Access, Route, Routes, faults, with_state};
+pub use site::{Site, SiteError, SiteParts};

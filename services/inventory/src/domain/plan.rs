@@ -78,7 +78,7 @@ pub enum Verdict {
     Chosen,
     /// It could have shipped everything, but lies behind the winner.
     Behind,
-    /// It has something of what is needed, but a better set was found.
+    /// It has a part of what is needed, but a better set was found.
     NotNeeded,
     /// It lacks something.
     Short,
@@ -248,11 +248,15 @@ fn verdict(candidate: &Candidate, request: &Request, need: &[i64], chosen: &[All
         Verdict::Chosen
     } else if covers(candidate, need) {
         Verdict::Behind
-    } else if !chosen.is_empty() && split::coverage(&candidate.available, need) > 0 {
+    } else if is_split(chosen) && split::coverage(&candidate.available, need) > 0 {
         Verdict::NotNeeded
     } else {
         Verdict::Short
     }
+}
+
+fn is_split(chosen: &[Allocation]) -> bool {
+    chosen.iter().zip(chosen.iter().skip(1)).any(|(one, next)| one.location != next.location)
 }
 
 /// The allocations of a claim that covers the request exactly, SKU by SKU, where it is to be fulfilled.

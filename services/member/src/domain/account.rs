@@ -1,7 +1,7 @@
 //! A member's points: how much is pending, active, held and owed, which lots the active ones lie in, and every way they
 //! move. The lots always add up to the active points; whatever arrives repays arrears first.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use kernel::Timestamp;
 use kernel::id::OrderId;
@@ -94,10 +94,24 @@ pub struct Lot {
     pub points: i64,
     /// How many of them are active.
     pub remaining: i64,
+    /// How many of them lapsed.
+    pub lapsed: i64,
     /// When they became active.
     pub active_since: Timestamp,
     /// When they lapse; none if never.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Lot {
+    /// Whether its time is over; the instant itself is.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// The order in which lots are spent: the first to lapse first, those that never do last.
+    fn order(&self) -> (bool, Option<Timestamp>, Uuid) {
+        (self.expires_at.is_none(), self.expires_at, self.lot_id)
+    }
 }
 
 /// So many points of a lot.
@@ -149,7 +163,7 @@ pub struct Account {
     lots: Vec<Lot>,
     movements: Vec<Movement>,
     new_lots: Vec<Lot>,
-    changed_lots: BTreeMap<Uuid, i64>,
+    changed_lots: BTreeSet<Uuid>,
 }
 
 impl Account {
@@ -173,9 +187,16 @@ impl Account {
         &self.new_lots
     }
 
-    /// What the lots that were there before hold now, if they changed.
-    pub fn changed_lots(&self) -> &BTreeMap<Uuid, i64> {
-        &self.changed_lots
+    /// The lots that were there before and have changed, as they are at the end.
+    pub fn changed_lots(&self) -> impl Iterator<Item = &Lot> {
+        self.lots.iter().filter(|lot| self.changed_lots.contains(&lot.lot_id))
+    }
+
+    /// The lots with something in them, the first to lapse first.
+    pub fn open_lots(&self) -> Vec<&Lot> {
+        let mut open: Vec<&Lot> = self.lots.iter().chain(&self.new_lots).filter(|lot| lot.remaining > 0).collect();
+        open.sort_unstable_by_key(|lot| lot.order());
+        open
     }
 
     fn shift(&mut self, operation: &Operation, (from, to): (Pot, Pot), points: i64) {
@@ -224,25 +245,49 @@ impl Account {
     }
 
     /// A final purchase is undone: its points go from the lots it earned, then from the others, the first to lapse
-    /// first; what is not there any more is owed.
+    /// first; what is not there any more is owed. Points of the purchase that lapsed unspent are gone already.
     pub fn claw_back(&mut self, operation: &Operation, lines: &[(LineKey, i64)]) {
         let mut taken = 0;
+        let mut lapsed = 0;
         let mut missing = 0;
         for (line, points) in lines {
-            let own = self.take(*points, |lot| lot.line == Some(*line));
-            let taken_of_line: i64 = own.iter().map(|part| part.points).sum();
-            taken += taken_of_line;
-            missing += points - taken_of_line;
+            let from_own = total(&self.take(*points, |lot| lot.line == Some(*line)));
+            let gone = self.forgive_lapsed(*line, points - from_own);
+            taken += from_own;
+            lapsed += gone;
+            missing += points - from_own - gone;
         }
-        let others: i64 = self.take(missing, |_| true).iter().map(|part| part.points).sum();
-        self.shift(operation, (Pot::Active, Pot::Clawed), taken + others);
-        self.shift(operation, (Pot::Arrears, Pot::Clawed), missing - others);
+        let from_others = total(&self.take(missing, |_| true));
+        self.shift(operation, (Pot::Active, Pot::Clawed), taken + from_others);
+        self.shift(operation, (Pot::Expired, Pot::Clawed), lapsed);
+        self.shift(operation, (Pot::Arrears, Pot::Clawed), missing - from_others);
+    }
+
+    /// Up to so many points of the line's lot that lapsed: they need not come from anywhere else.
+    fn forgive_lapsed(&mut self, line: LineKey, points: i64) -> i64 {
+        let Some(lot) = self.lots.iter_mut().find(|lot| lot.line == Some(line)) else { return 0 };
+        let forgiven = lot.lapsed.min(points);
+        if forgiven > 0 {
+            lot.lapsed -= forgiven;
+            self.changed_lots.insert(lot.lot_id);
+        }
+        forgiven
     }
 
     /// Whatever has lapsed goes.
     pub fn expire(&mut self, operation: &Operation, now: Timestamp) {
-        let lapsed = self.take(i64::MAX, |lot| lot.expires_at.is_some_and(|at| at <= now));
-        self.shift(operation, (Pot::Active, Pot::Expired), lapsed.iter().map(|part| part.points).sum());
+        let lapsed = self.take(i64::MAX, |lot| lot.has_lapsed(now));
+        for part in &lapsed {
+            if let Some(lot) = self.lots.iter_mut().find(|lot| lot.lot_id == part.lot_id) {
+                lot.lapsed += part.points;
+            }
+        }
+        self.shift(operation, (Pot::Active, Pot::Expired), total(&lapsed));
+    }
+
+    /// Whether anything is active that has lapsed.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.lots.iter().any(|lot| lot.remaining > 0 && lot.has_lapsed(now))
     }
 
     /// Sets points aside, the first to lapse first.
@@ -257,7 +302,7 @@ impl Account {
 
     /// What was set aside is spent.
     pub fn capture(&mut self, operation: &Operation, parts: &[LotPart]) {
-        self.shift(operation, (Pot::Held, Pot::Spent), parts.iter().map(|part| part.points).sum());
+        self.shift(operation, (Pot::Held, Pot::Spent), total(parts));
     }
 
     /// What was set aside goes back into the lots it came from.
@@ -285,18 +330,16 @@ impl Account {
 
     /// Takes up to so many points out of the lots that may be touched, the first to lapse first.
     fn take(&mut self, points: i64, may: impl Fn(&Lot) -> bool) -> Vec<LotPart> {
-        let mut open: Vec<(bool, Option<Timestamp>, Uuid, i64)> = self
-            .lots
-            .iter()
-            .chain(&self.new_lots)
-            .filter(|lot| lot.remaining > 0 && may(lot))
-            .map(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.lot_id, lot.remaining))
+        let open: Vec<LotPart> = self
+            .open_lots()
+            .into_iter()
+            .filter(|lot| may(lot))
+            .map(|lot| LotPart { lot_id: lot.lot_id, points: lot.remaining })
             .collect();
-        open.sort_unstable();
         let mut missing = points;
         let mut parts = Vec::new();
-        for (_, _, lot_id, remaining) in open {
-            let points = remaining.min(missing);
+        for LotPart { lot_id, points } in open {
+            let points = points.min(missing);
             if points == 0 {
                 break;
             }
@@ -312,9 +355,13 @@ impl Account {
             lot.remaining += by;
         } else if let Some(lot) = self.lots.iter_mut().find(|lot| lot.lot_id == lot_id) {
             lot.remaining += by;
-            self.changed_lots.insert(lot_id, lot.remaining);
+            self.changed_lots.insert(lot_id);
         }
     }
+}
+
+fn total(parts: &[LotPart]) -> i64 {
+    parts.iter().map(|part| part.points).sum()
 }
 
 /// The stable word for a movement between two pots.
@@ -323,6 +370,7 @@ const fn reason(from: Pot, to: Pot) -> &'static str {
         (_, Pot::Pending) => "earned",
         (_, Pot::Arrears) => "arrears_repaid",
         (Pot::Arrears, _) => "owed",
+        (Pot::Expired, _) => "lapse_undone",
         (Pot::Pending, Pot::Active) => "activated",
         (Pot::Held, Pot::Active) => "released",
         (Pot::Spent, Pot::Active) => "spending_reversed",

@@ -89,6 +89,19 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Everyone who is claimed for, once per claim.
+    pub fn payees(&self) -> impl Iterator<Item = &str> {
+        let bound = [
+            &self.order_store_payee,
+            &self.member_guide,
+            &self.member_store,
+            &self.store_dealer,
+            &self.member_dealer,
+        ];
+        let bound = bound.into_iter().flatten().map(|bound| bound.payee.as_str());
+        bound.chain(self.order_guide.as_deref()).chain(self.order_store.as_deref())
+    }
+
     /// The store the sale is credited to, which decides the dealer.
     pub fn credited_store(&self) -> Option<&str> {
         self.order_store.as_deref().or_else(|| self.member_store.as_ref().map(|bound| bound.payee.as_str()))

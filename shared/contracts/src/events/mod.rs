@@ -35,5 +35,5 @@ pub use order::{
     OrderPlaced, OrderTotals, Disposition, Parcel, QuantityOfLine, RefundIssued, RefundLine, ReturnInspected,
     ReturnLine, ReturnReceived,
 };
-pub use product::{BundleComponent, SkuChanged, SkuStatus};
+pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};

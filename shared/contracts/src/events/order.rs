@@ -160,6 +160,11 @@ pub struct OrderCancelled {
     pub order_id: OrderId,
     /// What is cancelled, in units.
     pub lines: Vec<RefundLine>,
+    /// The reserved units that are no longer needed, at the locations whose fulfilment orders lost them. Cancelled units
+    /// beyond these had no fulfilment order yet: they come off what still waits for stock, then off the newest sourcing
+    /// attempt, at the highest location code (by bytes) first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allocations: Vec<super::Allocation>,
     /// Whether nothing of the order is left.
     pub whole: bool,
     /// Why.

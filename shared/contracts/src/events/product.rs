@@ -1,6 +1,6 @@
 //! What the product service tells.
 
-use kernel::{Quantity, SkuCode};
+use kernel::{ChannelCode, Quantity, SkuCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,4 +47,23 @@ pub struct SkuChanged {
     pub version: i64,
 }
 
+/// A channel's own SKU was mapped to ours, changed, or is no longer mapped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingChanged {
+    /// The channel.
+    pub channel: ChannelCode,
+    /// The channel's own SKU.
+    pub channel_sku: SkuCode,
+    /// Our SKU.
+    pub sku: SkuCode,
+    /// Whether the channel shows it.
+    pub published: bool,
+    /// Whether the mapping was taken away.
+    #[serde(default)]
+    pub removed: bool,
+    /// Grows with every change.
+    pub version: i64,
+}
+
 payload!(SkuChanged, "sku.changed", |it| it.sku.to_string());
+payload!(ListingChanged, "listing.changed", |it| format!("{}/{}", it.channel, it.channel_sku));

@@ -81,11 +81,10 @@ pub fn init(log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error>
         }
         LogFormat::Pretty => fmt::layer().compact().with_writer(std::io::stderr).boxed(),
     };
-    // A second subscriber is refused, which only happens when another thread was first.
-    if tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init().is_ok() {
-        global::set_text_map_propagator(TraceContextPropagator::new());
-        global::set_tracer_provider(provider.clone());
-    }
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    global::set_tracer_provider(provider.clone());
+    // A second subscriber is refused, which only happens when another thread was first with the same.
+    let _ = tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init();
     Ok(Telemetry { provider })
 }
 

@@ -22,8 +22,10 @@ pub fn current_trace_id() -> Option<String> {
 }
 
 /// Makes a span, not yet entered, the child of a span in another process. What is no valid `traceparent` is ignored.
+/// A span that has a `trace_id` field gets it filled, so that its log lines name the trace.
 pub fn set_parent(span: &Span, traceparent: &str) {
     if let Some(parent) = parse(traceparent) {
+        span.record("trace_id", tracing::field::display(parent.trace_id()));
         // Refused only where the span is disabled or has begun: then it keeps the parent it has.
         let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }

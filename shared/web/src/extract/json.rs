@@ -9,12 +9,12 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
 use contracts::{Problem, ProblemCode};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::malformed;
 use super::meta::BodyDigest;
+use crate::body::Body;
 use crate::{Failure, Limits};
 
 /// A JSON body, read whole and at most [`Limits::body_bytes`] long.
@@ -44,13 +44,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = Limits::of(request).body_bytes;
-        let accepted = accept(request, limit);
+        let limits = Limits::of(request);
+        let accepted = accept(request, limits.body_bytes);
         let digest = BodyDigest::of(request);
-        let payload = payload.take();
+        let body = Body::new(payload.take(), limits.body_pause);
         Box::pin(async move {
             let expected = accepted?;
-            let body = read(payload, expected, limit).await?;
+            let body = read(body, expected, limits.body_bytes).await?;
             digest.set(Sha256::digest(&body).into());
             parse(&body).map(Self).map_err(Failure::from)
         })
@@ -73,15 +73,14 @@ fn accept(request: &HttpRequest, limit: usize) -> Result<usize, Problem> {
     }
 }
 
-async fn read(mut payload: Payload, expected: usize, limit: usize) -> Result<BytesMut, Problem> {
+async fn read(mut arriving: Body, expected: usize, limit: usize) -> Result<BytesMut, Problem> {
     let mut body = BytesMut::with_capacity(expected);
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk
-            .map_err(|error| Problem::new(ProblemCode::Malformed).detail(format!("the body did not arrive: {error}")))?;
-        if body.len().saturating_add(chunk.len()) > limit {
+    while let Some(piece) = arriving.next().await {
+        let piece = piece?;
+        if body.len().saturating_add(piece.len()) > limit {
             return Err(too_large(limit));
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&piece);
     }
     Ok(body)
 }

@@ -6,6 +6,7 @@ mod path;
 mod query;
 
 pub use json::Json;
+pub(crate) use json::parse;
 pub use meta::Meta;
 pub use path::Path;
 pub use query::Query;

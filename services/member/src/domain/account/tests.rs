@@ -20,7 +20,7 @@ fn order(number: u128) -> OrderId {
 
 fn lot(number: u128, points: i64, expires_at: Option<Timestamp>) -> Lot {
     let line = Some((order(number), 1));
-    Lot { lot_id: Uuid::from_u128(number), line, points, remaining: points, active_since: day(1), expires_at }
+    Lot { lot_id: Uuid::from_u128(number), line, points, remaining: points, lapsed: 0, active_since: day(1), expires_at }
 }
 
 fn with_lots(lots: Vec<Lot>) -> Account {
@@ -94,6 +94,14 @@ fn a_clawback_takes_the_lines_own_lot_then_the_first_to_lapse_and_the_rest_is_ow
     account.claw_back(&operation("refund:2"), &[((order(1), 1), 12)]);
     assert_eq!(remaining(&account), [0, 0, 0]);
     assert_eq!(account.balances(), Balances { arrears: 7, ..Balances::default() });
+}
+
+#[test]
+fn points_that_lapsed_unspent_are_not_owed_when_their_purchase_is_undone() {
+    let mut account = with_lots(vec![lot(1, 10, Some(day(10))), lot(2, 7, None)]);
+    account.expire(&operation("expiry:1"), day(10));
+    account.claw_back(&operation("refund:1"), &[((order(1), 1), 10)]);
+    assert_eq!(account.balances(), Balances { active: 7, ..Balances::default() });
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! The edge's commands.
+
+pub mod clients;
+pub mod put_channel;

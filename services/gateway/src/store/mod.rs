@@ -1,0 +1,4 @@
+//! The edge's tables.
+
+pub mod channels;
+pub mod clients;

@@ -1,0 +1,91 @@
+//! The SKUs that may be stocked and what bundles are made of, copied from the product service.
+
+use std::collections::HashMap;
+
+use contracts::events::SkuChanged;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text};
+use kernel::{Quantity, SkuCode};
+use store::{Error, Tx};
+
+use super::code;
+use crate::domain::Part;
+
+/// What each bundle is made of; a SKU that is none is not in it.
+pub type Bundles = HashMap<SkuCode, Vec<Part>>;
+
+/// Takes over changed SKUs, unless a newer version is known. Each SKU stands once, in its newest version.
+pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Taken {
+        #[diesel(sql_type = Text)]
+        sku: String,
+    }
+    let taken: Vec<Taken> = diesel::sql_query(
+        "INSERT INTO skus AS s (sku, version) SELECT * FROM unnest($1, $2) \
+         ON CONFLICT (sku) DO UPDATE SET version = excluded.version WHERE s.version < excluded.version RETURNING s.sku",
+    )
+    .bind::<Array<Text>, _>(changed.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .load(tx.conn())?;
+    let taken: Vec<&str> = taken.iter().map(|row| row.sku.as_str()).collect();
+    diesel::sql_query("DELETE FROM bundle_parts WHERE sku = ANY($1)")
+        .bind::<Array<Text>, _>(&taken)
+        .execute(tx.conn())?;
+    let parts: Vec<(&str, &str, i64)> = changed
+        .iter()
+        .filter(|it| taken.contains(&it.sku.as_str()))
+        .flat_map(|it| it.bundle.iter().map(|part| (it.sku.as_str(), part.sku.as_str(), part.quantity.get())))
+        .collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "INSERT INTO bundle_parts (sku, part, quantity) SELECT sku, part, sum(quantity)::bigint \
+         FROM unnest($1, $2, $3) AS t (sku, part, quantity) GROUP BY sku, part",
+    )
+    .bind::<Array<Text>, _>(parts.iter().map(|(sku, _, _)| *sku).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(parts.iter().map(|(_, part, _)| *part).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(parts.iter().map(|(_, _, quantity)| *quantity).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct PartRow {
+    #[diesel(sql_type = Text)]
+    sku: String,
+    #[diesel(sql_type = Text)]
+    part: String,
+    #[diesel(sql_type = BigInt)]
+    quantity: i64,
+}
+
+/// What those of these SKUs that are bundles are made of.
+pub fn bundles<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Bundles, Error> {
+    let rows: Vec<PartRow> =
+        diesel::sql_query("SELECT sku, part, quantity FROM bundle_parts WHERE sku = ANY($1) ORDER BY sku, part")
+            .bind::<Array<Text>, _>(skus.map(SkuCode::as_str).collect::<Vec<_>>())
+            .load(tx.conn())?;
+    let mut bundles = Bundles::new();
+    for row in rows {
+        let quantity = Quantity::try_from(row.quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
+        bundles.entry(code(&row.sku)?).or_default().push(Part { sku: code(&row.part)?, quantity });
+    }
+    Ok(bundles)
+}
+
+/// Those of these SKUs that can be stocked: known, and not a bundle.
+pub fn stockable(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<String>, Error> {
+    #[derive(QueryableByName)]
+    struct Known {
+        #[diesel(sql_type = Text)]
+        sku: String,
+    }
+    let rows: Vec<Known> = diesel::sql_query(
+        "SELECT s.sku FROM skus s WHERE s.sku = ANY($1) AND NOT EXISTS (SELECT FROM bundle_parts b WHERE b.sku = s.sku)",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.sku).collect())
+}

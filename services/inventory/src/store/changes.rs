@@ -1,0 +1,110 @@
+//! The change log: what each transaction changed, in the order of commits. Pictures of the pool follow it.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use kernel::Timestamp;
+use store::{Error, Tx};
+
+/// One transaction's changes. The arrays of balances run side by side, and so do those of totals.
+#[derive(Debug, QueryableByName)]
+pub struct Change {
+    /// Its place in the log.
+    #[diesel(sql_type = BigInt)]
+    pub seq: i64,
+    /// Whether this very transaction wrote it: it is not committed yet.
+    #[diesel(sql_type = Bool)]
+    pub own: bool,
+    /// Whether locations changed; they are to be read again.
+    #[diesel(sql_type = Bool)]
+    pub locations_changed: bool,
+    /// Changed balances: their SKUs,
+    #[diesel(sql_type = Array<Text>)]
+    pub skus: Vec<String>,
+    /// locations,
+    #[diesel(sql_type = Array<Text>)]
+    pub locations: Vec<String>,
+    /// units there,
+    #[diesel(sql_type = Array<BigInt>)]
+    pub on_hand: Vec<i64>,
+    /// units promised,
+    #[diesel(sql_type = Array<BigInt>)]
+    pub reserved: Vec<i64>,
+    /// and units that may be promised; below 0 where the safety stock is not covered.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub available: Vec<i64>,
+    /// Changed totals: their SKUs,
+    #[diesel(sql_type = Array<Text>)]
+    pub totalled: Vec<String>,
+    /// units,
+    #[diesel(sql_type = Array<BigInt>)]
+    pub totals: Vec<i64>,
+    /// and versions.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub versions: Vec<i64>,
+}
+
+/// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
+/// then whoever asks has missed something.
+pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
+         on_hand, reserved, available, totalled, totals, versions FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+    )
+    .bind::<BigInt, _>(seq)
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// The newest number that is not this transaction's own.
+pub fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let row: Number = diesel::sql_query(
+        "SELECT coalesce(max(seq), 0) AS number FROM changes \
+         WHERE (written_by = pg_current_xact_id_if_assigned()) IS NOT TRUE",
+    )
+    .get_result(tx.conn())?;
+    Ok(row.number)
+}
+
+/// Logs that locations changed.
+pub fn locations_changed(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let at = tx.now().utc();
+    diesel::sql_query("INSERT INTO changes (at, locations_changed) VALUES ($1, true)")
+        .bind::<Timestamptz, _>(at)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Forgets what was logged before `before` and told, but never the newest; says how many.
+pub fn prune(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<usize, Error> {
+    Ok(diesel::sql_query(
+        "DELETE FROM changes WHERE seq = ANY (ARRAY(SELECT seq FROM changes WHERE at < $1 \
+         AND seq < (SELECT max(seq) FROM changes) AND seq <= (SELECT upto FROM progress WHERE job = 'tell_stock') \
+         ORDER BY seq LIMIT $2))",
+    )
+    .bind::<Timestamptz, _>(before.utc())
+    .bind::<BigInt, _>(limit)
+    .execute(tx.conn())?)
+}
+
+/// How far a job has read.
+pub fn progress(tx: &mut Tx<'_>, job: &str) -> Result<i64, Error> {
+    let row: Number = diesel::sql_query("SELECT upto AS number FROM progress WHERE job = $1")
+        .bind::<Text, _>(job)
+        .get_result(tx.conn())?;
+    Ok(row.number)
+}
+
+/// Notes how far a job has read.
+pub fn advance(tx: &mut Tx<'_>, job: &str, upto: i64) -> Result<(), Error> {
+    diesel::sql_query("UPDATE progress SET upto = $2 WHERE job = $1")
+        .bind::<Text, _>(job)
+        .bind::<BigInt, _>(upto)
+        .execute(tx.conn())?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Stored sourcing decisions: added, never changed.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::id::{DecisionId, OrderId};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use crate::domain::Decision;
+
+/// A decision to be stored.
+#[derive(Clone, Debug)]
+pub struct NewDecision {
+    /// The order.
+    pub order_id: OrderId,
+    /// 1 for the first, then counted up.
+    pub attempt: i32,
+    /// Its id.
+    pub id: DecisionId,
+    /// The decision as compact JSON.
+    pub document: String,
+}
+
+/// A stored decision.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Stored {
+    /// The order.
+    #[diesel(sql_type = SqlUuid)]
+    pub order_id: Uuid,
+    /// 1 for the first, then counted up.
+    #[diesel(sql_type = Integer)]
+    pub attempt: i32,
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// When it was decided.
+    #[diesel(sql_type = Timestamptz)]
+    pub decided_at: chrono::DateTime<chrono::Utc>,
+    /// The decision as compact JSON.
+    #[diesel(sql_type = Text)]
+    pub document: String,
+}
+
+impl Stored {
+    /// The decision.
+    pub fn decision(&self) -> Result<Decision, Error> {
+        Ok(serde_json::from_str(&self.document)?)
+    }
+}
+
+/// Stores decisions.
+pub fn insert(tx: &mut Tx<'_>, decisions: &[NewDecision]) -> Result<(), Error> {
+    if decisions.is_empty() {
+        return Ok(());
+    }
+    let at = tx.now().utc();
+    diesel::sql_query(
+        "INSERT INTO decisions (order_id, attempt, id, decided_at, document) \
+         SELECT order_id, attempt, id, $5, document FROM unnest($1, $2, $3, $4) AS t (order_id, attempt, id, document)",
+    )
+    .bind::<Array<SqlUuid>, _>(decisions.iter().map(|it| it.order_id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(decisions.iter().map(|it| it.attempt).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(decisions.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(decisions.iter().map(|it| it.document.as_str()).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(at)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = SqlUuid)]
+    order_id: Uuid,
+}
+
+/// Which of these orders have been decided on.
+pub fn known(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let rows: Vec<Known> =
+        diesel::sql_query("SELECT order_id FROM decisions WHERE order_id = ANY($1) AND attempt = 1")
+            .bind::<Array<SqlUuid>, _>(orders)
+            .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
+}
+
+/// The first decisions of these orders, which show their lines as they were ordered.
+pub fn first(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT order_id, attempt, id, decided_at, document FROM decisions WHERE order_id = ANY($1) AND attempt = 1",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?)
+}
+
+/// The newest decisions of these orders.
+pub fn newest(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT DISTINCT ON (order_id) order_id, attempt, id, decided_at, document FROM decisions \
+         WHERE order_id = ANY($1) ORDER BY order_id, attempt DESC",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?)
+}
+
+/// Every decision of an order, newest first.
+pub fn history(tx: &mut Tx<'_>, order: OrderId) -> Result<Vec<Stored>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT order_id, attempt, id, decided_at, document FROM decisions WHERE order_id = $1 ORDER BY attempt DESC",
+    )
+    .bind::<SqlUuid, _>(order.uuid())
+    .load(tx.conn())?)
+}

@@ -1,0 +1,20 @@
+//! The pool's tables, as free functions over an open transaction.
+
+pub mod backorders;
+pub mod catalog;
+pub mod changes;
+pub mod decisions;
+pub mod locations;
+pub mod locks;
+pub mod movements;
+pub mod proof;
+pub mod reservations;
+pub mod reserved;
+pub mod stock;
+
+use kernel::Code;
+
+/// A code as it was stored: what is in the database was checked on its way in.
+pub(crate) fn code(text: &str) -> Result<Code, store::Error> {
+    text.parse().map_err(|_| store::Error::Broken("a stored code is a code"))
+}

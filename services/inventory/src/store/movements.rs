@@ -1,0 +1,185 @@
+//! The ledger of units: movements are added and never changed.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use kernel::{LocationCode, SkuCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Error, Tx};
+use utoipa::ToSchema;
+
+use super::stock::Balance;
+
+/// What made units move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementKind {
+    /// They left to a buyer.
+    Shipment,
+    /// A buyer brought them back.
+    Return,
+    /// Somebody corrected the balance.
+    Adjustment,
+    /// Somebody stated the balance.
+    Count,
+    /// They were destroyed.
+    Damage,
+}
+
+impl MovementKind {
+    /// As it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shipment => "shipment",
+            Self::Return => "return",
+            Self::Adjustment => "adjustment",
+            Self::Count => "count",
+            Self::Damage => "damage",
+        }
+    }
+}
+
+/// A movement to be recorded.
+#[derive(Clone, Debug)]
+pub struct Movement {
+    /// What moved.
+    pub sku: SkuCode,
+    /// Where.
+    pub location: LocationCode,
+    /// What made it move.
+    pub kind: MovementKind,
+    /// Units that came (or left, below 0).
+    pub on_hand: i64,
+    /// Units put apart (or back, below 0).
+    pub quarantined: i64,
+    /// Why.
+    pub reason: String,
+    /// What it belongs to: a fulfilment, a return, the caller's own reference.
+    pub reference: Option<String>,
+    /// Who did it.
+    pub actor: String,
+}
+
+/// Records movements whose effect is in `balances` already; each row carries the balance after it.
+pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> Result<(), Error> {
+    if movements.is_empty() {
+        return Ok(());
+    }
+    let after = balances_after(movements, balances)?;
+    let at = tx.now().utc();
+    let column = |pick: fn(&Movement) -> i64| movements.iter().map(pick).collect::<Vec<i64>>();
+    diesel::sql_query(
+        "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, \
+         reference, actor, at) SELECT sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, \
+         reason, reference, actor, $11 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WITH ORDINALITY AS t \
+         (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, place) \
+         ORDER BY place",
+    )
+    .bind::<Array<Text>, _>(movements.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(movements.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(movements.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(column(|it| it.on_hand))
+    .bind::<Array<BigInt>, _>(column(|it| it.quarantined))
+    .bind::<Array<BigInt>, _>(after.iter().map(|(on_hand, _)| *on_hand).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(after.iter().map(|(_, quarantined)| *quarantined).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(movements.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(movements.iter().map(|it| it.reference.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(movements.iter().map(|it| it.actor.as_str()).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(at)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Walks back from the balances as they are now, newest movement first.
+fn balances_after(movements: &[Movement], balances: &[Balance]) -> Result<Vec<(i64, i64)>, Error> {
+    let mut now: HashMap<(&str, &str), (i64, i64)> = balances
+        .iter()
+        .map(|it| ((it.sku.as_str(), it.location.as_str()), (it.on_hand, it.quarantined)))
+        .collect();
+    let mut after = Vec::with_capacity(movements.len());
+    for movement in movements.iter().rev() {
+        let balance = now
+            .get_mut(&(movement.sku.as_str(), movement.location.as_str()))
+            .ok_or(Error::Broken("a movement belongs to a changed balance"))?;
+        after.push(*balance);
+        *balance =
+            (balance.0.saturating_sub(movement.on_hand), balance.1.saturating_sub(movement.quarantined));
+    }
+    after.reverse();
+    Ok(after)
+}
+
+/// A recorded movement.
+#[derive(Debug, QueryableByName)]
+pub struct Recorded {
+    /// Its number in the ledger.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Where.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// What made it move.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Units that came (or left, below 0).
+    #[diesel(sql_type = BigInt)]
+    pub on_hand: i64,
+    /// Units put apart (or back, below 0).
+    #[diesel(sql_type = BigInt)]
+    pub quarantined: i64,
+    /// Units there afterwards.
+    #[diesel(sql_type = BigInt)]
+    pub on_hand_after: i64,
+    /// Units apart afterwards.
+    #[diesel(sql_type = BigInt)]
+    pub quarantined_after: i64,
+    /// Why.
+    #[diesel(sql_type = Text)]
+    pub reason: String,
+    /// What it belongs to.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub reference: Option<String>,
+    /// Who did it.
+    #[diesel(sql_type = Text)]
+    pub actor: String,
+    /// When.
+    #[diesel(sql_type = Timestamptz)]
+    pub at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Which movements of a SKU a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this SKU.
+    pub sku: String,
+    /// At this location alone.
+    pub location: Option<String>,
+    /// At these locations alone: the caller's scope.
+    pub within: Option<Vec<String>>,
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// After this number.
+    pub after: Option<i64>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Movements in the order they were recorded.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Recorded>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT id, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, at \
+         FROM movements WHERE sku = $1 AND ($2 IS NULL OR location = $2) AND ($3 IS NULL OR location = ANY($3)) \
+         AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) AND ($6 IS NULL OR id > $6) ORDER BY id LIMIT $7",
+    )
+    .bind::<Text, _>(&filter.sku)
+    .bind::<Nullable<Text>, _>(&filter.location)
+    .bind::<Nullable<Array<Text>>, _>(&filter.within)
+    .bind::<Nullable<Timestamptz>, _>(filter.from.map(Timestamp::utc))
+    .bind::<Nullable<Timestamptz>, _>(filter.until.map(Timestamp::utc))
+    .bind::<Nullable<BigInt>, _>(filter.after)
+    .bind::<BigInt, _>(filter.limit)
+    .load(tx.conn())?)
+}

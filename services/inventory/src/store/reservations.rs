@@ -1,0 +1,186 @@
+//! Holds asked for over the API.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::Timestamp;
+use kernel::id::{OrderId, ReservationId};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+/// A hold to be stored.
+#[derive(Clone, Debug)]
+pub struct NewReservation {
+    /// Its id.
+    pub id: ReservationId,
+    /// Its channel.
+    pub channel: String,
+    /// Who holds, as the channel knows them.
+    pub buyer: Option<String>,
+    /// The granted lines as JSON.
+    pub lines: String,
+    /// Units over all lines.
+    pub units: i64,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// A stored hold.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Reservation {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// `held`, `claimed`, `released` or `expired`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    /// Its channel.
+    #[diesel(sql_type = Text)]
+    pub channel: String,
+    /// Who holds.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub buyer: Option<String>,
+    /// The granted lines as JSON.
+    #[diesel(sql_type = Text)]
+    pub lines: String,
+    /// The order that claimed it.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub order_id: Option<Uuid>,
+    /// When it runs out, or ran out.
+    #[diesel(sql_type = Timestamptz)]
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+impl Reservation {
+    /// Whether it counts at this instant.
+    pub fn is_held(&self, at: Timestamp) -> bool {
+        self.state == "held" && Timestamp::from(self.expires_at) > at
+    }
+
+    /// Its state at this instant: a hold that has run out is expired, also before it is swept.
+    pub fn state_at(&self, at: Timestamp) -> &str {
+        if self.state == "held" && !self.is_held(at) { "expired" } else { &self.state }
+    }
+}
+
+/// Stores holds.
+pub fn insert(tx: &mut Tx<'_>, holds: &[NewReservation]) -> Result<(), Error> {
+    if holds.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "INSERT INTO reservations (id, state, channel, buyer, lines, held_units, expires_at) \
+         SELECT id, 'held', channel, buyer, lines, units, expires_at FROM unnest($1, $2, $3, $4, $5, $6) \
+         AS t (id, channel, buyer, lines, units, expires_at)",
+    )
+    .bind::<Array<SqlUuid>, _>(holds.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(holds.iter().map(|it| it.channel.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(holds.iter().map(|it| it.buyer.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(holds.iter().map(|it| it.lines.as_str()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(holds.iter().map(|it| it.units).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(holds.iter().map(|it| it.expires_at.utc()).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The holds with these ids.
+pub fn of_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Reservation>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(diesel::sql_query(
+        "SELECT id, state, channel, buyer, lines, order_id, expires_at, version FROM reservations WHERE id = ANY($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(tx.conn())?)
+}
+
+/// Marks holds as claimed by orders.
+pub fn claim(tx: &mut Tx<'_>, claims: &[(ReservationId, OrderId)]) -> Result<(), Error> {
+    if claims.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "UPDATE reservations r SET state = 'claimed', order_id = c.order_id, version = version + 1 \
+         FROM unnest($1, $2) AS c (id, order_id) WHERE r.id = c.id",
+    )
+    .bind::<Array<SqlUuid>, _>(claims.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(claims.iter().map(|(_, order)| order.uuid()).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Marks holds as released.
+pub fn release(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query("UPDATE reservations SET state = 'released', version = version + 1 WHERE id = ANY($1)")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Gives a hold more time.
+pub fn extend(tx: &mut Tx<'_>, id: ReservationId, until: Timestamp) -> Result<(), Error> {
+    diesel::sql_query("UPDATE reservations SET expires_at = $2, version = version + 1 WHERE id = $1")
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Timestamptz, _>(until.utc())
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// A hold that has run out.
+#[derive(Debug, QueryableByName)]
+pub struct Expired {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// When it ran out.
+    #[diesel(sql_type = Timestamptz)]
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Marks up to `limit` holds that have run out as expired, and answers them.
+pub fn expire(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Expired>, Error> {
+    let now = tx.now().utc();
+    Ok(diesel::sql_query(
+        "UPDATE reservations SET state = 'expired', version = version + 1 WHERE id = ANY (ARRAY( \
+            SELECT id FROM reservations WHERE state = 'held' AND expires_at <= $1 ORDER BY expires_at LIMIT $2)) \
+         RETURNING id, expires_at",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
+}
+
+/// Units that buyers hold.
+#[derive(Debug, QueryableByName)]
+pub struct HeldByBuyer {
+    /// The channel.
+    #[diesel(sql_type = Text)]
+    pub channel: String,
+    /// The buyer.
+    #[diesel(sql_type = Text)]
+    pub buyer: String,
+    /// Units held over all their holds.
+    #[diesel(sql_type = BigInt)]
+    pub units: i64,
+}
+
+/// What these buyers hold at present.
+pub fn held_by(tx: &mut Tx<'_>, buyers: &[(&str, &str)]) -> Result<Vec<HeldByBuyer>, Error> {
+    if buyers.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(diesel::sql_query(
+        "SELECT r.channel, r.buyer, sum(r.held_units)::bigint AS units FROM reservations r \
+         JOIN (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
+           ON r.channel = b.channel AND r.buyer = b.buyer WHERE r.state = 'held' GROUP BY r.channel, r.buyer",
+    )
+    .bind::<Array<Text>, _>(buyers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(buyers.iter().map(|(_, buyer)| *buyer).collect::<Vec<_>>())
+    .load(tx.conn())?)
+}

@@ -1,0 +1,247 @@
+//! Balances. Every change of stock goes through [`apply`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use kernel::{LocationCode, SkuCode};
+use store::{Error, Tx};
+
+/// A change of one balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Units there.
+    pub on_hand: i64,
+    /// Units promised.
+    pub reserved: i64,
+    /// Units kept apart.
+    pub quarantined: i64,
+    /// Units never promised.
+    pub safety: i64,
+}
+
+/// Changes by balance, summed and in the order of (sku, location).
+pub type Deltas = BTreeMap<(SkuCode, LocationCode), Delta>;
+
+/// A balance.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Balance {
+    /// The SKU.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// The location.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// Units there.
+    #[diesel(sql_type = BigInt)]
+    pub on_hand: i64,
+    /// Units promised.
+    #[diesel(sql_type = BigInt)]
+    pub reserved: i64,
+    /// Units never promised.
+    #[diesel(sql_type = BigInt)]
+    pub safety: i64,
+    /// Units kept apart.
+    #[diesel(sql_type = BigInt)]
+    pub quarantined: i64,
+    /// Units on their way here.
+    #[diesel(sql_type = BigInt)]
+    pub incoming: i64,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+impl Balance {
+    /// Units that may be promised.
+    pub fn available(&self) -> i64 {
+        self.on_hand
+            .saturating_sub(self.reserved)
+            .saturating_sub(self.quarantined)
+            .saturating_sub(self.safety)
+            .max(0)
+    }
+}
+
+/// Gives every balance a row that does not have one yet, all at zero.
+pub fn open<'a>(
+    tx: &mut Tx<'_>,
+    keys: impl Iterator<Item = (&'a SkuCode, &'a LocationCode)> + Clone,
+) -> Result<(), Error> {
+    let (skus, locations): (Vec<&str>, Vec<&str>) =
+        keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
+    diesel::sql_query(
+        "WITH asked AS (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)), \
+         opened AS (INSERT INTO stock (sku, location) SELECT sku, location FROM asked ORDER BY sku, location \
+                    ON CONFLICT DO NOTHING RETURNING sku) \
+         INSERT INTO availability (sku, available, version) SELECT DISTINCT sku, 0, 0 FROM opened ON CONFLICT DO NOTHING",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .bind::<Array<Text>, _>(locations)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+// One statement, so that no reader and no crash can come between its parts: the balances under their guards, each SKU's
+// total, the line in the change log, and the wake-up for orders that wait for what arrived.
+const APPLY: &str = "\
+WITH asked AS (
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6) AS t (sku, location, on_hand, reserved, quarantined, safety)
+), changed AS (
+    UPDATE stock s SET on_hand = s.on_hand + a.on_hand, reserved = s.reserved + a.reserved,
+        quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, version = s.version + 1
+    FROM asked a
+    WHERE s.sku = a.sku AND s.location = a.location
+      AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.safety >= a.reserved)
+    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
+        s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
+        a.on_hand - a.reserved - a.quarantined - a.safety AS gained
+), summed AS (
+    SELECT sku, sum(greatest(balance, 0) - greatest(balance - gained, 0))::bigint AS gained FROM changed GROUP BY sku
+), totalled AS (
+    UPDATE availability v SET available = v.available + s.gained, version = v.version + 1
+    FROM summed s WHERE v.sku = s.sku AND s.gained <> 0
+    RETURNING v.sku, v.available, v.version
+), logged AS (
+    INSERT INTO changes (at, skus, locations, on_hand, reserved, available, totalled, totals, versions)
+    SELECT $7, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
+        coalesce((SELECT array_agg(sku) FROM totalled), '{}'), coalesce((SELECT array_agg(available) FROM totalled), '{}'),
+        coalesce((SELECT array_agg(version) FROM totalled), '{}')
+    FROM changed HAVING count(*) > 0
+), woken AS (
+    INSERT INTO arrivals (sku)
+    SELECT DISTINCT c.sku FROM changed c
+    WHERE c.gained > 0 AND c.balance > 0 AND EXISTS (SELECT FROM backorder_lines b WHERE b.sku = c.sku)
+    ON CONFLICT (sku) DO UPDATE SET after_priority = excluded.after_priority, after_placed = excluded.after_placed,
+        after_order = excluded.after_order
+)
+SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, version FROM changed";
+
+/// Changes balances, all or nothing, and answers them as they are now. The caller holds the pool's lock and has seen that
+/// the changes fit; the guards of the statement and the table's checks have the last word.
+pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
+    if deltas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let at = tx.now().utc();
+    let column = |pick: fn(&Delta) -> i64| deltas.values().map(pick).collect::<Vec<i64>>();
+    let changed: Vec<Balance> = diesel::sql_query(APPLY)
+        .bind::<Array<Text>, _>(deltas.keys().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(deltas.keys().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(column(|delta| delta.on_hand))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.reserved))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.quarantined))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.safety))
+        .bind::<Timestamptz, _>(at)
+        .load(tx.conn())?;
+    if changed.len() == deltas.len() {
+        Ok(changed)
+    } else {
+        Err(Error::Conflict("a balance has less to promise than was planned".to_owned()))
+    }
+}
+
+/// The balances of these pairs that have a row.
+pub fn of_pairs<'a>(
+    tx: &mut Tx<'_>,
+    keys: impl Iterator<Item = (&'a SkuCode, &'a LocationCode)>,
+) -> Result<Vec<Balance>, Error> {
+    let (skus, locations): (Vec<&str>, Vec<&str>) =
+        keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
+    Ok(diesel::sql_query(
+        "SELECT s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version \
+         FROM (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)) k \
+         JOIN stock s ON s.sku = k.sku AND s.location = k.location",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .bind::<Array<Text>, _>(locations)
+    .load(tx.conn())?)
+}
+
+/// What one location can promise of a SKU; below 0 where its safety stock is not covered.
+#[derive(Debug, QueryableByName)]
+pub struct Place {
+    /// The SKU.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// The location.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// On hand − reserved − quarantined − safety.
+    #[diesel(sql_type = BigInt)]
+    pub balance: i64,
+}
+
+/// Every location's balance of these SKUs.
+pub fn of_skus(tx: &mut Tx<'_>, skus: &BTreeSet<&SkuCode>) -> Result<Vec<Place>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock WHERE sku = ANY($1)",
+    )
+    .bind::<Array<Text>, _>(skus.iter().map(|sku| sku.as_str()).collect::<Vec<_>>())
+    .load(tx.conn())?)
+}
+
+/// Which balances a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this SKU alone.
+    pub sku: Option<String>,
+    /// At this location alone.
+    pub location: Option<String>,
+    /// At these locations alone: the caller's scope.
+    pub within: Option<Vec<String>>,
+    /// After this (sku, location).
+    pub after: Option<(String, String)>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+// A hold that has run out does not count any more, also before it is swept.
+const LIST: &str = "\
+WITH page AS (
+    SELECT * FROM stock
+    WHERE ($1 IS NULL OR sku = $1) AND ($2 IS NULL OR location = $2) AND ($3 IS NULL OR location = ANY($3))
+      AND ($4 IS NULL OR (sku, location) > ($4, $5))
+    ORDER BY sku, location LIMIT $6
+), lapsed AS (
+    SELECT l.sku, l.location, sum(l.quantity)::bigint AS units FROM reservations r JOIN reserved_lines l ON l.owner = r.id
+    WHERE r.state = 'held' AND r.expires_at <= $7 GROUP BY l.sku, l.location
+)
+SELECT p.sku, p.location, p.on_hand, p.reserved - coalesce(l.units, 0) AS reserved, p.safety, p.quarantined, p.incoming,
+    p.version
+FROM page p LEFT JOIN lapsed l USING (sku, location) ORDER BY p.sku, p.location";
+
+/// Balances by (sku, location).
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Balance>, Error> {
+    let now = tx.now().utc();
+    Ok(diesel::sql_query(LIST)
+        .bind::<Nullable<Text>, _>(&filter.sku)
+        .bind::<Nullable<Text>, _>(&filter.location)
+        .bind::<Nullable<Array<Text>>, _>(&filter.within)
+        .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(sku, _)| sku))
+        .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(_, location)| location))
+        .bind::<BigInt, _>(filter.limit)
+        .bind::<Timestamptz, _>(now)
+        .load(tx.conn())?)
+}
+
+/// What the pool can promise of a SKU.
+#[derive(Debug, QueryableByName)]
+pub struct Total {
+    /// The SKU.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// Units that may be promised, over all locations.
+    #[diesel(sql_type = BigInt)]
+    pub available: i64,
+    /// Grows with every change of it.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+/// The totals of these SKUs, as they are kept.
+pub fn totals(tx: &mut Tx<'_>, skus: &[String]) -> Result<Vec<Total>, Error> {
+    Ok(diesel::sql_query("SELECT sku, available, version FROM availability WHERE sku = ANY($1)")
+        .bind::<Array<Text>, _>(skus)
+        .load(tx.conn())?)
+}

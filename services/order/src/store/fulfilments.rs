@@ -1,0 +1,236 @@
+//! The table `fulfilments`.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use contracts::events::{FulfilmentKind, FulfilmentLine, Parcel};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::id::{FulfilmentId, OrderId};
+use kernel::{LocationCode, Timestamp};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use super::orders::kind_of;
+use crate::domain::cover::Piece;
+use crate::domain::state::FulfilmentStatus;
+
+/// A fulfilment order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fulfilment {
+    /// Its id.
+    pub id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// The sourcing attempt that made it.
+    pub attempt: i32,
+    /// Who is to fulfil it.
+    pub location: LocationCode,
+    /// Ship or pickup.
+    pub kind: FulfilmentKind,
+    /// Where it stands.
+    pub status: FulfilmentStatus,
+    /// What is in it.
+    pub lines: Vec<FulfilmentLine>,
+    /// Its parcels, once it left.
+    pub parcels: Vec<Parcel>,
+    /// Why it was rejected or cancelled.
+    pub reason: Option<String>,
+    /// The code that the buyer shows at the counter.
+    pub collect_code: Option<String>,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+impl Fulfilment {
+    /// What covering an order needs of it.
+    pub fn piece(&self) -> Piece {
+        Piece { id: self.id, location: self.location.clone(), status: self.status, lines: self.lines.clone() }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    fulfilment_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    order_id: Uuid,
+    #[diesel(sql_type = Integer)]
+    attempt: i32,
+    #[diesel(sql_type = Text)]
+    location: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Text)]
+    lines: String,
+    #[diesel(sql_type = Text)]
+    parcels: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    collect_code: Option<String>,
+    #[diesel(sql_type = Timestamptz)]
+    offered_at: DateTime<Utc>,
+    #[diesel(sql_type = Timestamptz)]
+    changed_at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+impl TryFrom<Row> for Fulfilment {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: FulfilmentId(row.fulfilment_id),
+            order_id: OrderId(row.order_id),
+            attempt: row.attempt,
+            location: super::code(&row.location)?,
+            kind: kind_of(&row.kind),
+            status: super::state(FulfilmentStatus::parse(&row.status))?,
+            lines: serde_json::from_str(&row.lines)?,
+            parcels: serde_json::from_str(&row.parcels)?,
+            reason: row.reason,
+            collect_code: row.collect_code,
+            offered_at: row.offered_at.into(),
+            changed_at: row.changed_at.into(),
+            version: row.version,
+        })
+    }
+}
+
+fn read(rows: Vec<Row>) -> Result<Vec<Fulfilment>, Error> {
+    rows.into_iter().map(Fulfilment::try_from).collect()
+}
+
+/// A fulfilment order to be offered.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Its id.
+    pub id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// The sourcing attempt.
+    pub attempt: i32,
+    /// To whom.
+    pub location: LocationCode,
+    /// Ship or pickup, as it is stored.
+    pub kind: String,
+    /// What.
+    pub lines: Vec<FulfilmentLine>,
+}
+
+/// Inserts offers; answers the ids of those that are new.
+pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Offered {
+        #[diesel(sql_type = SqlUuid)]
+        fulfilment_id: Uuid,
+    }
+    let now = tx.now().utc();
+    let mut lines = Vec::with_capacity(offers.len());
+    for offer in offers {
+        lines.push(serde_json::to_string(&offer.lines)?);
+    }
+    let rows: Vec<Offered> = diesel::sql_query(
+        "INSERT INTO fulfilments (fulfilment_id, order_id, attempt, location, kind, lines, status, offered_at, changed_at) \
+         SELECT n.id, n.order_id, n.attempt, n.location, n.kind, n.lines, 'offered', $7, $7 \
+         FROM unnest($1, $2, $3, $4, $5, $6) AS n (id, order_id, attempt, location, kind, lines) \
+         ON CONFLICT (order_id, attempt, location) DO NOTHING RETURNING fulfilment_id",
+    )
+    .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.order_id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(offers.iter().map(|offer| offer.attempt).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.location.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.kind.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(lines)
+    .bind::<Timestamptz, _>(now)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.fulfilment_id).collect())
+}
+
+/// One fulfilment order.
+pub fn find(tx: &mut Tx<'_>, id: FulfilmentId) -> Result<Option<Fulfilment>, Error> {
+    let row: Option<Row> = diesel::sql_query("SELECT * FROM fulfilments WHERE fulfilment_id = $1")
+        .bind::<SqlUuid, _>(id.uuid())
+        .get_result(tx.conn())
+        .optional()?;
+    row.map(Fulfilment::try_from).transpose()
+}
+
+/// The fulfilment orders of orders, by order, oldest first.
+pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<Fulfilment>>, Error> {
+    let rows: Vec<Row> =
+        diesel::sql_query("SELECT * FROM fulfilments WHERE order_id = ANY ($1) ORDER BY order_id, fulfilment_id")
+            .bind::<Array<SqlUuid>, _>(orders)
+            .load(tx.conn())?;
+    let mut fulfilments: HashMap<Uuid, Vec<Fulfilment>> = HashMap::new();
+    for fulfilment in read(rows)? {
+        fulfilments.entry(fulfilment.order_id.uuid()).or_default().push(fulfilment);
+    }
+    Ok(fulfilments)
+}
+
+/// Writes back fulfilment orders that changed.
+pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now().utc();
+    let mut lines = Vec::with_capacity(changed.len());
+    let mut parcels = Vec::with_capacity(changed.len());
+    for fulfilment in changed {
+        lines.push(serde_json::to_string(&fulfilment.lines)?);
+        parcels.push(serde_json::to_string(&fulfilment.parcels)?);
+    }
+    diesel::sql_query(
+        "UPDATE fulfilments f SET status = n.status, lines = n.lines, parcels = n.parcels, reason = n.reason, \
+         collect_code = n.code, changed_at = $8, version = n.version \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7) AS n (id, status, lines, parcels, reason, code, version) \
+         WHERE f.fulfilment_id = n.id",
+    )
+    .bind::<Array<SqlUuid>, _>(changed.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changed.iter().map(|it| it.status.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(lines)
+    .bind::<Array<Text>, _>(parcels)
+    .bind::<Array<Nullable<Text>>, _>(changed.iter().map(|it| it.reason.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(changed.iter().map(|it| it.collect_code.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(now)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Which fulfilment orders a work list shows; what is left out does not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// At these locations.
+    pub locations: Option<Vec<String>>,
+    /// In this state.
+    pub status: Option<FulfilmentStatus>,
+    /// Of this order.
+    pub order_id: Option<Uuid>,
+    /// Newer than this one: the page before ended here.
+    pub after: Option<Uuid>,
+}
+
+/// A page of a work list, oldest first.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<Fulfilment>, Error> {
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT * FROM fulfilments WHERE ($1 IS NULL OR location = ANY ($1)) AND ($2 IS NULL OR status = $2) \
+         AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) ORDER BY fulfilment_id LIMIT $5",
+    )
+    .bind::<Nullable<Array<Text>>, _>(filter.locations.as_deref())
+    .bind::<Nullable<Text>, _>(filter.status.map(FulfilmentStatus::as_str))
+    .bind::<Nullable<SqlUuid>, _>(filter.order_id)
+    .bind::<Nullable<SqlUuid>, _>(filter.after)
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?;
+    read(rows)
+}

@@ -1,0 +1,53 @@
+//! Every `FOR UPDATE`. Whoever changes anything of an order locks the order's row first, several in id order; fulfilment
+//! orders, lines and returns of a locked order need no lock of their own.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
+use kernel::id::{OrderId, ReturnId};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use super::orders::OrderRow;
+use super::returns::ReturnRow;
+
+/// Locks orders; those that do not exist are left out.
+pub fn orders(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, OrderRow>, Error> {
+    let rows: Vec<OrderRow> =
+        diesel::sql_query("SELECT * FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE")
+            .bind::<Array<SqlUuid>, _>(ids)
+            .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| (row.order_id, row)).collect())
+}
+
+/// Locks one order.
+pub fn order(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<OrderRow>, Error> {
+    Ok(orders(tx, &[id.uuid()])?.remove(&id.uuid()))
+}
+
+/// Locks a return. Its order, if it has one, must be locked before.
+pub fn returned(tx: &mut Tx<'_>, id: ReturnId) -> Result<Option<ReturnRow>, Error> {
+    Ok(diesel::sql_query("SELECT * FROM returns WHERE return_id = $1 FOR UPDATE")
+        .bind::<SqlUuid, _>(id.uuid())
+        .get_result(tx.conn())
+        .optional()?)
+}
+
+/// Takes up to `limit` orders whose return window has passed off the list of those it runs for.
+pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Due {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let now = tx.now().utc();
+    let rows: Vec<Due> = diesel::sql_query(
+        "DELETE FROM completions WHERE order_id = ANY (ARRAY(SELECT order_id FROM completions WHERE due_at <= $1 \
+         ORDER BY due_at, order_id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING order_id",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
+}

@@ -1,0 +1,296 @@
+//! The table `orders`.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use contracts::events::{FulfilmentKind, OrderTotals};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::id::OrderId;
+use kernel::{Currency, Timestamp};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use crate::domain::state::{OrderStatus, PaymentStatus};
+
+/// An order as it is stored.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct OrderRow {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub order_id: Uuid,
+    /// Its channel.
+    #[diesel(sql_type = Text)]
+    pub channel: String,
+    /// The channel's own number.
+    #[diesel(sql_type = Text)]
+    pub channel_order_no: String,
+    /// The digest of its content.
+    #[diesel(sql_type = Binary)]
+    pub content: Vec<u8>,
+    /// The digest that is the same for the same buyer.
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub buyer_key: Option<Vec<u8>>,
+    /// When the buyer placed it.
+    #[diesel(sql_type = Timestamptz)]
+    pub placed_at: DateTime<Utc>,
+    /// When the channel last changed it.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub channel_updated_at: Option<DateTime<Utc>>,
+    /// When it came into the book.
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: DateTime<Utc>,
+    /// The client that brought it.
+    #[diesel(sql_type = Text)]
+    pub created_by: String,
+    /// The currency of every amount.
+    #[diesel(sql_type = Text)]
+    pub currency: String,
+    /// Σ list amounts.
+    #[diesel(sql_type = BigInt)]
+    pub list_amount: i64,
+    /// Σ discounts.
+    #[diesel(sql_type = BigInt)]
+    pub discount_amount: i64,
+    /// Freight.
+    #[diesel(sql_type = BigInt)]
+    pub freight_amount: i64,
+    /// What the buyer pays.
+    #[diesel(sql_type = BigInt)]
+    pub total_amount: i64,
+    /// `ship` or `pickup`.
+    #[diesel(sql_type = Text)]
+    pub fulfilment_kind: String,
+    /// Buyer, address, payments, references and remark as JSON.
+    #[diesel(sql_type = Text)]
+    pub document: String,
+    /// Where it stands.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// Where its money stands.
+    #[diesel(sql_type = Text)]
+    pub payment_status: String,
+    /// Whether units without a location wait for stock.
+    #[diesel(sql_type = Bool)]
+    pub backordered: bool,
+    /// Whether any unit was ever cancelled or rejected.
+    #[diesel(sql_type = Bool)]
+    pub disturbed: bool,
+    /// What went back to the buyer.
+    #[diesel(sql_type = BigInt)]
+    pub given_back_amount: i64,
+    /// How much of it was freight.
+    #[diesel(sql_type = BigInt)]
+    pub given_back_freight: i64,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+}
+
+impl OrderRow {
+    /// Its id.
+    pub const fn id(&self) -> OrderId {
+        OrderId(self.order_id)
+    }
+
+    /// The currency of every amount.
+    pub fn currency(&self) -> Result<Currency, Error> {
+        self.currency.parse().map_err(|_| Error::Broken("stored currencies are currencies"))
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> Result<OrderStatus, Error> {
+        super::state(OrderStatus::parse(&self.status))
+    }
+
+    /// Where its money stands.
+    pub fn payment_status(&self) -> Result<PaymentStatus, Error> {
+        super::state(PaymentStatus::parse(&self.payment_status))
+    }
+
+    /// Ship or pickup.
+    pub fn kind(&self) -> FulfilmentKind {
+        kind_of(&self.fulfilment_kind)
+    }
+
+    /// What it adds up to.
+    pub const fn totals(&self) -> OrderTotals {
+        OrderTotals {
+            list_amount: self.list_amount,
+            discount_amount: self.discount_amount,
+            freight_amount: self.freight_amount,
+            total_amount: self.total_amount,
+        }
+    }
+}
+
+/// The stored word for how the goods reach the buyer.
+pub const fn kind_text(kind: FulfilmentKind) -> &'static str {
+    match kind {
+        FulfilmentKind::Ship => "ship",
+        FulfilmentKind::Pickup => "pickup",
+    }
+}
+
+/// How the goods reach the buyer, from the stored word.
+pub fn kind_of(text: &str) -> FulfilmentKind {
+    if text == "pickup" { FulfilmentKind::Pickup } else { FulfilmentKind::Ship }
+}
+
+/// Inserts the orders whose number is new; answers their ids. The rows must be sorted by channel and number, so that two
+/// batches with the same numbers wait for each other instead of deadlocking.
+pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Inserted {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    fn column<'a, T>(rows: &[&'a OrderRow], part: impl Fn(&'a OrderRow) -> T) -> Vec<T> {
+        rows.iter().map(|row| part(row)).collect()
+    }
+    let inserted: Vec<Inserted> = diesel::sql_query(
+        "INSERT INTO orders (order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, \
+         created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
+         document, status, payment_status) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         ON CONFLICT (channel, channel_order_no) DO NOTHING RETURNING order_id",
+    )
+    .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
+    .bind::<Array<Text>, _>(column(rows, |row| row.channel.as_str()))
+    .bind::<Array<Text>, _>(column(rows, |row| row.channel_order_no.as_str()))
+    .bind::<Array<Binary>, _>(column(rows, |row| row.content.as_slice()))
+    .bind::<Array<Nullable<Binary>>, _>(column(rows, |row| row.buyer_key.as_deref()))
+    .bind::<Array<Timestamptz>, _>(column(rows, |row| row.placed_at))
+    .bind::<Array<Nullable<Timestamptz>>, _>(column(rows, |row| row.channel_updated_at))
+    .bind::<Array<Timestamptz>, _>(column(rows, |row| row.created_at))
+    .bind::<Array<Text>, _>(column(rows, |row| row.created_by.as_str()))
+    .bind::<Array<Text>, _>(column(rows, |row| row.currency.as_str()))
+    .bind::<Array<BigInt>, _>(column(rows, |row| row.list_amount))
+    .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
+    .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
+    .bind::<Array<BigInt>, _>(column(rows, |row| row.total_amount))
+    .bind::<Array<Text>, _>(column(rows, |row| row.fulfilment_kind.as_str()))
+    .bind::<Array<Text>, _>(column(rows, |row| row.document.as_str()))
+    .bind::<Array<Text>, _>(column(rows, |row| row.status.as_str()))
+    .bind::<Array<Text>, _>(column(rows, |row| row.payment_status.as_str()))
+    .load(tx.conn())?;
+    Ok(inserted.into_iter().map(|row| row.order_id).collect())
+}
+
+/// An order that has a number already.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Numbered {
+    /// Its channel.
+    #[diesel(sql_type = Text)]
+    channel: String,
+    /// Its number.
+    #[diesel(sql_type = Text)]
+    channel_order_no: String,
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub order_id: Uuid,
+    /// The digest of its content.
+    #[diesel(sql_type = Binary)]
+    pub content: Vec<u8>,
+}
+
+/// The orders that have these numbers, by channel and number.
+pub fn numbered(tx: &mut Tx<'_>, numbers: &[(&str, &str)]) -> Result<HashMap<(String, String), Numbered>, Error> {
+    let rows: Vec<Numbered> = diesel::sql_query(
+        "SELECT o.channel, o.channel_order_no, o.order_id, o.content FROM orders o \
+         JOIN unnest($1, $2) AS n (channel, number) ON o.channel = n.channel AND o.channel_order_no = n.number",
+    )
+    .bind::<Array<Text>, _>(numbers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(numbers.iter().map(|(_, number)| *number).collect::<Vec<_>>())
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| ((row.channel.clone(), row.channel_order_no.clone()), row)).collect())
+}
+
+/// One order.
+pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<OrderRow>, Error> {
+    Ok(diesel::sql_query("SELECT * FROM orders WHERE order_id = $1")
+        .bind::<SqlUuid, _>(id.uuid())
+        .get_result(tx.conn())
+        .optional()?)
+}
+
+/// Writes back where orders stand.
+pub fn save(tx: &mut Tx<'_>, rows: &[OrderRow]) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
+         disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+         AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version) \
+         WHERE o.order_id = n.order_id",
+    )
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.payment_status.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(rows.iter().map(|row| row.backordered).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(rows.iter().map(|row| row.disturbed).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.given_back_amount).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.given_back_freight).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Which orders a list shows; what is left out does not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// These channels.
+    pub channels: Option<Vec<String>>,
+    /// This number.
+    pub channel_order_no: Option<String>,
+    /// This state.
+    pub status: Option<OrderStatus>,
+    /// This member's.
+    pub member: Option<Uuid>,
+    /// Placed at or after.
+    pub from: Option<Timestamp>,
+    /// Placed before.
+    pub until: Option<Timestamp>,
+    /// Older than this one: the page before ended here.
+    pub before: Option<(Timestamp, Uuid)>,
+}
+
+/// The newest `limit` orders of a list.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<OrderRow>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT o.* FROM orders o \
+         WHERE ($1 IS NULL OR o.channel = ANY ($1)) AND ($2 IS NULL OR o.channel_order_no = $2) \
+         AND ($3 IS NULL OR o.status = $3) \
+         AND ($4 IS NULL OR o.order_id IN (SELECT m.order_id FROM order_members m WHERE m.member_id = $4)) \
+         AND ($5 IS NULL OR o.placed_at >= $5) AND ($6 IS NULL OR o.placed_at < $6) \
+         AND ($7 IS NULL OR (o.placed_at, o.order_id) < ($7, $8)) \
+         ORDER BY o.placed_at DESC, o.order_id DESC LIMIT $9",
+    )
+    .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
+    .bind::<Nullable<Text>, _>(filter.channel_order_no.as_deref())
+    .bind::<Nullable<Text>, _>(filter.status.map(OrderStatus::as_str))
+    .bind::<Nullable<SqlUuid>, _>(filter.member)
+    .bind::<Nullable<Timestamptz>, _>(filter.from.map(Timestamp::utc))
+    .bind::<Nullable<Timestamptz>, _>(filter.until.map(Timestamp::utc))
+    .bind::<Nullable<Timestamptz>, _>(filter.before.map(|(at, _)| at.utc()))
+    .bind::<Nullable<SqlUuid>, _>(filter.before.map(|(_, id)| id))
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
+}
+
+/// Where orders stand that somebody waits for: those that are no longer being sourced.
+pub fn settled(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Settled {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let rows: Vec<Settled> = diesel::sql_query(
+        "SELECT order_id FROM orders WHERE order_id = ANY ($1) AND status NOT IN ('received', 'sourcing')",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
+}

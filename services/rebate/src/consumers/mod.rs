@@ -1,0 +1,47 @@
+//! What the rebate service hears about orders, in one stream, so that the facts of an order stay in their order.
+
+mod buyer_identified;
+mod order_cancelled;
+mod order_completed;
+mod order_placed;
+mod refund_issued;
+
+use std::sync::Arc;
+
+use bus::{ConsumeError, Subscription};
+use contracts::Event;
+use store::Tx;
+
+use crate::app::FactError;
+
+/// The subscription `orders`.
+pub fn orders(partitions: u16) -> Subscription {
+    Subscription {
+        name: "orders",
+        events: &["order.placed", "buyer.identified", "order.completed", "order.cancelled", "refund.issued"],
+        partitions,
+        handle: Arc::new(handle),
+    }
+}
+
+/// Runs the command that the events' kind stands for.
+pub fn handle(tx: &mut Tx<'_>, kind: &str, events: &[Event]) -> Result<(), ConsumeError> {
+    match kind {
+        "order.placed" => order_placed::consume(tx, events),
+        "buyer.identified" => buyer_identified::consume(tx, events),
+        "order.completed" => order_completed::consume(tx, events),
+        "order.cancelled" => order_cancelled::consume(tx, events),
+        "refund.issued" => refund_issued::consume(tx, events),
+        other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
+    }
+}
+
+impl From<FactError> for ConsumeError {
+    fn from(error: FactError) -> Self {
+        match error {
+            FactError::Missing { .. } => Self::Retry(error.to_string()),
+            FactError::Refused { .. } => Self::Park(error.to_string()),
+            FactError::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Imports and exports, line by line.
+
+use actix_web::web::Bytes;
+use contracts::{Problem, ProblemCode};
+use futures_util::stream;
+
+use super::*;
+use crate::ndjson::{self, Incoming};
+
+/// An import that refuses nothing but the quantity 13, in batches of three.
+async fn import(incoming: Incoming<OrderLine>) -> answer::Answer {
+    ndjson::import(incoming, 3, |items| async move {
+        assert!(!items.is_empty() && items.len() <= 3);
+        if items.iter().any(|item| item.sku == "cut") {
+            return Err(Failure::unavailable("the database went away"));
+        }
+        let outcome = |item: OrderLine| match item.quantity {
+            13 => Err(Problem::invalid("quantity", "not thirteen")),
+            quantity => Ok(format!("{}*{quantity}", item.sku)),
+        };
+        Ok(items.into_iter().map(outcome).collect())
+    })
+    .await
+}
+
+fn bulk_routes() -> Routes {
+    vec![
+        Route::post("/v1/stock/import", Access::Open, import),
+        Route::get("/v1/stock/export", Access::Open, || async {
+            ndjson::export(stream::iter([Ok(vec![1, 2]), Ok(vec![]), Ok(vec![3])]))
+        }),
+        Route::get("/v1/stock/broken", Access::Open, || async {
+            ndjson::export(stream::iter([Ok(vec![1]), Err(Failure::internal("a secret"))]))
+        }),
+    ]
+}
+
+async fn send(media_type: &str, body: impl Into<Bytes>) -> Reply {
+    send_limited(media_type, body, Limits::default()).await
+}
+
+async fn send_limited(media_type: &str, body: impl Into<Bytes>, limits: Limits) -> Reply {
+    let shop = Shop::with(bulk_routes(), limits);
+    let body: Bytes = body.into();
+    shop.send(TestRequest::post().uri("/v1/stock/import").insert_header(("content-type", media_type)).set_payload(body))
+        .await
+}
+
+fn lines(reply: &Reply) -> Vec<Value> {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+    reply.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn every_line_has_its_answer_in_order() {
+    let body = concat!(
+        "{\"sku\":\"a\",\"quantity\":1}\n",
+        "{\"sku\":\"b\",\"quantity\":13}\r\n",
+        "\n",
+        "{\"sku\":\"c\",\"quantity\":\"x\"}\n",
+        "nonsense\n",
+        "{\"sku\":\"d\",\"quantity\":2,\"y\":1}\n",
+        "{\"sku\":\"e\",\"quantity\":5}",
+    );
+    let lines = lines(&send("application/x-ndjson", body).await);
+    let numbers: Vec<_> = lines.iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 4, 5, 6, 7]);
+    assert_eq!(lines[0], json!({"line": 1, "result": "a*1"}));
+    assert_eq!(lines[1]["problem"]["code"], "invalid_field");
+    assert_eq!(lines[2]["problem"]["errors"][0]["field"], "quantity");
+    assert_eq!(lines[3]["problem"]["code"], "malformed");
+    assert_eq!(lines[4]["problem"]["errors"][0]["field"], "y");
+    assert_eq!(lines[5], json!({"line": 7, "result": "e*5"}));
+}
+
+#[actix_web::test]
+async fn csv_is_read_as_the_same_items() {
+    let lines = lines(&send("text/csv; charset=utf-8", "sku,quantity\n0042,7\n\"a,b\",13\nc,x\n").await);
+    assert_eq!(lines[0], json!({"line": 2, "result": "0042*7"}));
+    assert_eq!(lines[1]["problem"]["code"], "invalid_field");
+    assert_eq!((&lines[2]["line"], &lines[2]["problem"]["errors"][0]["field"]), (&json!(4), &json!("quantity")));
+}
+
+#[actix_web::test]
+async fn a_line_that_is_too_long_or_not_text_is_refused_alone() {
+    let mut body = b"{\"sku\":\"a\",\"quantity\":1}\n".to_vec();
+    body.extend(format!("{{\"sku\":\"{}\",\"quantity\":1}}\n", "x".repeat(5_000)).into_bytes());
+    body.extend(b"{\"sku\":\"\xff\",\"quantity\":1}\n{\"sku\":\"b\",\"quantity\":2}\n");
+    let lines =
+        lines(&send_limited("application/x-ndjson", body, Limits { line_bytes: 100, ..Limits::default() }).await);
+    assert_eq!(lines[0]["result"], "a*1");
+    assert_eq!(lines[1]["problem"]["code"], ProblemCode::TooLarge.as_str());
+    assert_eq!(lines[2]["problem"]["code"], ProblemCode::Malformed.as_str());
+    assert_eq!(lines[3]["result"], "b*2");
+}
+
+#[actix_web::test]
+async fn when_the_work_fails_the_later_lines_are_told_and_not_tried() {
+    let line = |sku: &str| format!("{{\"sku\":\"{sku}\",\"quantity\":1}}\n");
+    let body: String = ["a", "b", "c", "d", "cut", "f", "g"].map(line).concat();
+    let lines = lines(&send("application/x-ndjson", body).await);
+    assert_eq!(lines.len(), 7);
+    assert_eq!(lines[2]["result"], "c*1");
+    for line in &lines[3..] {
+        assert_eq!(line["problem"]["code"], "unavailable");
+        assert!(!line.to_string().contains("database"));
+    }
+}
+
+#[actix_web::test]
+async fn a_large_import_is_answered_whole() {
+    let body: String = (0..60_000).map(|n| format!("{{\"sku\":\"sku-{n}\",\"quantity\":1}}\n")).collect();
+    let lines = lines(&send("application/x-ndjson", body).await);
+    assert_eq!(lines.len(), 60_000);
+    assert_eq!(lines[59_999], json!({"line": 60_000, "result": "sku-59999*1"}));
+}
+
+#[actix_web::test]
+async fn an_empty_import_has_an_empty_answer_and_another_type_is_415() {
+    assert!(lines(&send("application/x-ndjson", "").await).is_empty());
+    assert!(lines(&send("text/csv", "").await).is_empty());
+    assert!(lines(&send("text/csv", "sku,quantity\n").await).is_empty());
+    let reply = send("application/vnd.ms-excel", "x").await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (415, "unsupported_media_type"));
+}
+
+#[actix_web::test]
+async fn an_export_is_lines_and_a_broken_one_is_cut() {
+    let shop = Shop::with(bulk_routes(), Limits::default());
+    assert_eq!(shop.send(get("/v1/stock/export")).await.text(), "1\n2\n3\n");
+    let service = service(&shop.site).await;
+    let response = call_service(&service, get("/v1/stock/broken").to_request()).await;
+    assert!(to_bytes(response.into_body()).await.is_err());
+}
