@@ -105,7 +105,7 @@ CREATE TABLE progress (
     job  text PRIMARY KEY,
     upto bigint NOT NULL
 );
-INSERT INTO progress (job, upto) VALUES ('tell_stock', 0), ('prove_stock', 0);
+INSERT INTO progress (job, upto) VALUES ('tell_stock', 0), ('prove_balances', 0), ('prove_movements', 0);
 
 -- Holds asked for over the API, as they were granted.
 CREATE TABLE reservations (

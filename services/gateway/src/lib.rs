@@ -22,6 +22,8 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "gateway",
     defaults: include_str!("defaults.toml"),
     migrations: &[&::store::MIGRATIONS, &MIGRATIONS],
+    hears: &[],
+    check: |_| Ok(()),
     build: service,
 };
 

@@ -19,6 +19,8 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "product",
     defaults: include_str!("defaults.toml"),
     migrations: &[&::store::MIGRATIONS, &MIGRATIONS],
+    hears: &[],
+    check: |_| Ok(()),
     build: service,
 };
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use contracts::Event;
 use kernel::Timestamp;
 use metrics::{Counter, Gauge, Histogram};
+use store::outbox::Backlog;
 use tracing::Span;
 
 /// The causes a batch's span is linked to: enough to find the batch from most requests, few enough to cost nothing.
@@ -82,8 +83,8 @@ impl Meters {
 #[derive(Clone)]
 pub(crate) struct RelayMeters {
     pub leads: Gauge,
-    pub backlog_events: Gauge,
-    pub backlog_seconds: Gauge,
+    backlog_events: Gauge,
+    backlog_seconds: Gauge,
     pub in_flight: Gauge,
     pub confirmed_events: Counter,
     pub confirm_seconds: Histogram,
@@ -102,5 +103,12 @@ impl RelayMeters {
             confirm_seconds: metrics::histogram!("onepool_relay_confirm_seconds", &labels),
             refused: metrics::counter!("onepool_relay_refused_total", &labels),
         }
+    }
+
+    /// Shows what waits in the outbox.
+    pub fn backlog(&self, backlog: &Backlog, now: Timestamp) {
+        let oldest = backlog.oldest.map_or(0, |told| now.unix_micros().saturating_sub(told.timestamp_micros()));
+        self.backlog_events.set(u32::try_from(backlog.events).unwrap_or(u32::MAX));
+        self.backlog_seconds.set(Duration::from_micros(u64::try_from(oldest).unwrap_or(0)));
     }
 }

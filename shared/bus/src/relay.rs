@@ -27,6 +27,9 @@ const MAX_IN_FLIGHT: usize = 2048;
 const MAX_BYTES_IN_FLIGHT: usize = 64 << 20;
 /// Confirmed rows that are deleted at once; fewer are deleted with the next look for new ones.
 const DELETE_ROWS: usize = 128;
+/// After a look that found all there was: under load this gathers what many transactions told into one look, while a
+/// row told at rest is read at once.
+const REST: Duration = Duration::from_millis(2);
 /// Between two checks that this process still leads, and between two counts of the backlog.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Between two tries to lead: a standby takes over within this after a leader's connection has ended.
@@ -111,8 +114,7 @@ impl Relay {
                     delay.wait().await?;
                 }
             }
-            lead.check().await.or_else(|ended| if matches!(ended, Ended::Stopped) { Err(Stopped) } else { Ok(()) })?;
-            if lead.leadership.is_none() {
+            if lead.check().await.is_err() {
                 return Ok(());
             }
         }
@@ -155,7 +157,7 @@ impl Lead<'_> {
         if Instant::now() >= self.check_at {
             self.check().await?;
         }
-        if sending.look && sending.has_room() {
+        if sending.looks_now() {
             match sending.exchange().await {
                 Ok(rows) => sending.publish(rows).await?,
                 Err(error) => {
@@ -165,10 +167,7 @@ impl Lead<'_> {
                 }
             }
         }
-        if sending.look && sending.has_room() {
-            return Ok(());
-        }
-        if sending.wait().await? {
+        if !sending.looks_now() && sending.wait().await? {
             delay.reset();
         }
         Ok(())
@@ -181,11 +180,10 @@ impl Lead<'_> {
             return Err(Ended::NotLeading(store::Error::Unavailable("leadership was lost before".to_owned())));
         };
         self.leadership = Some(self.relay.store.still_leads(leadership).await.map_err(Ended::NotLeading)?);
-        let backlog = self.relay.store.read("outbox_backlog", outbox::backlog).await.map_err(Ended::NotLeading)?;
-        let now = self.relay.store.now().unix_micros();
-        let oldest = backlog.oldest.map_or(0, |told| now.saturating_sub(told.timestamp_micros()));
-        self.relay.meters.backlog_events.set(u32::try_from(backlog.events).unwrap_or(u32::MAX));
-        self.relay.meters.backlog_seconds.set(Duration::from_micros(u64::try_from(oldest).unwrap_or(0)));
+        match self.relay.store.read("outbox_backlog", outbox::backlog).await {
+            Ok(backlog) => self.relay.meters.backlog(&backlog, self.relay.store.now()),
+            Err(error) => tracing::debug!(%error, "the outbox could not be counted"),
+        }
         Ok(())
     }
 }
@@ -208,11 +206,14 @@ struct Sending<'r> {
     look: bool,
     /// The broker refused a message; nothing more is sent until the others are settled.
     refused: bool,
+    rest_until: Instant,
     poll_at: Instant,
+    tidy_now: bool,
 }
 
 impl<'r> Sending<'r> {
     fn new(relay: &'r Relay, publisher: Box<dyn Publisher>) -> Self {
+        let now = Instant::now();
         Self {
             relay,
             publisher,
@@ -221,37 +222,44 @@ impl<'r> Sending<'r> {
             confirmed: Vec::new(),
             look: true,
             refused: false,
-            poll_at: Instant::now(),
+            rest_until: now,
+            poll_at: now,
+            tidy_now: false,
         }
     }
 
-    fn has_room(&self) -> bool {
-        !self.refused && self.flights.len() < MAX_IN_FLIGHT && self.bytes < MAX_BYTES_IN_FLIGHT
+    fn may_look(&self) -> bool {
+        self.look && !self.refused && self.flights.len() < MAX_IN_FLIGHT && self.bytes < MAX_BYTES_IN_FLIGHT
     }
 
-    /// Deletes what is confirmed, if it is enough to be worth it, and reads what is to be sent.
+    fn looks_now(&self) -> bool {
+        self.may_look() && Instant::now() >= self.rest_until
+    }
+
+    /// Deletes what is confirmed, if that is worth it, and reads what is to be sent.
     async fn exchange(&mut self) -> Result<Vec<Unsent>, store::Error> {
         let room = MAX_IN_FLIGHT.saturating_sub(self.flights.len()).min(READ_ROWS);
         let limit = i64::try_from(room).unwrap_or(1);
-        // Rows that are confirmed and not deleted yet are still there, and are not to be sent again.
         let mut known: Vec<i64> = self.flights.keys().copied().collect();
-        let rows = if self.confirmed.len() >= DELETE_ROWS || Instant::now() >= self.poll_at {
+        let deletes = self.confirmed.len() >= DELETE_ROWS || (self.tidy_now && !self.confirmed.is_empty());
+        let rows = if deletes {
             let confirmed = self.confirmed.clone();
             let exchange = self.relay.store.transact("relay_exchange", move |tx| {
-                if !confirmed.is_empty() {
-                    outbox::confirmed(tx, &confirmed)?;
-                }
+                outbox::confirmed(tx, &confirmed)?;
                 outbox::unsent(tx, limit, &known)
             });
             let rows = exchange.await?;
             self.confirmed.clear();
-            self.poll_at = Instant::now().checked_add(self.relay.poll).unwrap_or_else(Instant::now);
             rows
         } else {
+            // Rows that are confirmed and not deleted yet are still there, and are not to be sent again.
             known.extend(&self.confirmed);
             self.relay.store.read("relay_read", move |tx| outbox::unsent(tx, limit, &known)).await?
         };
+        self.tidy_now = false;
         self.look = rows.len() == room;
+        let rest = if self.look { Duration::ZERO } else { REST };
+        self.rest_until = Instant::now().checked_add(rest).unwrap_or(self.rest_until);
         Ok(rows)
     }
 
@@ -281,38 +289,47 @@ impl<'r> Sending<'r> {
     /// Waits for something to do; true when the broker has confirmed something.
     async fn wait(&mut self) -> Result<bool, Ended> {
         let relay = self.relay;
+        let until = if self.may_look() { self.rest_until.min(self.poll_at) } else { self.poll_at };
         let mut took = false;
         tokio::select! {
             biased;
             () = relay.token.cancelled() => return Err(Ended::Stopped),
             settled = self.publisher.settled(), if !self.flights.is_empty() => took = self.settle(&settled?),
             () = relay.store.told().notified() => self.look = true,
-            () = sleep_until(self.poll_at) => self.look = true,
+            () = sleep_until(until) => self.tick(),
         }
         self.relay.meters.in_flight.set(u32::try_from(self.flights.len()).unwrap_or(u32::MAX));
         Ok(took)
     }
 
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if now >= self.poll_at {
+            self.poll_at = now.checked_add(self.relay.poll).unwrap_or(now);
+            (self.look, self.tidy_now) = (true, true);
+        }
+    }
+
     fn settle(&mut self, settled: &[Settled]) -> bool {
-        let mut took = false;
+        let mut taken = 0_usize;
         for message in settled {
             let Some(flight) = self.flights.remove(&message.id) else { continue };
             self.bytes = self.bytes.saturating_sub(flight.bytes);
             if message.taken {
-                took = true;
+                taken = taken.saturating_add(1);
                 self.confirmed.push(message.id);
                 self.relay.meters.confirmed_events.increment(flight.events);
                 self.relay.meters.confirm_seconds.record(flight.since.elapsed());
-            } else {
-                self.refused = true;
-                self.relay.meters.refused.increment(1);
             }
         }
-        if self.refused {
+        let refused = settled.len().saturating_sub(taken);
+        if refused > 0 {
+            self.refused = true;
+            self.relay.meters.refused.increment(u64::try_from(refused).unwrap_or(u64::MAX));
             let service = self.relay.store.schema();
-            tracing::warn!(service, "the broker refused events; they are sent again when the others are settled");
+            tracing::warn!(service, refused, "the broker refused messages; they are sent again when the others are settled");
         }
-        took
+        taken > 0
     }
 
     /// Deletes what is confirmed before this link is given up; what fails here is only sent twice.

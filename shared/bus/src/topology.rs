@@ -4,7 +4,7 @@
 //! no event is lost because its hearer is started later. A kind that the topology does not name is heard by nobody of
 //! ours: sending it counts as done once the broker has taken it, whether or not someone else listens.
 
-use crate::Subscription;
+use crate::{Handler, Subscription};
 
 /// The exchange that every event goes to, by its kind.
 pub(crate) const EXCHANGE: &str = "onepool.events";
@@ -23,6 +23,11 @@ pub struct Hearing {
 }
 
 impl Hearing {
+    /// The subscription with what it does.
+    pub fn handled_by(&self, handle: Handler) -> Subscription {
+        Subscription { name: self.subscription, events: self.events, partitions: self.partitions, handle }
+    }
+
     /// The subscription's name at the broker.
     pub(crate) fn address(&self) -> String {
         format!("onepool.{}.{}", self.service, self.subscription)
@@ -47,6 +52,11 @@ impl Topology {
     /// A topology in which nobody hears anything.
     pub const fn new() -> Self {
         Self { hearings: Vec::new() }
+    }
+
+    /// A topology of these subscriptions.
+    pub fn of<'a>(hearings: impl IntoIterator<Item = &'a Hearing>) -> Self {
+        Self { hearings: hearings.into_iter().copied().collect() }
     }
 
     /// Adds a service's subscriptions.

@@ -53,7 +53,7 @@ impl Worker {
     async fn settle_in_order(&self, events: &Arc<Vec<Event>>, from: &From) -> Result<(), Stopped> {
         let mut delay = Delay::new(self.token.clone());
         // The last range is the next one in order.
-        let mut open: Vec<Range<usize>> = vec![0..events.len()];
+        let mut open: Vec<Range<usize>> = Vec::from_iter([0..events.len()]);
         while let Some(range) = open.pop() {
             let Err(error) = self.attempt(events, range.clone(), from).await else {
                 delay.reset();

@@ -70,6 +70,10 @@ pub struct Descriptor {
     pub defaults: &'static str,
     /// Its migrations, in the order they run.
     pub migrations: &'static [&'static EmbeddedMigrations],
+    /// What it hears, whether or not it runs in this process: every process sets up every queue before it sends.
+    pub hears: &'static [bus::Hearing],
+    /// Checks its own settings.
+    pub check: fn(&Settings) -> Result<(), runtime::settings::Faults>,
     /// Builds it; the settings' faults are all named at once.
     pub build: fn(&Platform) -> Result<Service, runtime::settings::Faults>,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use runtime::lifecycle::Lifecycle;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Store, Tx};
 
@@ -42,6 +43,7 @@ impl<C, O, E> Clone for Batcher<C, O, E> {
 
 struct Lane<C, O, E> {
     store: Store,
+    draining: CancellationToken,
     options: BatchOptions,
     queue: Arc<Mutex<mpsc::Receiver<Waiting<C, O, E>>>>,
     run: Arc<Run<C, O, E>>,
@@ -67,7 +69,8 @@ where
         let receiver = Arc::new(Mutex::new(receiver));
         let run: Arc<Run<C, O, E>> = Arc::new(run);
         for _ in 0..options.lanes.max(1) {
-            let lane = Lane { store: store.clone(), options, queue: receiver.clone(), run: run.clone() };
+            let (store, queue, run) = (store.clone(), receiver.clone(), run.clone());
+            let lane = Lane { store, draining: lifecycle.token(), options, queue, run };
             lifecycle.spawn(options.name, lane.work());
         }
         Self { queue: sender }
@@ -89,11 +92,11 @@ where
     O: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    /// Ends when every sender is gone, so that what was accepted is finished during a drain.
+    /// Ends when the process drains and what was accepted until then is finished.
     async fn work(self) {
         let mut batch = Vec::new();
         loop {
-            let taken = self.queue.lock().await.recv_many(&mut batch, self.options.max_batch).await;
+            let taken = self.gather(&mut batch).await;
             if taken == 0 {
                 return;
             }
@@ -102,6 +105,19 @@ where
             let (commands, answers): (Vec<C>, Vec<_>) =
                 batch.drain(..).map(|waiting| (waiting.command, waiting.answer)).unzip();
             self.run_batch(commands, answers).await;
+        }
+    }
+
+    /// Waits for a command and takes what else is there; 0 once nothing can come any more.
+    async fn gather(&self, batch: &mut Vec<Waiting<C, O, E>>) -> usize {
+        let mut queue = self.queue.lock().await;
+        tokio::select! {
+            biased;
+            taken = queue.recv_many(batch, self.options.max_batch) => taken,
+            () = self.draining.cancelled() => {
+                queue.close();
+                queue.recv_many(batch, self.options.max_batch).await
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// How long one statement may take.
     pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Duration,
     /// Into how many partitions the events of different subjects are spread.
     pub partitions: u16,
 }
@@ -36,7 +38,8 @@ impl StoreOptions {
             schema: schema.into(),
             pool_size: 8,
             acquire_timeout: Duration::from_secs(2),
-            statement_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(15),
+            lock_timeout: Duration::from_secs(3),
             partitions: 1,
         }
     }
@@ -72,10 +75,11 @@ impl Store {
         }
         let statements = format!(
             "SET search_path TO \"{schema}\", public; SET jit = off; SET lc_messages = 'C'; SET timezone = 'UTC'; \
-             SET statement_timeout = {statement}; SET lock_timeout = {statement}; \
+             SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
              SET idle_in_transaction_session_timeout = 60000; SET application_name = 'onepool-{schema}'",
             schema = options.schema,
             statement = options.statement_timeout.as_millis(),
+            lock = options.lock_timeout.as_millis(),
         );
         let pool = Pool::builder()
             .max_size(options.pool_size)

@@ -37,14 +37,16 @@ struct Place {
 
 impl Cluster {
     /// Starts the cluster in `data_dir`, creating it if it is not there, or goes on with one that runs already.
-    pub fn start(data_dir: &Path) -> Result<Self, Error> {
-        let place = Place::find(data_dir)?;
+    ///
+    /// `binaries` is the directory of the programs, empty for the newest installed; `port` 0 takes any free one.
+    pub fn start(data_dir: &Path, binaries: &Path, port: u16) -> Result<Self, Error> {
+        let place = Place::find(data_dir, binaries)?;
         if !place.data().join("PG_VERSION").exists() {
             place.create()?;
         }
         let port = match place.running_port()? {
             Some(port) => port,
-            None => place.launch()?,
+            None => place.launch(port)?,
         };
         let password = read(&place.home.join("password"))?;
         let url = format!("postgres://onepool:{}@127.0.0.1:{port}/postgres", password.trim());
@@ -66,10 +68,10 @@ impl Cluster {
 }
 
 impl Place {
-    fn find(data_dir: &Path) -> Result<Self, Error> {
+    fn find(data_dir: &Path, binaries: &Path) -> Result<Self, Error> {
         fs::create_dir_all(data_dir).map_err(|error| at(data_dir, &error))?;
         let data_dir = data_dir.canonicalize().map_err(|error| at(data_dir, &error))?;
-        let bin = binaries()?;
+        let bin = if binaries.as_os_str().is_empty() { installed()? } else { binaries.to_owned() };
         let root = fs::metadata("/proc/self").map_err(|error| at(Path::new("/proc/self"), &error))?.uid() == 0;
         if !root {
             let home = data_dir.join("postgres");
@@ -103,8 +105,8 @@ impl Place {
         })
     }
 
-    fn launch(&self) -> Result<u16, Error> {
-        let port = free_port()?;
+    fn launch(&self, port: u16) -> Result<u16, Error> {
+        let port = if port == 0 { free_port()? } else { port };
         let log = self.home.join("log");
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=200 \
@@ -160,7 +162,7 @@ impl Place {
 }
 
 /// The newest installed PostgreSQL, where distributions and Homebrew put it, or else on the PATH.
-fn binaries() -> Result<PathBuf, Error> {
+fn installed() -> Result<PathBuf, Error> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for pattern in ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt"] {
         let Ok(entries) = fs::read_dir(pattern) else { continue };

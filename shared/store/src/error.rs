@@ -39,7 +39,8 @@ impl Error {
 }
 
 // libpq gives these no kind of their own; the texts are the server's own, in the C locale that connections ask for.
-const CONFLICTS: [&str; 2] = ["deadlock detected", "could not serialize access"];
+const CONFLICTS: [&str; 3] =
+    ["deadlock detected", "could not serialize access", "canceling statement due to lock timeout"];
 const OUTAGES: [&str; 8] = [
     "terminating connection",
     "server closed the connection",

@@ -76,8 +76,11 @@ pub struct TestStore {
 impl TestStore {
     /// A store for the service `schema` after `sets` of migrations, in the order they run.
     pub async fn new(schema: &str, sets: &[&'static EmbeddedMigrations]) -> Self {
-        let database = TestDatabase::copy_of(&template(schema, sets).await);
-        Self::on(database, schema)
+        let (name, sets) = (schema.to_owned(), sets.to_vec());
+        // Waiting for another test's template must not keep that test from being polled.
+        #[expect(clippy::disallowed_methods, reason = "tests have no pool yet whose work this could be")]
+        let made = tokio::task::spawn_blocking(move || TestDatabase::copy_of(&template(&name, &sets)));
+        Self::on(made.await.expect("a migrated database can be made"), schema)
     }
 
     /// A store for the service `schema` on a database that is there.
@@ -111,7 +114,7 @@ pub async fn told<P: Payload>(store: &Store) -> Vec<P> {
 }
 
 /// The name of the migrated template, made by whichever test comes first, in this process or another.
-async fn template(schema: &str, sets: &[&'static EmbeddedMigrations]) -> String {
+fn template(schema: &str, sets: &[&'static EmbeddedMigrations]) -> String {
     let name = template_name(schema, sets);
     let mut admin = connect(&address("ONEPOOL_TEST_POSTGRES"));
     // The lock is the session's: it goes with the connection, also when a migration fails.
@@ -125,7 +128,8 @@ async fn template(schema: &str, sets: &[&'static EmbeddedMigrations]) -> String 
     admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).expect("a database can be made");
     let options = StoreOptions::new(url_of(&name), schema);
     let store = Store::connect(options, ManualClock::new()).expect("a valid schema name");
-    store.migrate(sets.to_vec()).await.expect("the migrations run on an empty database");
+    let migrated = tokio::runtime::Handle::current().block_on(store.migrate(sets.to_vec()));
+    migrated.expect("the migrations run on an empty database");
     drop(store);
     admin
         .batch_execute(&format!(

@@ -30,5 +30,5 @@ pub fn redis_url() -> String {
 
 /// A name no other test has.
 fn unique(prefix: &str) -> String {
-    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+    format!("{prefix}_{}", kernel::id::uuid_at(kernel::Timestamp::EPOCH).simple())
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
 use bytes::Bytes;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
@@ -20,19 +20,16 @@ const PAGE_POLICY: &str =
 pub(crate) fn register(config: &mut ServiceConfig, document: &Bytes) {
     let document = document.clone();
     let page = Arc::new(Config::from("/openapi.json"));
+    let send = web::get().to(move || {
+        let answer = HttpResponse::Ok().content_type("application/json").body(document.clone());
+        std::future::ready(answer)
+    });
+    let enter = web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() });
+    let file = web::get().to(move |file: web::Path<String>| serve(file.into_inner(), Arc::clone(&page)));
     config
-        .route(
-            "/openapi.json",
-            web::get().to(move || {
-                let answer = HttpResponse::Ok().content_type("application/json").body(document.clone());
-                std::future::ready(answer)
-            }),
-        )
-        .route("/docs", web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() }))
-        .route(
-            "/docs/{file:.*}",
-            web::get().to(move |file: web::Path<String>| serve(file.into_inner(), Arc::clone(&page))),
-        );
+        .service(Resource::new("/openapi.json").route(send))
+        .service(Resource::new("/docs").route(enter))
+        .service(Resource::new("/docs/{file:.*}").route(file));
 }
 
 async fn serve(file: String, page: Arc<Config<'static>>) -> Result<HttpResponse, Failure> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 use bytes::Bytes;
 use utoipa::openapi::OpenApi;
@@ -85,8 +86,8 @@ impl Site {
         let readiness = self.readiness.clone();
         config
             .app_data(self.limits)
-            .route("/livez", web::get().to(livez))
-            .route("/readyz", web::get().to(move || readyz(readiness.clone())));
+            .service(Resource::new("/livez").route(web::get().to(livez)))
+            .service(Resource::new("/readyz").route(web::get().to(move || readyz(readiness.clone()))));
         docs::register(config, &self.written);
         route::register(config, &self.routes, &self.keeper);
         config.default_service(web::to(edge::unknown_path));

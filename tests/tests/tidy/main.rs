@@ -61,7 +61,7 @@ fn the_domain_is_pure() {
         "lapin",
         "redis",
         "reqwest",
-        "rand",
+        
         "store::",
         "Clock",
         "std::env",

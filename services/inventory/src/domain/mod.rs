@@ -2,13 +2,15 @@
 
 pub mod atlas;
 pub mod gather;
+pub mod location;
 pub mod plan;
 pub mod request;
 pub mod shelf;
 mod split;
 pub mod why;
 
+pub use location::{Capability, Location, LocationStatus};
 pub use atlas::{Atlas, Site, Slot};
-pub use plan::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Snapshot, Verdict, plan};
+pub use plan::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Snapshot, Verdict, claim_fits, plan};
 pub use request::{Claim, ClaimLine, Demand, Line, Part, Request};
 pub use shelf::{Shelf, Shelves};

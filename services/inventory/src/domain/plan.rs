@@ -159,6 +159,11 @@ impl Decision {
         decide(self.request, self.candidates, self.ruleset)
     }
 
+    /// Whether its units are still to be promised; those of a claimed hold are already.
+    pub const fn takes_stock(&self) -> bool {
+        matches!(&self.outcome, Outcome::Sourced { how: How::Whole | How::Split | How::Greedy, .. })
+    }
+
     /// Which location ships what; nothing for a backorder.
     pub fn allocations(&self) -> &[Allocation] {
         match &self.outcome {
@@ -257,6 +262,11 @@ fn verdict(candidate: &Candidate, request: &Request, need: &[i64], chosen: &[All
 
 fn is_split(chosen: &[Allocation]) -> bool {
     chosen.iter().zip(chosen.iter().skip(1)).any(|(one, next)| one.location != next.location)
+}
+
+/// Whether an order's claim fits it, so that what is held is taken as it is.
+pub fn claim_fits(request: &Request) -> bool {
+    claimed(request).is_some()
 }
 
 /// The allocations of a claim that covers the request exactly, SKU by SKU, where it is to be fulfilled.

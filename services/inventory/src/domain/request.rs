@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::events::FulfilmentKind;
 use kernel::id::ReservationId;
-use kernel::{ChannelCode, GeoPoint, LocationCode, Quantity, SkuCode};
+use kernel::{ChannelCode, GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// An order, or the rest of one, as sourcing sees it.
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     /// The order's channel.
     pub channel: ChannelCode,
+    /// When the buyer placed it.
+    pub placed_at: Timestamp,
     /// Ship or pickup.
     pub kind: FulfilmentKind,
     /// Where it is shipped to, if that is known.

@@ -21,10 +21,15 @@ pub struct Backorder {
     pub order_id: OrderId,
     /// Lower is served first.
     pub priority: i16,
-    /// Among equals, the earlier placed is served first.
-    pub placed_at: Timestamp,
-    /// What it waits for.
+    /// What it waits for; among equals, the earlier placed is served first.
     pub request: Request,
+}
+
+impl Backorder {
+    /// Its place in the queue.
+    pub fn place(&self) -> Place {
+        Place { priority: self.priority, placed_at: self.request.placed_at, order_id: self.order_id }
+    }
 }
 
 /// An order's place in the queue of a SKU.
@@ -44,8 +49,6 @@ struct Row {
     order_id: Uuid,
     #[diesel(sql_type = SmallInt)]
     priority: i16,
-    #[diesel(sql_type = Timestamptz)]
-    placed_at: chrono::DateTime<chrono::Utc>,
     #[diesel(sql_type = Text)]
     request: String,
 }
@@ -56,7 +59,6 @@ fn backorders(rows: Vec<Row>) -> Result<Vec<Backorder>, Error> {
             Ok(Backorder {
                 order_id: OrderId(row.order_id),
                 priority: row.priority,
-                placed_at: row.placed_at.into(),
                 request: serde_json::from_str(&row.request)?,
             })
         })
@@ -84,11 +86,11 @@ pub fn put(tx: &mut Tx<'_>, waiting: &[Backorder]) -> Result<(), Error> {
     )
     .bind::<Array<SqlUuid>, _>(&ids)
     .bind::<Array<SmallInt>, _>(waiting.iter().map(|it| it.priority).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(waiting.iter().map(|it| it.placed_at.utc()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(waiting.iter().map(|it| it.request.placed_at.utc()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(requests)
     .bind::<Array<SqlUuid>, _>(needs.iter().map(|(it, _, _)| it.order_id.uuid()).collect::<Vec<_>>())
     .bind::<Array<SmallInt>, _>(needs.iter().map(|(it, _, _)| it.priority).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(needs.iter().map(|(it, _, _)| it.placed_at.utc()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(needs.iter().map(|(it, _, _)| it.request.placed_at.utc()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(needs.iter().map(|(_, sku, _)| sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(needs.iter().map(|(_, _, units)| *units).collect::<Vec<_>>())
     .execute(tx.conn())?;
@@ -108,7 +110,7 @@ pub fn remove(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<(), Error> {
 
 /// Those of these orders that wait.
 pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Backorder>, Error> {
-    let query = "SELECT order_id, priority, placed_at, request FROM backorders WHERE order_id = ANY($1)";
+    let query = "SELECT order_id, priority, request FROM backorders WHERE order_id = ANY($1)";
     backorders(diesel::sql_query(query).bind::<Array<SqlUuid>, _>(orders).load(tx.conn())?)
 }
 
@@ -116,13 +118,13 @@ pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Backorder>, Err
 pub fn queue(tx: &mut Tx<'_>, sku: Option<&str>, after: Option<Place>, limit: i64) -> Result<Vec<Backorder>, Error> {
     let query = match sku {
         Some(_) => {
-            "SELECT b.order_id, b.priority, b.placed_at, b.request FROM backorder_lines l \
+            "SELECT b.order_id, b.priority, b.request FROM backorder_lines l \
              JOIN backorders b ON b.order_id = l.order_id WHERE l.sku = $1 \
              AND ($2 IS NULL OR (l.priority, l.placed_at, l.order_id) > ($2, $3, $4)) \
              ORDER BY l.priority, l.placed_at, l.order_id LIMIT $5"
         }
         None => {
-            "SELECT order_id, priority, placed_at, request FROM backorders \
+            "SELECT order_id, priority, request FROM backorders \
              WHERE $1 IS NULL AND ($2 IS NULL OR (priority, placed_at, order_id) > ($2, $3, $4)) \
              ORDER BY priority, placed_at, order_id LIMIT $5"
         }
@@ -135,6 +137,18 @@ pub fn queue(tx: &mut Tx<'_>, sku: Option<&str>, after: Option<Place>, limit: i6
         .bind::<BigInt, _>(limit)
         .load(tx.conn())?;
     backorders(rows)
+}
+
+/// Lets the queues of these SKUs be served again from their heads.
+pub fn wake(tx: &mut Tx<'_>, skus: &[String]) -> Result<(), Error> {
+    diesel::sql_query(
+        "INSERT INTO arrivals (sku) SELECT * FROM unnest($1) ON CONFLICT (sku) DO UPDATE SET \
+         after_priority = excluded.after_priority, after_placed = excluded.after_placed, \
+         after_order = excluded.after_order",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .execute(tx.conn())?;
+    Ok(())
 }
 
 /// A SKU that got stock while orders wait for it, and up to where its queue was served.

@@ -175,7 +175,8 @@ pub struct Place {
 /// Every location's balance of these SKUs.
 pub fn of_skus(tx: &mut Tx<'_>, skus: &BTreeSet<&SkuCode>) -> Result<Vec<Place>, Error> {
     Ok(diesel::sql_query(
-        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock WHERE sku = ANY($1)",
+        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock WHERE sku = ANY($1) \
+         ORDER BY sku",
     )
     .bind::<Array<Text>, _>(skus.iter().map(|sku| sku.as_str()).collect::<Vec<_>>())
     .load(tx.conn())?)

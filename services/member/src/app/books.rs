@@ -63,6 +63,13 @@ impl Books {
         Ok(&mut page.account)
     }
 
+    /// Whatever of a member's has lapsed goes, after something came back to a lot whose time is over.
+    pub fn expire(&mut self, member: MemberId, now: Timestamp) {
+        if let Some(page) = self.pages.get_mut(&member) {
+            expire(&mut page.account, now);
+        }
+    }
+
     /// The tier a member was last told to have.
     pub fn tier(&self, member: MemberId) -> Option<&str> {
         self.pages.get(&member).map(|page| page.row.tier.as_str())

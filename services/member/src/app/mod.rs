@@ -3,9 +3,11 @@
 pub mod books;
 pub mod complete_purchases;
 pub mod give_back;
+pub mod lapse;
 pub mod profile;
 pub mod record_purchases;
 pub mod resolve_members;
+pub mod review_tiers;
 pub mod rulebook;
 
 use chrono_tz::Tz;

@@ -43,6 +43,16 @@ pub enum Found {
     },
 }
 
+impl Found {
+    /// The member, if it is registered now.
+    pub fn registered(&self) -> Option<MemberId> {
+        match self {
+            Self::Member { member, registered: true, .. } => Some(*member),
+            _ => None,
+        }
+    }
+}
+
 /// The whole batch's answer.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

@@ -17,6 +17,9 @@ pub struct ChannelRow {
     /// Whether it may place orders.
     #[diesel(sql_type = Bool)]
     pub active: bool,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
 }
 
 /// A SKU as it is stored.
@@ -34,6 +37,9 @@ pub struct SkuRow {
     /// A bundle's components, as JSON.
     #[diesel(sql_type = Nullable<Text>)]
     pub components: Option<String>,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
 }
 
 /// A location as it is stored.
@@ -45,6 +51,9 @@ pub struct LocationRow {
     /// Whether it takes part.
     #[diesel(sql_type = Bool)]
     pub active: bool,
+    /// Grows with every change.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
 }
 
 /// A listing as it is stored.
@@ -63,21 +72,21 @@ pub struct ListingRow {
 
 /// The channels of these codes.
 pub fn channels(tx: &mut Tx<'_>, codes: &[String]) -> Result<Vec<ChannelRow>, Error> {
-    Ok(diesel::sql_query("SELECT channel, currency, active FROM known_channels WHERE channel = ANY ($1)")
+    Ok(diesel::sql_query("SELECT channel, currency, active, version FROM known_channels WHERE channel = ANY ($1)")
         .bind::<Array<Text>, _>(codes)
         .load(tx.conn())?)
 }
 
 /// The SKUs of these codes.
 pub fn skus(tx: &mut Tx<'_>, codes: &[String]) -> Result<Vec<SkuRow>, Error> {
-    Ok(diesel::sql_query("SELECT sku, active, category, components FROM known_skus WHERE sku = ANY ($1)")
+    Ok(diesel::sql_query("SELECT sku, active, category, components, version FROM known_skus WHERE sku = ANY ($1)")
         .bind::<Array<Text>, _>(codes)
         .load(tx.conn())?)
 }
 
 /// The locations of these codes.
 pub fn locations(tx: &mut Tx<'_>, codes: &[String]) -> Result<Vec<LocationRow>, Error> {
-    Ok(diesel::sql_query("SELECT location, active FROM known_locations WHERE location = ANY ($1)")
+    Ok(diesel::sql_query("SELECT location, active, version FROM known_locations WHERE location = ANY ($1)")
         .bind::<Array<Text>, _>(codes)
         .load(tx.conn())?)
 }

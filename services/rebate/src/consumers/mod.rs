@@ -8,18 +8,27 @@ mod refund_issued;
 
 use std::sync::Arc;
 
-use bus::{ConsumeError, Subscription};
+use bus::{ConsumeError, Hearing, Subscription};
 use contracts::Event;
 use store::Tx;
 
 use crate::app::FactError;
 
-/// The subscription `orders`.
-pub fn orders(partitions: u16) -> Subscription {
+/// The stream `orders`. One queue: a batch costs the same few statements however many orders are in it, so long batches are
+/// better than several hearers.
+pub const ORDERS: Hearing = Hearing {
+    service: "rebate",
+    subscription: "orders",
+    events: &["order.placed", "buyer.identified", "order.completed", "order.cancelled", "refund.issued"],
+    partitions: 1,
+};
+
+/// The stream with what happens to its events.
+pub fn orders() -> Subscription {
     Subscription {
-        name: "orders",
-        events: &["order.placed", "buyer.identified", "order.completed", "order.cancelled", "refund.issued"],
-        partitions,
+        name: ORDERS.subscription,
+        events: ORDERS.events,
+        partitions: ORDERS.partitions,
         handle: Arc::new(handle),
     }
 }

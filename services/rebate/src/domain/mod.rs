@@ -3,6 +3,7 @@
 pub mod accrual;
 pub mod attribution;
 pub mod party;
+pub mod period;
 pub mod policy;
 pub mod reversal;
 pub mod sale;

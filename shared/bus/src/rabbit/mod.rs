@@ -13,6 +13,7 @@ mod publisher;
 mod reader;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -63,8 +64,8 @@ impl RabbitMq {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         let topology = Arc::new(topology);
         let link = |name| {
-            let (uri, topology) = (uri.clone(), topology.clone());
-            Arc::new(Link { uri, name, topology, max_queue_messages: options.max_queue_messages, up: Mutex::new(None) })
+            let (uri, topology, up, stale) = (uri.clone(), topology.clone(), Mutex::new(None), AtomicBool::new(false));
+            Arc::new(Link { uri, name, topology, max_queue_messages: options.max_queue_messages, up, stale })
         };
         Ok(Self { publishing: link("onepool publishes"), reading: link("onepool reads"), options })
     }
@@ -111,17 +112,16 @@ pub(crate) struct Link {
     topology: Arc<Topology>,
     max_queue_messages: u32,
     up: Mutex<Option<Connection>>,
+    /// Somebody has removed a queue, so that everything is to be declared again.
+    stale: AtomicBool,
 }
 
 impl Link {
     /// A channel on the connection, after everything is declared.
     async fn channel(&self) -> Result<Channel, Error> {
         let mut up = self.up.lock().await;
-        let connection = match up.take() {
-            Some(connection) if connection.status().connected() => connection,
-            _ => self.connect().await?,
-        };
-        // A connection whose channel could not be opened is not put back, and is closed by being dropped.
+        // A connection with which something fails is not put back, and is closed by being dropped.
+        let connection = self.connection(up.take()).await?;
         let channel = open_channel(&connection).await?;
         *up = Some(connection);
         Ok(channel)
@@ -129,10 +129,20 @@ impl Link {
 
     async fn ensure(&self) -> Result<(), Error> {
         let mut up = self.up.lock().await;
-        if !up.as_ref().is_some_and(|connection| connection.status().connected()) {
-            *up = Some(self.connect().await?);
-        }
+        *up = Some(self.connection(up.take()).await?);
         Ok(())
+    }
+
+    async fn connection(&self, up: Option<Connection>) -> Result<Connection, Error> {
+        match up {
+            Some(connection) if connection.status().connected() => {
+                if self.stale.swap(false, Ordering::AcqRel) {
+                    declare::topology(&connection, &self.topology, self.max_queue_messages).await?;
+                }
+                Ok(connection)
+            }
+            _ => self.connect().await,
+        }
     }
 
     async fn connect(&self) -> Result<Connection, Error> {
@@ -145,11 +155,13 @@ impl Link {
         Ok(connection)
     }
 
-    /// Declares everything again, after a message came back although its kind is heard: somebody removed a queue.
-    async fn redeclare(&self) -> Result<(), Error> {
-        let up = self.up.lock().await;
-        let connection = up.as_ref().ok_or_else(|| Error::Unavailable("the link is down".to_owned()))?;
-        declare::topology(connection, &self.topology, self.max_queue_messages).await
+    fn stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    /// A queue that should be there is not: whoever uses the link next declares everything again.
+    fn make_stale(&self) {
+        self.stale.store(true, Ordering::Release);
     }
 }
 

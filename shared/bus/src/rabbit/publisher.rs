@@ -30,7 +30,6 @@ pub(super) struct RabbitPublisher {
     unsettled: VecDeque<Unsettled>,
     /// Messages that came back; a message leaves this set when it is settled.
     returned: HashSet<i64>,
-    redeclare: bool,
 }
 
 /// A message on its way, in the order of publishing.
@@ -59,14 +58,13 @@ impl RabbitPublisher {
             confirm_timeout,
             unsettled: VecDeque::new(),
             returned: HashSet::new(),
-            redeclare: false,
         })
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that publishes, used by the relay alone")]
     async fn send(&mut self, message: Message) -> Result<(), Error> {
-        if std::mem::take(&mut self.redeclare) {
-            self.link.redeclare().await?;
+        if self.link.stale() {
+            self.link.ensure().await?;
         }
         // A kind that one of ours hears must reach a queue; one that nobody hears is done when the broker has it.
         let options = BasicPublishOptions { mandatory: self.link.topology.hears(&message.kind), immediate: false };
@@ -128,9 +126,9 @@ impl RabbitPublisher {
                 Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                     let id: Option<i64> =
                         returned.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
-                    tracing::warn!(event.kind = %returned.routing_key, "a message reached no queue; the topology is declared again");
+                    tracing::warn!(event.kind = %returned.routing_key, "a message reached no queue; everything is declared again");
                     self.returned.extend(id);
-                    self.redeclare = true;
+                    self.link.make_stale();
                     Answer::Refused
                 }
                 Confirmation::Nack(None) | Confirmation::NotRequested => Answer::Refused,

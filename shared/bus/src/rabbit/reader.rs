@@ -23,7 +23,11 @@ impl RabbitReader {
             let options = BasicConsumeOptions::default();
             channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
         };
-        let consumer = timeout(LINK_TIMEOUT, opened).await.map_err(|_| Error::Timeout("starting to read"))??;
+        let consumer = timeout(LINK_TIMEOUT, opened)
+            .await
+            .map_err(|_| Error::Timeout("starting to read"))?
+            // Most likely the queue was removed; to declare it again where it was not changes nothing.
+            .inspect_err(|_| link.make_stale())?;
         Ok(Self { channel, consumer })
     }
 }

@@ -22,7 +22,9 @@ pub(super) struct Rows {
     ends: Vec<usize>,
     fields: usize,
     too_long: bool,
-    line: u64,
+    /// Line ends so far, and the line on which the present record began.
+    line_ends: u64,
+    line: Option<u64>,
     ready: VecDeque<Row>,
     header: Option<StringRecord>,
 }
@@ -36,7 +38,8 @@ impl Rows {
             ends: vec![0; MOST_FIELDS],
             fields: 0,
             too_long: false,
-            line: 1,
+            line_ends: 0,
+            line: None,
             ready: VecDeque::new(),
             header: None,
         }
@@ -48,7 +51,9 @@ impl Rows {
             let output = self.output.get_mut(self.written..).unwrap_or_default();
             let ends = self.ends.get_mut(self.fields..).unwrap_or_default();
             let (result, read, written, fields) = self.reader.read_record(piece, output, ends);
-            piece = piece.get(read..).unwrap_or_default();
+            let (consumed, rest) = piece.split_at(read.min(piece.len()));
+            self.count(consumed);
+            piece = rest;
             self.written = self.written.saturating_add(written);
             self.fields = self.fields.saturating_add(fields);
             match result {
@@ -85,9 +90,20 @@ impl Rows {
 
     fn complete(&mut self) {
         let row = if std::mem::take(&mut self.too_long) { Err(TooLong) } else { Ok(self.fields()) };
-        self.ready.push_back((self.line, row));
+        self.ready.push_back((self.line.take().unwrap_or(self.line_ends), row));
         (self.written, self.fields) = (0, 0);
-        self.line = self.reader.line();
+    }
+
+    /// The reader's own count lags where lines end with two bytes, and people look a line up by its number.
+    fn count(&mut self, consumed: &[u8]) {
+        for byte in consumed {
+            match byte {
+                b'\n' => self.line_ends = self.line_ends.saturating_add(1),
+                b'\r' => {}
+                _ if self.line.is_none() => self.line = Some(self.line_ends.saturating_add(1)),
+                _ => {}
+            }
+        }
     }
 
     fn fields(&self) -> Vec<Vec<u8>> {

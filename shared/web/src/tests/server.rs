@@ -186,3 +186,37 @@ async fn keys_are_fetched_once_and_unknown_ones_cannot_force_more() {
     assert_eq!((problem.status, problem.retry_after_seconds), (503, Some(5)), "no keys is not the token's fault");
     lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_too_much_still_reads_why_it_was_refused() {
+    let shop = Shop::open();
+    let (running, lifecycle) = start(&shop);
+    let url = format!("http://127.0.0.1:{}/v1/orders", running.port);
+    let client = reqwest::Client::new();
+    let send = async |token: &str, bytes: usize| {
+        let request = client.post(&url).header("content-type", "application/json").bearer_auth(token);
+        request.body("x".repeat(bytes)).send().await.unwrap().status().as_u16()
+    };
+    // Many clients write everything before they read anything; a connection reset under them would hide the answer.
+    let stubborn = async |announced: bool| {
+        let framing = if announced { "content-length: 10485767" } else { "transfer-encoding: chunked" };
+        let token = shop.token("*");
+        let mut request = format!(
+            "POST /v1/orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n{framing}\r\n\r\n"
+        );
+        request.push_str(if announced { "" } else { "A00000\r\n" });
+        request.push_str(&"x".repeat(10 << 20));
+        request.push_str(if announced { "1234567" } else { "\r\n0\r\n\r\n" });
+        raw(running.port, request.as_bytes()).await
+    };
+    for _ in 0..10 {
+        for announced in [true, false] {
+            let t = std::time::Instant::now(); let answer = stubborn(announced).await; eprintln!("{announced} {:?} {}", t.elapsed(), answer.len());
+            assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        }
+        assert_eq!(send(&shop.token("*"), 10 << 20).await, 413);
+        assert_eq!(send("wrong", 10 << 20).await, 401);
+        assert_eq!(send(&shop.token("order:read"), 900 << 10).await, 403);
+    }
+    lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
+}

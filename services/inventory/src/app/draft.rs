@@ -1,0 +1,182 @@
+//! The draft: what a command has decided to change, gathered over a whole batch and written with a constant number of
+//! statements.
+
+use std::collections::HashSet;
+
+use contracts::Cause;
+use contracts::events::{Allocation, StockBackordered, StockReleased, StockSourced};
+use kernel::id::{DecisionId, OrderId};
+use kernel::{LocationCode, SkuCode, Timestamp};
+use store::{Error, Tx, outbox};
+use uuid::Uuid;
+
+use crate::domain::{Decision, Outcome};
+use crate::store::backorders::{self, Backorder};
+use crate::store::decisions::{self, NewDecision};
+use crate::store::movements::{self, Movement};
+use crate::store::reserved::{self, ReservedLine};
+use crate::store::stock::{self, Balance, Delta, Deltas};
+
+/// Everything a batch changes.
+#[derive(Debug, Default)]
+pub struct Draft {
+    deltas: Deltas,
+    movements: Vec<Movement>,
+    promised: Vec<ReservedLine>,
+    taken_off: Vec<ReservedLine>,
+    decisions: Vec<NewDecision>,
+    waiting: Vec<Backorder>,
+    served: Vec<Uuid>,
+    sourced: Vec<(StockSourced, Cause)>,
+    backordered: Vec<(StockBackordered, Cause)>,
+    released: Vec<(StockReleased, Cause)>,
+    /// Whether a balance may change that has no row yet.
+    opens: bool,
+}
+
+/// A decision about an order, to be drafted.
+#[derive(Debug)]
+pub struct Decided {
+    /// The order.
+    pub order_id: OrderId,
+    /// 1 for the first, then counted up.
+    pub attempt: i32,
+    /// The decision.
+    pub decision: Decision,
+    /// Its priority in the queue, should it have to wait.
+    pub priority: i16,
+    /// What made it happen.
+    pub cause: Cause,
+}
+
+impl Draft {
+    /// A draft whose balances all have a row.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A draft that may change balances that have no row yet.
+    pub fn opening() -> Self {
+        Self { opens: true, ..Self::default() }
+    }
+
+    /// Changes a balance.
+    pub fn change(&mut self, sku: &SkuCode, location: &LocationCode, by: Delta) {
+        let delta = self.deltas.entry((sku.clone(), location.clone())).or_default();
+        delta.on_hand = delta.on_hand.saturating_add(by.on_hand);
+        delta.reserved = delta.reserved.saturating_add(by.reserved);
+        delta.quarantined = delta.quarantined.saturating_add(by.quarantined);
+        delta.safety = delta.safety.saturating_add(by.safety);
+    }
+
+    /// Moves units and records the movement.
+    pub fn move_units(&mut self, movement: Movement) {
+        let by = Delta { on_hand: movement.on_hand, quarantined: movement.quarantined, ..Delta::default() };
+        self.change(&movement.sku, &movement.location, by);
+        self.movements.push(movement);
+    }
+
+    /// Promises units.
+    pub fn promise(&mut self, line: ReservedLine) {
+        self.change(&line.sku, &line.location, Delta { reserved: line.quantity, ..Delta::default() });
+        self.promised.push(line);
+    }
+
+    /// Takes a promise back: so many units of the line are no longer promised.
+    pub fn release(&mut self, line: &ReservedLine, units: i64) {
+        self.change(&line.sku, &line.location, Delta { reserved: units.saturating_neg(), ..Delta::default() });
+        self.taken_off.push(ReservedLine { quantity: units, ..line.clone() });
+    }
+
+    /// Hands promised units on to another owner; the balances do not change.
+    pub fn hand_on(&mut self, from: Vec<ReservedLine>, to: Vec<ReservedLine>) {
+        self.taken_off.extend(from);
+        self.promised.extend(to);
+    }
+
+    /// An order no longer waits.
+    pub fn no_longer_waits(&mut self, order: OrderId) {
+        self.served.push(order.uuid());
+    }
+
+    /// An order waits, for this.
+    pub fn waits(&mut self, backorder: Backorder) {
+        self.waiting.push(backorder);
+    }
+
+    /// The orders that will wait.
+    pub fn waiting(&self) -> &[Backorder] {
+        &self.waiting
+    }
+
+    /// Adds what an order waits for already to what it will wait for.
+    pub fn wait_for_too(&mut self, earlier: &Backorder) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.order_id == earlier.order_id) {
+            waiting.request.lines.extend(earlier.request.lines.iter().cloned());
+        }
+    }
+
+    /// Tells that an order's promises were taken back.
+    pub fn tell_released(&mut self, order_id: OrderId, allocations: Vec<Allocation>, cause: Cause) {
+        if !allocations.is_empty() {
+            self.released.push((StockReleased { order_id, allocations }, cause));
+        }
+    }
+
+    /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
+    pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
+        let Decided { order_id, attempt, decision, priority, cause } = decided;
+        let id = DecisionId::at(at);
+        self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
+        if decision.takes_stock() {
+            for it in decision.allocations() {
+                self.promise(ReservedLine {
+                    owner: order_id.uuid(),
+                    line_no: it.line_no,
+                    sku: it.sku.clone(),
+                    location: it.location.clone(),
+                    quantity: it.quantity.get(),
+                });
+            }
+        }
+        match decision.outcome {
+            Outcome::Sourced { allocations, .. } => {
+                let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
+                self.sourced.push((event, cause));
+            }
+            Outcome::Backordered { missing } => {
+                self.waiting.push(Backorder { order_id, priority, request: decision.request });
+                self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes everything; answers the changed balances.
+    pub fn write(mut self, tx: &mut Tx<'_>) -> Result<Vec<Balance>, Error> {
+        // What is promised and taken back within one batch is no change; what moved was there in between.
+        let moved: HashSet<(&SkuCode, &LocationCode)> =
+            self.movements.iter().map(|movement| (&movement.sku, &movement.location)).collect();
+        self.deltas.retain(|(sku, location), delta| *delta != Delta::default() || moved.contains(&(sku, location)));
+        if self.opens {
+            stock::open(tx, self.deltas.keys().map(|(sku, location)| (sku, location)))?;
+        }
+        let balances = stock::apply(tx, &self.deltas)?;
+        movements::record(tx, &self.movements, &balances)?;
+        reserved::take_off(tx, &self.taken_off)?;
+        reserved::add(tx, &self.promised)?;
+        decisions::insert(tx, &self.decisions)?;
+        backorders::remove(tx, &self.served)?;
+        backorders::put(tx, &self.waiting)?;
+        for (event, cause) in &self.released {
+            outbox::append(tx, event, cause)?;
+        }
+        for (event, cause) in &self.sourced {
+            outbox::append(tx, event, cause)?;
+        }
+        for (event, cause) in &self.backordered {
+            outbox::append(tx, event, cause)?;
+        }
+        Ok(balances)
+    }
+}

@@ -1,0 +1,19 @@
+//! The commands: one file each, synchronous, over an open transaction.
+
+pub mod adjust_stock;
+pub mod draft;
+pub mod pool;
+pub mod prove_stock;
+pub mod receive_returns;
+pub mod release_orders;
+pub mod reserve_stock;
+pub mod resource_orders;
+pub mod save_locations;
+pub mod serve_backorders;
+pub mod ship_orders;
+pub mod source_orders;
+pub mod sweep_reservations;
+pub mod tell_stock;
+
+pub use draft::Draft;
+pub use pool::{Desk, Pool};

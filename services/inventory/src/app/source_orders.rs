@@ -1,0 +1,150 @@
+//! Sources placed orders: each gets its locations and its stock, or a place in the queue, and a stored decision.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use contracts::Cause;
+use kernel::SkuCode;
+use kernel::id::{OrderId, ReservationId};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use super::draft::Decided;
+use super::sweep_reservations::sweep_reservations;
+use super::{Desk, Draft, Pool};
+use crate::domain::{Claim, ClaimLine, Decision, Request, Ruleset, claim_fits};
+use crate::store::reservations::Reservation;
+use crate::store::reserved::ReservedLine;
+use crate::store::{backorders, catalog, decisions, locks, reservations, reserved};
+
+/// An order that was placed. Its lines name what was ordered; bundles are taken apart here.
+#[derive(Clone, Debug)]
+pub struct PlacedOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// What it asks for.
+    pub request: Request,
+    /// The hold it claims.
+    pub reservation: Option<ReservationId>,
+    /// What told of it.
+    pub cause: Cause,
+}
+
+/// Sources a batch of orders, first come, first served. Orders that were decided on before are left alone.
+pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, mut orders: Vec<PlacedOrder>) -> Result<(), Error> {
+    locks::pool(tx)?;
+    let ids: Vec<Uuid> = orders.iter().map(|order| order.order_id.uuid()).collect();
+    let mut known: HashSet<Uuid> = decisions::known(tx, &ids)?.into_iter().collect();
+    orders.retain(|order| known.insert(order.order_id.uuid()));
+    if orders.is_empty() {
+        return Ok(());
+    }
+    take_apart(tx, orders.iter_mut().map(|order| &mut order.request))?;
+    sweep_reservations(tx)?;
+    let mut holds = Holds::read(tx, &orders)?;
+    let skus: BTreeSet<SkuCode> = orders.iter().flat_map(|order| order.request.demands()).map(|it| it.sku).collect();
+    let mut draft = Draft::new();
+    let mut desk = pool.open(tx, &skus)?;
+    for order in orders {
+        let PlacedOrder { order_id, mut request, reservation, cause } = order;
+        let claimed = reservation.and_then(|id| holds.claim(id, &mut request));
+        if let Some(hold) = &claimed
+            && !claim_fits(&request)
+        {
+            hold.give_back(&mut draft, &mut desk);
+            holds.released.push(hold.id.uuid());
+        }
+        let decision = desk.plan(request, rules);
+        if let Some(hold) = claimed.filter(|_| claim_fits(&decision.request)) {
+            holds.claimed.push((hold.id, order_id));
+            draft.hand_on(hold.lines, lines_of(order_id, &decision));
+        }
+        let decided = Decided { order_id, attempt: 1, decision, priority: backorders::NEW, cause };
+        draft.decide(tx.now(), decided)?;
+    }
+    drop(desk);
+    draft.write(tx)?;
+    reservations::claim(tx, &holds.claimed)?;
+    reservations::release(tx, &holds.released)
+}
+
+/// Notes on each line what it is made of, when it is a bundle.
+pub fn take_apart<'a>(tx: &mut Tx<'_>, requests: impl Iterator<Item = &'a mut Request>) -> Result<(), Error> {
+    let requests: Vec<&mut Request> = requests.collect();
+    let ordered: BTreeSet<&SkuCode> =
+        requests.iter().flat_map(|request| request.lines.iter().map(|line| &line.sku)).collect();
+    let bundles = catalog::bundles(tx, ordered.into_iter())?;
+    if bundles.is_empty() {
+        return Ok(());
+    }
+    for line in requests.into_iter().flat_map(|request| request.lines.iter_mut()) {
+        line.parts = bundles.get(&line.sku).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn lines_of(order: OrderId, decision: &Decision) -> Vec<ReservedLine> {
+    let lines = decision.allocations().iter().map(|it| ReservedLine {
+        owner: order.uuid(),
+        line_no: it.line_no,
+        sku: it.sku.clone(),
+        location: it.location.clone(),
+        quantity: it.quantity.get(),
+    });
+    lines.collect()
+}
+
+/// The holds that a batch of orders names.
+struct Holds {
+    open: HashMap<Uuid, (Reservation, Vec<ReservedLine>)>,
+    claimed: Vec<(ReservationId, OrderId)>,
+    released: Vec<Uuid>,
+}
+
+/// A hold that an order may take.
+struct Hold {
+    id: ReservationId,
+    lines: Vec<ReservedLine>,
+}
+
+impl Hold {
+    fn give_back(&self, draft: &mut Draft, desk: &mut Desk<'_>) {
+        for line in &self.lines {
+            draft.release(line, line.quantity);
+            desk.put(&line.sku, &line.location, line.quantity);
+        }
+    }
+}
+
+impl Holds {
+    fn read(tx: &mut Tx<'_>, orders: &[PlacedOrder]) -> Result<Self, Error> {
+        let ids: Vec<Uuid> = orders.iter().filter_map(|order| order.reservation).map(ReservationId::uuid).collect();
+        let now = tx.now();
+        let mut open: HashMap<Uuid, (Reservation, Vec<ReservedLine>)> = reservations::of_ids(tx, &ids)?
+            .into_iter()
+            .filter(|hold| hold.is_held(now))
+            .map(|hold| (hold.id, (hold, Vec::new())))
+            .collect();
+        if !open.is_empty() {
+            let owners: Vec<Uuid> = open.keys().copied().collect();
+            for line in reserved::of_owners(tx, &owners)? {
+                if let Some((_, lines)) = open.get_mut(&line.owner) {
+                    lines.push(line);
+                }
+            }
+        }
+        Ok(Self { open, claimed: Vec::new(), released: Vec::new() })
+    }
+
+    /// Notes on the request what the hold it names still holds; the first order that names a hold gets it.
+    fn claim(&mut self, id: ReservationId, request: &mut Request) -> Option<Hold> {
+        let ours = self.open.get(&id.uuid()).is_some_and(|(hold, _)| hold.channel == request.channel.as_str());
+        let lines = if ours { self.open.remove(&id.uuid()).map(|(_, lines)| lines) } else { None };
+        let held = lines.iter().flatten().map(|line| ClaimLine {
+            sku: line.sku.clone(),
+            location: line.location.clone(),
+            quantity: line.quantity,
+        });
+        request.claim = Some(Claim { reservation: id, lines: held.collect() });
+        lines.map(|lines| Hold { id, lines })
+    }
+}

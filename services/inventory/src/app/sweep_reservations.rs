@@ -1,0 +1,35 @@
+//! Sweeps holds that have run out: their units go back to the pool.
+
+use contracts::Cause;
+use contracts::events::ReservationExpired;
+use kernel::id::ReservationId;
+use store::{Error, Tx, outbox};
+use uuid::Uuid;
+
+use super::Draft;
+use crate::store::{locks, reservations, reserved};
+
+/// Holds swept in one go: some tens of milliseconds of work.
+pub const MAX_SWEPT: i64 = 1_000;
+
+/// Sweeps up to [`MAX_SWEPT`] holds, the longest expired first; says how many. Everything that plans does this first, so
+/// that no plan sees units as held that are not.
+pub fn sweep_reservations(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    locks::pool(tx)?;
+    let expired = reservations::expire(tx, MAX_SWEPT)?;
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<Uuid> = expired.iter().map(|hold| hold.id).collect();
+    let mut draft = Draft::new();
+    for line in reserved::of_owners(tx, &ids)? {
+        draft.release(&line, line.quantity);
+    }
+    draft.write(tx)?;
+    for hold in &expired {
+        let event =
+            ReservationExpired { reservation_id: ReservationId(hold.id), expired_at: hold.expires_at.into() };
+        outbox::append(tx, &event, &Cause::default())?;
+    }
+    Ok(expired.len())
+}

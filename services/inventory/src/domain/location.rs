@@ -1,0 +1,182 @@
+//! Locations: warehouses, stores and dealers.
+
+use std::collections::BTreeSet;
+
+use contracts::events::LocationKind;
+use kernel::{GeoPoint, LocationCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::atlas::Site;
+
+/// The priority of a location that names none; lower goes first.
+pub const DEFAULT_PRIORITY: i32 = 100;
+
+/// What a location can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Ship to an address.
+    Ship,
+    /// Hand over to buyers who collect.
+    Pickup,
+    /// Take returns.
+    Return,
+}
+
+/// Whether a location takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LocationStatus {
+    /// It does.
+    #[default]
+    Active,
+    /// It does not, for the time being.
+    Inactive,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
+}
+
+/// A time of day in the retailer's time zone, `HH:MM`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "21:30")]
+pub struct TimeOfDay(String);
+
+impl TryFrom<String> for TimeOfDay {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        chrono::NaiveTime::parse_from_str(&text, "%H:%M")
+            .ok()
+            .filter(|_| text.len() == 5)
+            .map(|_| Self(text))
+            .ok_or("a time of day is written HH:MM")
+    }
+}
+
+impl From<TimeOfDay> for String {
+    fn from(time: TimeOfDay) -> Self {
+        time.0
+    }
+}
+
+/// When a location is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpeningHours {
+    /// On these days,
+    pub days: BTreeSet<Day>,
+    /// from this time
+    pub opens: TimeOfDay,
+    /// until that time.
+    pub closes: TimeOfDay,
+}
+
+/// A postal address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Whom to ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Telephone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// District.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub district: Option<String>,
+    /// Street and number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Postcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+    /// Administrative division code (GB/T 2260).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adcode: Option<String>,
+}
+
+/// What is kept of a location and decides nothing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// When it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Vec<OpeningHours>>,
+    /// Orders after this time ship the next day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<TimeOfDay>,
+    /// How long it takes to make an order ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling_minutes: Option<i32>,
+    /// How many orders it can ship on a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_capacity: Option<i32>,
+}
+
+/// A location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Its code.
+    pub code: LocationCode,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: LocationKind,
+    /// Who owns it, when it is not headquarters.
+    pub owner: Option<String>,
+    /// Where it is.
+    pub point: GeoPoint,
+    /// What it can do.
+    pub capabilities: BTreeSet<Capability>,
+    /// Lower goes first where distance cannot decide.
+    pub priority: i32,
+    /// Whether it takes part.
+    pub status: LocationStatus,
+    /// Everything else.
+    pub details: Details,
+}
+
+impl Location {
+    /// As sourcing sees it.
+    pub fn site(&self) -> Site {
+        Site {
+            code: self.code.clone(),
+            point: self.point,
+            priority: self.priority,
+            ships: self.capabilities.contains(&Capability::Ship),
+            hands_over: self.capabilities.contains(&Capability::Pickup),
+            active: self.status == LocationStatus::Active,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! An order was placed: who bought it, what it will earn, and the pending points of each line.
+
+use std::collections::{BTreeSet, HashSet};
+
+use contracts::Cause;
+use contracts::events::{BuyerIdentified, OrderPlaced};
+use kernel::id::{MemberId, OrderId};
+use store::{Tx, outbox};
+use uuid::Uuid;
+
+use super::books::Books;
+use super::profile::Profile;
+use super::resolve_members::{Buyer, Resolved, resolve_members};
+use super::rulebook::Rulebook;
+use super::{Desk, FactError};
+use crate::domain::account::Operation;
+use crate::domain::earning::EarningLine;
+use crate::domain::identity::normalise;
+use crate::domain::purchase::PurchasedLine;
+use crate::store::identities::Source;
+use crate::store::purchases::{self, PurchaseRow};
+
+/// What an order earns.
+struct Earning {
+    rule_id: Option<i64>,
+    lines: Vec<PurchasedLine>,
+}
+
+/// Records orders, each once, and tells of every one who bought it.
+pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Cause)]) -> Result<(), FactError> {
+    let ids: Vec<Uuid> = placed.iter().map(|(order, _)| order.order_id.uuid()).collect();
+    let known: HashSet<Uuid> = purchases::of(tx, &ids)?.into_iter().map(|row| row.order_id).collect();
+    let fresh: Vec<&(OrderPlaced, Cause)> =
+        placed.iter().filter(|(order, _)| !known.contains(&order.order_id.uuid())).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let rulebook = Rulebook::read(tx, &desk.tier_program)?;
+    let buyers: Vec<Buyer> = fresh.iter().map(|(order, cause)| buyer(desk, order, cause)).collect();
+    let resolved = resolve_members(tx, desk, rulebook.lowest_tier(), &buyers)?;
+    let earnings = fresh
+        .iter()
+        .zip(&resolved)
+        .map(|((order, _), buyer)| if buyer.member.is_some() { earn(&rulebook, order) } else { Ok(Earning::NOTHING) })
+        .collect::<Result<Vec<_>, _>>()?;
+    let members: BTreeSet<MemberId> = resolved.iter().filter_map(|it| it.member).collect();
+    let mut books = Books::open(tx, &members, None)?;
+    for (((order, cause), earning), buyer) in fresh.iter().zip(&earnings).zip(&resolved) {
+        let Some(member) = buyer.member else { continue };
+        let operation = Operation { name: format!("order:{}", order.order_id), occurred_at: order.placed_at };
+        let points = earning.lines.iter().map(|line| line.points).sum();
+        books.account(member, cause)?.earn(&operation, points);
+    }
+    remember(tx, &fresh, &resolved, &earnings)?;
+    for ((order, cause), buyer) in fresh.iter().zip(&resolved) {
+        let tier = buyer.member.and_then(|member| books.tier(member)).map(ToOwned::to_owned);
+        outbox::append(tx, &BuyerIdentified { order_id: order.order_id, member_id: buyer.member, tier }, cause)?;
+    }
+    books.close(tx)?;
+    Ok(())
+}
+
+/// The buyer of an order. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
+/// order has been placed.
+fn buyer(desk: &Desk, order: &OrderPlaced, cause: &Cause) -> Buyer {
+    let usable = |identity| match normalise(identity, desk.region) {
+        Ok(identity) => Some(identity),
+        Err(error) => {
+            tracing::debug!(order.id = %order.order_id, reason = %error, "an identity of the order cannot be used");
+            None
+        }
+    };
+    Buyer {
+        identities: order.buyer.identities.iter().filter_map(usable).collect(),
+        register: true,
+        profile: order.buyer.name.as_deref().map(Profile::named).unwrap_or_default(),
+        source: Source::Order,
+        reference: order.order_id.to_string(),
+        cause: cause.clone(),
+    }
+}
+
+impl Earning {
+    const NOTHING: Self = Self { rule_id: None, lines: Vec::new() };
+}
+
+fn earn(rulebook: &Rulebook, order: &OrderPlaced) -> Result<Earning, FactError> {
+    let rule = rulebook.earning_rule(&order.channel);
+    let lines: Vec<EarningLine<'_>> = order
+        .lines
+        .iter()
+        .map(|line| EarningLine {
+            sku: &line.sku,
+            category: line.category.as_deref(),
+            quantity: line.quantity.get(),
+            paid_amount: line.paid_amount,
+        })
+        .collect();
+    let points = match rule {
+        Some((_, rule)) => rule.points_per_line(order.currency, &lines),
+        None => Some(vec![0; lines.len()]),
+    };
+    let detail = "its points leave the range of numbers".to_owned();
+    let points = points.ok_or(FactError::Wrong { order: order.order_id, detail })?;
+    let line = |(line, points): (&contracts::events::OrderLine, i64)| PurchasedLine {
+        line_no: line.line_no,
+        quantity: line.quantity.get(),
+        paid_amount: line.paid_amount,
+        points,
+        given_back: 0,
+    };
+    let lines = order.lines.iter().zip(points).map(line).collect();
+    Ok(Earning { rule_id: rule.map(|(id, _)| *id), lines })
+}
+
+fn remember(
+    tx: &mut Tx<'_>,
+    placed: &[&(OrderPlaced, Cause)],
+    resolved: &[Resolved],
+    earnings: &[Earning],
+) -> Result<(), store::Error> {
+    let rows: Vec<PurchaseRow> = placed
+        .iter()
+        .zip(resolved)
+        .zip(earnings)
+        .map(|(((order, _), buyer), earning)| PurchaseRow {
+            order_id: order.order_id.uuid(),
+            member_id: buyer.member.map(MemberId::uuid),
+            rule_id: earning.rule_id,
+            currency: order.currency.code().to_owned(),
+            placed_at: order.placed_at.utc(),
+            completed_at: None,
+        })
+        .collect();
+    purchases::insert(tx, &rows)?;
+    let lines: Vec<(OrderId, PurchasedLine)> = placed
+        .iter()
+        .zip(earnings)
+        .flat_map(|((order, _), earning)| earning.lines.iter().map(|line| (order.order_id, *line)))
+        .collect();
+    purchases::insert_lines(tx, &lines)
+}

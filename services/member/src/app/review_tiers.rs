@@ -1,0 +1,18 @@
+//! Time passes: tiers whose purchases have stopped counting are judged anew.
+
+use std::collections::BTreeSet;
+
+use kernel::id::MemberId;
+use store::{Error, Tx};
+
+use super::Desk;
+use super::books::Books;
+use super::rulebook::Rulebook;
+
+/// Judges these members' tiers.
+pub fn review_tiers(tx: &mut Tx<'_>, desk: &Desk, members: &BTreeSet<MemberId>) -> Result<(), Error> {
+    let rulebook = Rulebook::read(tx, &desk.tier_program)?;
+    let mut books = Books::open(tx, members, None)?;
+    books.judge_tiers(tx, desk, &rulebook, members)?;
+    books.close(tx)
+}

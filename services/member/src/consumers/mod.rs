@@ -1,0 +1,42 @@
+//! What the member service hears: one stream, so that the events of one order stay in their order.
+
+mod order_cancelled;
+mod order_completed;
+mod order_placed;
+mod refund_issued;
+
+use std::sync::Arc;
+
+use bus::{ConsumeError, Handler};
+use contracts::{Cause, Event, Payload};
+
+use crate::app::{Desk, FactError};
+
+/// The kinds of the stream.
+pub const KINDS: &[&str] = &["order.placed", "order.completed", "order.cancelled", "refund.issued"];
+
+/// Takes the events of the stream.
+pub fn orders(desk: Desk) -> Handler {
+    Arc::new(move |tx, kind, events| match kind {
+        "order.placed" => order_placed::take(tx, &desk, events),
+        "order.completed" => order_completed::take(tx, &desk, events),
+        "order.cancelled" => order_cancelled::take(tx, &desk, events),
+        "refund.issued" => refund_issued::take(tx, &desk, events),
+        other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
+    })
+}
+
+/// The events' payloads, each with what it causes.
+fn payloads<P: Payload>(events: &[Event]) -> Result<Vec<(P, Cause)>, ConsumeError> {
+    events.iter().map(|event| Ok((event.payload()?, event.as_cause()))).collect()
+}
+
+impl From<FactError> for ConsumeError {
+    fn from(error: FactError) -> Self {
+        match error {
+            FactError::NotYet(_) => Self::Retry(error.to_string()),
+            FactError::Wrong { .. } => Self::Park(error.to_string()),
+            FactError::Store(error) => Self::Store(error),
+        }
+    }
+}

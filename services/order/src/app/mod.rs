@@ -1,0 +1,13 @@
+//! The order book's commands, one file each: HTTP handlers, consumers and jobs all come through here.
+
+pub mod book;
+pub mod cancel_order;
+pub mod complete_orders;
+pub mod identify_buyers;
+pub mod move_fulfilment;
+pub mod move_return;
+pub mod place_orders;
+pub mod references;
+pub mod request_return;
+pub mod settled;
+pub mod source_orders;

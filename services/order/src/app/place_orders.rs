@@ -1,0 +1,357 @@
+//! Takes orders into the book. Everything that can be worked out beforehand is, so that a batch is a few statements:
+//! numbers, lines, events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ::store::idempotency::{self, Key, Started, StoredAnswer};
+use ::store::{Error, Tx, outbox};
+use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
+use contracts::{Cause, FieldError, Problem, ProblemCode};
+use kernel::id::{OrderId, ReservationId};
+use kernel::{GeoPoint, LocationCode, Money, PayeeCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use service::Answer;
+use uuid::Uuid;
+
+use super::references::{self, Known, Sku};
+use crate::domain::content::{Content, buyer_key};
+use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
+use crate::domain::intake::{self, Priced};
+use crate::domain::state::{OrderStatus, PaymentStatus};
+use crate::store::lines::LineRow;
+use crate::store::orders::{OrderRow, kind_text};
+use crate::store::{lines, orders, to_json_list};
+
+/// What of an order has no column of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Document {
+    /// Who bought.
+    pub buyer: Buyer,
+    /// How the goods reach the buyer.
+    pub fulfilment: FulfilmentForm,
+    /// The discount on the whole order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Money>,
+    /// How it was paid; none when the channel settles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<Vec<PaymentForm>>,
+    /// The hold it claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<ReservationId>,
+    /// The guide credited with the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide: Option<PayeeCode>,
+    /// The store credited with the sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<LocationCode>,
+    /// A remark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Why an order was not taken.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A value is out of range or contradicts another.
+    Invalid(Vec<FieldError>),
+    /// The amounts do not add up.
+    Amounts(Vec<FieldError>),
+    /// It names things that are not known.
+    Unknown(Vec<FieldError>),
+    /// It names things that are not to be used.
+    Inactive(Vec<FieldError>),
+    /// The number is taken by an order with other content.
+    Contradiction {
+        /// That order.
+        order_id: OrderId,
+        /// The fields that differ.
+        fields: Vec<&'static str>,
+    },
+    /// The idempotency key belongs to another request.
+    KeyReused,
+    /// The transaction failed.
+    Store(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<intake::Refusal> for Refusal {
+    fn from(refusal: intake::Refusal) -> Self {
+        match refusal {
+            intake::Refusal::Invalid(errors) => Self::Invalid(errors),
+            intake::Refusal::Amounts(errors) => Self::Amounts(errors),
+        }
+    }
+}
+
+impl From<references::Refusal> for Refusal {
+    fn from(refusal: references::Refusal) -> Self {
+        match refusal {
+            references::Refusal::Unknown(errors) => Self::Unknown(errors),
+            references::Refusal::Inactive(errors) => Self::Inactive(errors),
+            references::Refusal::Currency(error) => Self::Invalid(vec![error]),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let with = |code, errors| Self { errors, ..Self::new(code) };
+        match refusal {
+            Refusal::Invalid(errors) => with(ProblemCode::InvalidField, errors),
+            Refusal::Amounts(errors) => with(ProblemCode::AmountMismatch, errors),
+            Refusal::Unknown(errors) => with(ProblemCode::UnknownReference, errors),
+            Refusal::Inactive(errors) => with(ProblemCode::RefusedByRule, errors),
+            Refusal::Contradiction { order_id, fields } => fields.iter().fold(
+                Self::new(ProblemCode::Contradiction).detail(format!("order {order_id} has this number already")),
+                |problem, field| problem.field(*field, "differs from the order in the book"),
+            ),
+            Refusal::KeyReused => Self::new(ProblemCode::IdempotencyKeyReused)
+                .field("Idempotency-Key", "was used before for another method, path or body"),
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Who brings an order.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The client.
+    pub client: String,
+    /// What its events carry on.
+    pub cause: Cause,
+    /// The request's idempotency key.
+    pub key: Option<Key>,
+}
+
+/// An order that is ready to be taken.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its row.
+    pub order: OrderRow,
+    /// Its lines' rows.
+    pub lines: Vec<LineRow>,
+    /// The answer to be stored with the idempotency key, if there is one.
+    pub answer: Option<Arc<Answer>>,
+    event: OrderPlaced,
+    cause: Cause,
+    key: Option<Key>,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It is in the book now.
+    New,
+    /// It was in the book with the same content.
+    Known(OrderId),
+    /// The request was answered before.
+    Replayed(StoredAnswer),
+}
+
+impl Place {
+    /// Works out everything of a checked order whose references hold.
+    pub fn new(form: OrderForm, priced: Priced, known: &Known, origin: Origin, now: Timestamp) -> Result<Self, Refusal> {
+        let skus = known.order(&form)?;
+        let order_id = OrderId::at(now);
+        let content = Content::of(&form, &priced.lines).map_err(Error::from)?;
+        let rows = line_rows(order_id, &form, &priced, &skus)?;
+        let event = placed(order_id, &form, &priced, &skus);
+        let totals = priced.totals;
+        let document = Document {
+            buyer: form.buyer,
+            fulfilment: form.fulfilment,
+            discount: form.discount,
+            payments: form.payments,
+            reservation_id: form.reservation_id,
+            guide: form.guide,
+            store: form.store,
+            note: form.note,
+        };
+        let order = OrderRow {
+            order_id: order_id.uuid(),
+            channel: form.channel.to_string(),
+            channel_order_no: form.channel_order_no,
+            content: content.0,
+            buyer_key: buyer_key(&document.buyer),
+            placed_at: form.placed_at.utc(),
+            channel_updated_at: form.channel_updated_at.map(Timestamp::utc),
+            created_at: now.utc(),
+            created_by: origin.client,
+            currency: form.currency.code().to_owned(),
+            list_amount: totals.list_amount,
+            discount_amount: totals.discount_amount,
+            freight_amount: totals.freight_amount,
+            total_amount: totals.total_amount,
+            fulfilment_kind: kind_text(document.fulfilment.kind).to_owned(),
+            document: serde_json::to_string(&document).map_err(Error::from)?,
+            status: OrderStatus::Sourcing.as_str().to_owned(),
+            payment_status: PaymentStatus::Paid.as_str().to_owned(),
+            backordered: false,
+            disturbed: false,
+            given_back_amount: 0,
+            given_back_freight: 0,
+            version: 1,
+        };
+        Ok(Self { order, lines: rows, answer: None, event, cause: origin.cause, key: origin.key })
+    }
+
+    /// Whether its answer will be stored.
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    fn number(&self) -> (&str, &str) {
+        (&self.order.channel, &self.order.channel_order_no)
+    }
+}
+
+fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) -> Result<Vec<LineRow>, Error> {
+    let mut rows = Vec::with_capacity(form.lines.len());
+    for ((line, priced), sku) in form.lines.iter().zip(&priced.lines).zip(skus) {
+        rows.push(LineRow {
+            order_id: id.uuid(),
+            line_no: line.line_no,
+            sku: sku.code.to_string(),
+            channel_sku: line.channel_sku.as_ref().map(ToString::to_string),
+            category: sku.category.clone(),
+            components: to_json_list(&sku.components)?,
+            quantity: line.quantity.get(),
+            unit_price: priced.unit_price,
+            own_discount: priced.own_discount,
+            list_amount: priced.list_amount,
+            discount_amount: priced.discount_amount,
+            paid_amount: priced.paid_amount,
+            freight_amount: priced.freight_amount,
+            cancelled: 0,
+            shipped: 0,
+            returned: 0,
+            refunded: 0,
+        });
+    }
+    rows.sort_unstable_by_key(|row| row.line_no);
+    Ok(rows)
+}
+
+fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) -> OrderPlaced {
+    let line = |((line, priced), sku): ((&crate::domain::form::LineForm, &intake::PricedLine), &Arc<Sku>)| OrderLine {
+        line_no: line.line_no,
+        sku: sku.code.clone(),
+        category: sku.category.clone(),
+        quantity: line.quantity,
+        list_amount: priced.list_amount,
+        discount_amount: priced.discount_amount,
+        paid_amount: priced.paid_amount,
+        freight_amount: priced.freight_amount,
+    };
+    OrderPlaced {
+        order_id,
+        channel: form.channel.clone(),
+        channel_order_no: form.channel_order_no.clone(),
+        placed_at: form.placed_at,
+        currency: form.currency,
+        buyer: form.buyer.clone(),
+        fulfilment: FulfilmentRequest {
+            kind: form.fulfilment.kind,
+            destination: form.fulfilment.ship_to.as_ref().map(|address| Destination {
+                country: Some(address.country.clone()),
+                province: address.province.clone(),
+                city: address.city.clone(),
+                point: address.latitude.zip(address.longitude).and_then(|(lat, lon)| GeoPoint::new(lat, lon).ok()),
+            }),
+            location: form.fulfilment.location.clone(),
+        },
+        lines: form.lines.iter().zip(&priced.lines).zip(skus).map(line).collect(),
+        totals: priced.totals,
+        reservation_id: form.reservation_id,
+        guide: form.guide.clone(),
+        store: form.store.clone(),
+    }
+}
+
+/// Takes a batch of orders: a constant number of statements, however many there are.
+pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place]) -> Result<Vec<Result<Placed, Refusal>>, Error> {
+    let keys: Vec<Option<&Key>> = commands.iter().map(|command| command.key.as_ref()).collect();
+    let started = idempotency::begin_batch(tx, &keys)?;
+    let mut fresh: Vec<&Place> = commands
+        .iter()
+        .zip(&started)
+        .filter(|(command, started)| is_fresh(command, started, commands))
+        .map(|(command, _)| command)
+        .collect();
+    // Sorted by number, so that two batches with the same numbers wait for each other instead of deadlocking.
+    fresh.sort_by_key(|command| command.number());
+    let inserted = insert(tx, &fresh)?;
+    let others: Vec<(&str, &str)> = fresh
+        .iter()
+        .filter(|command| !inserted.contains(&command.order.order_id))
+        .map(|command| command.number())
+        .collect();
+    let known = if others.is_empty() { HashMap::new() } else { orders::numbered(tx, &others)? };
+    let mut results = Vec::with_capacity(commands.len());
+    let mut stored = Vec::new();
+    let mut released = Vec::new();
+    for (command, started) in commands.iter().zip(started) {
+        let result = match started {
+            Started::Replay(answer) => Ok(Placed::Replayed(answer)),
+            Started::Reused => Err(Refusal::KeyReused),
+            Started::InFlight if !is_fresh(command, &Started::InFlight, commands) => Err(Refusal::KeyReused),
+            Started::Fresh | Started::InFlight if inserted.contains(&command.order.order_id) => Ok(Placed::New),
+            Started::Fresh | Started::InFlight => compare(command, &known),
+        };
+        match (&result, &command.key, &command.answer) {
+            (Ok(Placed::New), Some(key), Some(answer)) => stored.push((key, answer.to_stored())),
+            (Ok(Placed::Known(_)) | Err(Refusal::Contradiction { .. }), Some(key), _) => released.push(key),
+            _ => {}
+        }
+        results.push(result);
+    }
+    idempotency::finish_batch(tx, &stored.iter().map(|(key, answer)| (*key, answer)).collect::<Vec<_>>())?;
+    idempotency::release(tx, &released)?;
+    Ok(results)
+}
+
+/// Whether the command is to be carried out. The same request twice in one batch is settled by the order's number.
+fn is_fresh(command: &Place, started: &Started, commands: &[Place]) -> bool {
+    match (started, &command.key) {
+        (Started::Fresh, _) => true,
+        (Started::InFlight, Some(key)) => commands
+            .iter()
+            .filter_map(|other| other.key.as_ref())
+            .find(|other| other.client == key.client && other.key == key.key)
+            .is_some_and(|first| first.fingerprint == key.fingerprint),
+        _ => false,
+    }
+}
+
+fn insert(tx: &mut Tx<'_>, fresh: &[&Place]) -> Result<HashSet<Uuid>, Error> {
+    if fresh.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<&OrderRow> = fresh.iter().map(|command| &command.order).collect();
+    let inserted = orders::insert(tx, &rows)?;
+    let new = || fresh.iter().filter(|command| inserted.contains(&command.order.order_id));
+    let line_rows: Vec<&LineRow> = new().flat_map(|command| &command.lines).collect();
+    if !line_rows.is_empty() {
+        lines::insert(tx, &line_rows)?;
+    }
+    for command in new() {
+        outbox::append(tx, &command.event, &command.cause)?;
+    }
+    Ok(inserted)
+}
+
+fn compare(command: &Place, known: &HashMap<(String, String), orders::Numbered>) -> Result<Placed, Refusal> {
+    let (channel, number) = command.number();
+    let Some(order) = known.get(&(channel.to_owned(), number.to_owned())) else {
+        return Err(Refusal::Store(Error::Conflict("an order with this number is on its way".to_owned())));
+    };
+    let fields = Content(order.content.clone()).differences(&Content(command.order.content.clone()));
+    let order_id = OrderId(order.order_id);
+    if fields.is_empty() { Ok(Placed::Known(order_id)) } else { Err(Refusal::Contradiction { order_id, fields }) }
+}
