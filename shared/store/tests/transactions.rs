@@ -1,0 +1,196 @@
+//! Transactions on a real PostgreSQL: what commits together, what is refused alone, what survives an outage.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use contracts::events::StockReleased;
+use contracts::{Cause, Payload};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use kernel::Timestamp;
+use kernel::id::OrderId;
+use runtime::Lifecycle;
+use store::idempotency::{self, Key, Started, StoredAnswer};
+use store::{BatchOptions, Batcher, Error, Store, StoreOptions, Tx, inbox, outbox};
+use testkit::{FaultProxy, ManualClock, TestDatabase, TestStore, eventually, outbox_events};
+
+async fn fresh() -> TestStore {
+    let fresh = TestStore::new("order", &[&store::MIGRATIONS]).await;
+    fresh.database.execute("CREATE TABLE \"order\".items (id bigint PRIMARY KEY, CHECK (id <> 13))");
+    fresh
+}
+
+fn insert(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
+    diesel::sql_query("INSERT INTO items VALUES ($1)").bind::<BigInt, _>(id).execute(tx.conn())?;
+    Ok(())
+}
+
+fn released(order: OrderId) -> StockReleased {
+    StockReleased { order_id: order, allocations: Vec::new() }
+}
+
+fn count(fresh: &TestStore) -> i64 {
+    fresh.database.number("SELECT count(*) AS number FROM \"order\".items")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_and_events_commit_together_or_not_at_all() {
+    let fresh = fresh().await;
+    let order = OrderId::at(fresh.store.now());
+    let tell = move |tx: &mut Tx<'_>, id: i64| -> Result<(), Error> {
+        insert(tx, id)?;
+        outbox::append(tx, &released(order), &Cause::default())
+    };
+    let kept: Result<(), Error> = fresh.store.transact("kept", move |tx| tell(tx, 1)).await;
+    kept.unwrap();
+    let lost: Result<(), Error> = fresh
+        .store
+        .transact("lost", move |tx| {
+            tell(tx, 2)?;
+            Err(Error::Broken("changed my mind"))
+        })
+        .await;
+    assert!(lost.is_err());
+    assert_eq!(count(&fresh), 1);
+    let told = outbox_events(&fresh.store).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].kind.as_str(), told[0].subject.clone()), (StockReleased::KIND, order.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_one_subject_keep_their_order_across_kinds() {
+    use contracts::events::ReservationExpired;
+    use kernel::id::ReservationId;
+
+    let fresh = fresh().await;
+    let now = fresh.store.now();
+    let (a, b) = (ReservationId::at(now), OrderId::at(now));
+    let told: Result<(), Error> = fresh
+        .store
+        .transact("tell", move |tx| {
+            // b's second event must not join the first row of its kind, behind which another kind of a's stands.
+            outbox::append(tx, &released(b), &Cause::default())?;
+            outbox::append(tx, &ReservationExpired { reservation_id: ReservationId(b.0), expired_at: now }, &Cause::default())?;
+            outbox::append(tx, &ReservationExpired { reservation_id: a, expired_at: now }, &Cause::default())?;
+            outbox::append(tx, &released(b), &Cause::default())
+        })
+        .await;
+    told.unwrap();
+    let kinds: Vec<String> =
+        outbox_events(&fresh.store).await.into_iter().filter(|e| e.subject == b.to_string()).map(|e| e.kind).collect();
+    assert_eq!(kinds, ["stock.released", "reservation.expired", "stock.released"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_taken_once() {
+    let fresh = fresh().await;
+    let ids: Vec<_> = (0..3).map(|_| kernel::id::uuid_at(Timestamp::EPOCH)).collect();
+    let take = |ids: Vec<uuid::Uuid>| fresh.store.transact("take", move |tx| inbox::take(tx, "orders", &ids));
+    assert_eq!(take(ids[..2].to_vec()).await.unwrap().len(), 2);
+    let second = take(ids.clone()).await.unwrap();
+    assert_eq!(second.into_iter().collect::<Vec<_>>(), ids[2..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_answers_its_own_request_again_and_no_other() {
+    let fresh = fresh().await;
+    let key = |fingerprint: &str| Key { client: "c".into(), key: "k".into(), fingerprint: fingerprint.into() };
+    let answer = StoredAnswer { status: 201, body: "{}".into(), etag: Some("1".into()) };
+    let (first, stored) = (key("same"), answer.clone());
+    let started: Result<Started, Error> = fresh
+        .store
+        .transact("first", move |tx| {
+            let started = idempotency::begin(tx, &first)?;
+            idempotency::finish(tx, &first, &stored)?;
+            Ok(started)
+        })
+        .await;
+    assert_eq!(started.unwrap(), Started::Fresh);
+    let begin = |key: Key| fresh.store.transact("again", move |tx| idempotency::begin(tx, &key));
+    assert_eq!(begin(key("same")).await.unwrap(), Started::Replay(answer));
+    assert_eq!(begin(key("other")).await.unwrap(), Started::Reused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_requests_with_one_key_one_has_an_effect() {
+    let fresh = fresh().await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let request = |done: Arc<AtomicUsize>| {
+        let key = Key { client: "c".into(), key: "k".into(), fingerprint: "f".into() };
+        fresh.store.transact("request", move |tx| {
+            let started = idempotency::begin(tx, &key)?;
+            if started == Started::Fresh {
+                insert(tx, 1)?;
+                done.fetch_add(1, Ordering::SeqCst);
+                idempotency::finish(tx, &key, &StoredAnswer { status: 200, body: "1".into(), etag: None })?;
+            }
+            Ok::<Started, Error>(started)
+        })
+    };
+    let all = (0..32).map(|_| request(done.clone()));
+    let outcomes = futures_util::future::join_all(all).await;
+    assert!(outcomes.into_iter().all(|outcome| outcome.is_ok()));
+    assert_eq!((done.load(Ordering::SeqCst), count(&fresh)), (1, 1));
+}
+
+fn batcher(fresh: &TestStore, lifecycle: &Lifecycle) -> Batcher<i64, i64, Error> {
+    let options = BatchOptions { name: "insert", max_batch: 64, lanes: 2, queue: 1_000 };
+    Batcher::new(&fresh.store, options, lifecycle, |tx, ids: &[i64]| {
+        let mut outcomes = Vec::new();
+        for id in ids {
+            if *id < 0 {
+                outcomes.push(Err(Error::Broken("negative")));
+                continue;
+            }
+            insert(tx, *id)?;
+            outcomes.push(Ok(*id));
+        }
+        Ok(outcomes)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_command_of_a_batch_fails_alone() {
+    let fresh = fresh().await;
+    let lifecycle = Lifecycle::new();
+    let batcher = batcher(&fresh, &lifecycle);
+    // 13 breaks a constraint, so the whole transaction fails; -1 is refused by the command itself.
+    let outcomes = futures_util::future::join_all([-1_i64, 1, 2, 13, 14].map(|id| batcher.submit(id))).await;
+    let good: Vec<i64> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().copied()).collect();
+    assert_eq!(good, [1, 2, 14]);
+    assert_eq!(count(&fresh), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_is_finished_before_the_process_ends() {
+    let fresh = fresh().await;
+    let lifecycle = Lifecycle::new();
+    let batcher = batcher(&fresh, &lifecycle);
+    let waiting: Vec<_> = (100..200).map(|id| { let batcher = batcher.clone(); tokio::spawn(async move { batcher.submit(id).await }) }).collect();
+    eventually("the first command is in", async || (count(&fresh) > 0).then_some(())).await;
+    lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
+    let mut accepted = 0;
+    for outcome in waiting {
+        accepted += i64::from(outcome.await.unwrap().is_ok());
+    }
+    assert_eq!(accepted, count(&fresh));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_went_stale_are_replaced_without_a_failed_request() {
+    let database = TestDatabase::empty();
+    let proxy = FaultProxy::to(database.url()).await;
+    let options = StoreOptions { pool_size: 4, ..StoreOptions::new(proxy.url(), "order") };
+    let store = Store::connect(options, ManualClock::new()).unwrap();
+    store.migrate(vec![&store::MIGRATIONS]).await.unwrap();
+    let backlog = || async { store.read("look", outbox::backlog).await };
+    backlog().await.unwrap();
+    proxy.cut();
+    assert_eq!(backlog().await.unwrap().rows, 0);
+    proxy.refuse();
+    proxy.cut();
+    assert!(matches!(backlog().await, Err(Error::Unavailable(_))));
+    proxy.resume();
+    assert_eq!(backlog().await.unwrap().rows, 0);
+}
