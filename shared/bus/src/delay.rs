@@ -42,12 +42,7 @@ impl Delay {
 }
 
 fn waits() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(FIRST)
-        .with_max_delay(LONGEST)
-        .with_jitter()
-        .without_max_times()
-        .build()
+    ExponentialBuilder::new().with_min_delay(FIRST).with_max_delay(LONGEST).with_jitter().without_max_times().build()
 }
 
 /// When an event that failed is tried again: each wait twice the one before, up to the longest, less up to a half.
@@ -80,8 +75,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest_and_end_with_the_last_attempt() {
-        let schedule =
-            Schedule { first: Duration::from_millis(200), longest: Duration::from_secs(60), attempts: 12 };
+        let schedule = Schedule { first: Duration::from_millis(200), longest: Duration::from_secs(60), attempts: 12 };
         let millis = |attempts| schedule.wait(attempts, 0).map(|wait| wait.as_millis());
         assert_eq!([1, 2, 3, 9, 10, 11].map(millis), [200, 400, 800, 51_200, 60_000, 60_000].map(Some));
         assert_eq!(schedule.wait(12, 0), None);

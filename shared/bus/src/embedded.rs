@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
+use crate::Topology;
 use crate::topology::Hearing;
 use crate::transport::{Delivery, Error, Message, Publisher, Reader, Settled, Transport};
-use crate::Topology;
 
 /// Messages handed over inside the process.
 pub(crate) struct Embedded {
@@ -136,10 +136,8 @@ impl EmbeddedPublisher {
     fn hand_over(&self, message: Message) {
         let partition = usize::try_from(message.partition).unwrap_or(0);
         let hearers = self.routes.get(message.kind.as_str()).map_or(&[][..], Vec::as_slice);
-        let queues: Vec<&Arc<Queue>> = hearers
-            .iter()
-            .filter_map(|queues| queues.get(partition.checked_rem(queues.len()).unwrap_or(0)))
-            .collect();
+        let queues: Vec<&Arc<Queue>> =
+            hearers.iter().filter_map(|queues| queues.get(partition.checked_rem(queues.len()).unwrap_or(0))).collect();
         if queues.is_empty() {
             self.origin.settle(message.id);
             return;

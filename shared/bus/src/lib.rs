@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::lifecycle::Lifecycle;
-use runtime::settings::{BusSettings, EMBEDDED};
 use runtime::secrets::ExposeSecret;
+use runtime::settings::{BusSettings, EMBEDDED};
 use store::Store;
 
 pub use subscription::{ConsumeError, Handler, Subscription};

@@ -276,8 +276,7 @@ impl<'r> Sending<'r> {
                 let events = u64::try_from(row.events).unwrap_or(0);
                 self.flights.insert(row.id, Flight { since, bytes, events });
                 self.bytes = self.bytes.saturating_add(bytes);
-                let message =
-                    Message { id: row.id, kind: row.kind, partition: row.partition, body: row.body.into() };
+                let message = Message { id: row.id, kind: row.kind, partition: row.partition, body: row.body.into() };
                 self.publisher.publish(message).await?;
             }
             Ok(())
@@ -327,7 +326,11 @@ impl<'r> Sending<'r> {
             self.refused = true;
             self.relay.meters.refused.increment(u64::try_from(refused).unwrap_or(u64::MAX));
             let service = self.relay.store.schema();
-            tracing::warn!(service, refused, "the broker refused messages; they are sent again when the others are settled");
+            tracing::warn!(
+                service,
+                refused,
+                "the broker refused messages; they are sent again when the others are settled"
+            );
         }
         taken > 0
     }

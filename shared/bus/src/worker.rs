@@ -53,7 +53,7 @@ impl Worker {
     async fn settle_in_order(&self, events: &Arc<Vec<Event>>, from: &From) -> Result<(), Stopped> {
         let mut delay = Delay::new(self.token.clone());
         // The last range is the next one in order.
-        let mut open: Vec<Range<usize>> = Vec::from_iter([0..events.len()]);
+        let mut open: Vec<Range<usize>> = vec![Range { start: 0, end: events.len() }];
         while let Some(range) = open.pop() {
             let Err(error) = self.attempt(events, range.clone(), from).await else {
                 delay.reset();
@@ -130,7 +130,11 @@ impl Worker {
     /// Parks what is no event.
     pub async fn park(&self, broken: Vec<Failure>) -> Result<(), Stopped> {
         for failure in broken {
-            tracing::error!(event.kind = failure.kind, reason = failure.reason, "a message that holds no event is parked");
+            tracing::error!(
+                event.kind = failure.kind,
+                reason = failure.reason,
+                "a message that holds no event is parked"
+            );
             self.keep(failure, None, true).await?;
             self.meters.set_aside(true);
         }
@@ -146,12 +150,7 @@ impl Worker {
     }
 
     /// Writes a dead letter, however long the database takes to come back.
-    async fn keep(
-        &self,
-        failure: Failure,
-        wait: Option<std::time::Duration>,
-        first: bool,
-    ) -> Result<(), Stopped> {
+    async fn keep(&self, failure: Failure, wait: Option<std::time::Duration>, first: bool) -> Result<(), Stopped> {
         let mut delay = Delay::new(self.token.clone());
         loop {
             let (failure, name) = (failure.clone(), self.subscription.name);

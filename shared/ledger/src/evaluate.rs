@@ -25,7 +25,7 @@ pub(crate) type Postings<'a> = HashMap<(&'a str, &'a str), (Uuid, Content<'a>)>;
 /// One verdict per transfer; `standings` and `postings` end as the batch leaves them.
 pub(crate) fn evaluate<'a>(
     transfers: &'a [Transfer],
-    ids: impl Fn() -> Uuid,
+    mut ids: impl FnMut() -> Uuid,
     postings: &mut Postings<'a>,
     standings: &mut Standings<'a>,
 ) -> Vec<Result<Posted, Refusal>> {

@@ -27,7 +27,11 @@ pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted
     let stored = stored_postings(tx, transfers)?;
     let mut postings: Postings<'_> = stored.iter().map(StoredPosting::by_reference).collect();
     let now = tx.now();
-    let verdicts = evaluate(transfers, || uuid_at(now), &mut postings, &mut standings);
+    // Ascending, so that entries in the order of their ids show the batch in the order it was given.
+    let mut ids: Vec<Uuid> = transfers.iter().map(|_| uuid_at(now)).collect();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    let next_id = || ids.pop().unwrap_or_else(|| uuid_at(now));
+    let verdicts = evaluate(transfers, next_id, &mut postings, &mut standings);
     insert_transfers(tx, transfers, &verdicts)?;
     update_balances(tx, &standings)?;
     Ok(verdicts)

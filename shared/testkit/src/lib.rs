@@ -8,12 +8,14 @@ pub mod broker;
 pub mod clock;
 pub mod database;
 pub mod proxy;
+pub mod service;
 pub mod wait;
 
 pub use broker::TestBroker;
 pub use clock::ManualClock;
 pub use database::{TestDatabase, TestStore, outbox_events, told};
 pub use proxy::FaultProxy;
+pub use service::{Reply, TestService, event};
 pub use wait::{DEADLINE, eventually};
 
 /// The address of a test server.

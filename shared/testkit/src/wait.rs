@@ -10,7 +10,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Looks until there is an answer, and gives it; fails the test, saying `what` was awaited, when the deadline has passed.
 ///
-/// ```ignore
+/// ```text
 /// let order = eventually("the order is sourced", || async { get(id).await.filter(|order| order.status == "sourced") }).await;
 /// ```
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {

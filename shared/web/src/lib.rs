@@ -26,7 +26,7 @@ mod trace;
 
 pub use actix_web::web::Data;
 pub use answer::Answer;
-pub use extract::{Json, Meta, Path, Query};
+pub use extract::{Form, Json, Meta, Path, Query, RawBody};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use health::{CheckReport, Readiness, Report};
 pub use limits::Limits;

@@ -60,7 +60,8 @@ impl Limits {
 pub(crate) enum Caller {
     /// A client with a verified token.
     Client(String),
-    /// Somebody without one, by address.
+    /// Somebody without one, by the address of the connection; behind an ingress that is the ingress, which has to
+    /// ration by the addresses that it sees.
     Address(Option<IpAddr>),
 }
 

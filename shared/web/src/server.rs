@@ -18,6 +18,10 @@ use crate::limits::{Limits, at_least_one};
 use crate::site::Site;
 use crate::trace::RequestSpan;
 
+/// How long a refused client may go on sending before it is cut off: long enough for it to read why, so that it does not
+/// see a reset connection instead.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Where and how to listen; each is a setting under `[http]`, explained in the defaults.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -63,6 +67,7 @@ impl Limits {
         Self {
             body_bytes: size(http.max_body_bytes),
             line_bytes: size(http.max_bulk_line_bytes),
+            in_flight: size(http.max_requests_in_flight),
             client_requests_per_second: at_least_one(limits.client_requests_per_second),
             client_request_burst: at_least_one(limits.client_request_burst),
             wait_seconds: limits.wait_seconds,
@@ -140,6 +145,7 @@ fn serve(
     .disable_signals()
     .max_connections(options.max_connections)
     .client_request_timeout(options.request_timeout)
+    .client_disconnect_timeout(LINGER)
     .keep_alive(options.keep_alive)
     .shutdown_timeout(options.drain.as_secs().saturating_sub(1).max(1));
     if options.workers > 0 {

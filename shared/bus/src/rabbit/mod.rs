@@ -74,7 +74,8 @@ impl RabbitMq {
 impl Transport for RabbitMq {
     fn publisher<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Box<dyn Publisher>, Error>> {
         Box::pin(async move {
-            let publisher = RabbitPublisher::open(self.publishing.clone(), service, self.options.confirm_timeout).await?;
+            let publisher =
+                RabbitPublisher::open(self.publishing.clone(), service, self.options.confirm_timeout).await?;
             Ok::<Box<dyn Publisher>, Error>(Box::new(publisher))
         })
     }

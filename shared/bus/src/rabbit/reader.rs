@@ -2,7 +2,7 @@
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::StreamExt;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::time::timeout;
@@ -10,43 +10,51 @@ use tokio::time::timeout;
 use super::{LINK_TIMEOUT, Link};
 use crate::transport::{Delivery, Error, Reader};
 
+/// AMQP's code for an orderly end.
+const REPLY_SUCCESS: u16 = 200;
+
 pub(super) struct RabbitReader {
     channel: Channel,
-    consumer: Consumer,
+    /// None only while the broker is being asked for it.
+    consumer: Option<Consumer>,
 }
 
 impl RabbitReader {
     pub(super) async fn open(link: &Link, queue: &str, prefetch: u16) -> Result<Self, Error> {
-        let channel = link.channel().await?;
+        // The reader is made first: if this is given up halfway, its drop ends what the broker may have begun.
+        let mut reader = Self { channel: link.channel().await?, consumer: None };
         let opened = async {
-            channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            reader.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
-            channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
+            reader.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
         };
         let consumer = timeout(LINK_TIMEOUT, opened)
             .await
             .map_err(|_| Error::Timeout("starting to read"))?
             // Most likely the queue was removed; to declare it again where it was not changes nothing.
             .inspect_err(|_| link.make_stale())?;
-        Ok(Self { channel, consumer })
+        reader.consumer = Some(consumer);
+        Ok(reader)
     }
-}
 
-type Arrival = Option<Result<lapin::message::Delivery, lapin::Error>>;
-
-fn arrived(arrival: Arrival) -> Result<Delivery, Error> {
-    let delivery = arrival.ok_or_else(|| Error::Unavailable("the broker ended the consumer".to_owned()))??;
-    let kind = delivery.routing_key.to_string();
-    Ok(Delivery { tag: delivery.delivery_tag, kind, body: delivery.data.into() })
+    async fn arrival(&mut self) -> Result<Delivery, Error> {
+        let arrived = match &mut self.consumer {
+            Some(consumer) => consumer.next().await,
+            None => None,
+        };
+        let delivery = arrived.ok_or_else(|| Error::Unavailable("the broker ended the consumer".to_owned()))??;
+        let kind = delivery.routing_key.to_string();
+        Ok(Delivery { tag: delivery.delivery_tag, kind, body: delivery.data.into() })
+    }
 }
 
 impl Reader for RabbitReader {
     fn next(&mut self) -> BoxFuture<'_, Result<Delivery, Error>> {
-        Box::pin(async { arrived(self.consumer.next().await) })
+        Box::pin(self.arrival())
     }
 
     fn ready(&mut self) -> Result<Option<Delivery>, Error> {
-        self.consumer.next().now_or_never().map(arrived).transpose()
+        self.arrival().now_or_never().transpose()
     }
 
     fn acknowledge(&mut self, through: u64) -> BoxFuture<'_, Result<(), Error>> {
@@ -57,16 +65,21 @@ impl Reader for RabbitReader {
         })
     }
 
-    /// Cancels before anything is dropped: a consumer cancelled by its drop can take the whole connection with it.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let closed = async {
-                self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
-                self.channel.close(200, "done".into()).await
-            };
-            if let Ok(Err(error)) = timeout(LINK_TIMEOUT, closed).await {
+            if let Ok(Err(error)) = timeout(LINK_TIMEOUT, self.channel.close(REPLY_SUCCESS, "done".into())).await {
                 tracing::debug!(%error, "a reader's link was gone before it closed");
             }
         })
+    }
+}
+
+impl Drop for RabbitReader {
+    /// Closes the channel before the client can cancel the consumer, as it does when one is dropped. A cancelled
+    /// consumer keeps what it was handed until its channel closes, while the next one already gets what comes after
+    /// that; a closed channel gives everything back at once and in order.
+    fn drop(&mut self) {
+        // The first poll sends the request; nobody waits for the answer. It fails where the channel is closed already.
+        let _sent = self.channel.close(REPLY_SUCCESS, "done".into()).now_or_never();
     }
 }

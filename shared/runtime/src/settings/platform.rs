@@ -77,6 +77,8 @@ pub struct HttpSettings {
     #[serde(deserialize_with = "positive")]
     pub max_connections: u32,
     #[serde(deserialize_with = "positive")]
+    pub max_requests_in_flight: u32,
+    #[serde(deserialize_with = "positive")]
     pub max_body_bytes: u32,
     #[serde(deserialize_with = "positive")]
     pub max_bulk_line_bytes: u32,

@@ -1,12 +1,15 @@
 //! What handlers take out of a request; whatever cannot be read is answered as a problem that names the field.
 
+mod form;
 mod json;
 mod meta;
 mod path;
 mod query;
 
+pub use form::{Form, RawBody};
 pub use json::Json;
 pub(crate) use json::parse;
+pub(crate) use meta::BodyDigest;
 pub use meta::Meta;
 pub use path::Path;
 pub use query::Query;

@@ -11,6 +11,8 @@ use super::malformed;
 use crate::Failure;
 
 /// The query's parameters, as a struct; what does not parse is 400 `malformed` and names the parameter.
+///
+/// Every parameter of a query is a text until a field says what it is, so a flattened struct cannot hold numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 

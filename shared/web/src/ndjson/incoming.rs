@@ -5,14 +5,14 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use contracts::{Problem, ProblemCode};
 use serde::de::DeserializeOwned;
 
+use super::NDJSON;
 use super::framing::Lines;
 use super::rows::{Rows, too_long};
-use crate::body::Body;
+use crate::body::{Body, media_type};
 use crate::extract::parse;
 use crate::{Failure, Limits};
 
@@ -113,12 +113,8 @@ impl<T: 'static, R: 'static> FromRequest for Incoming<T, R> {
 }
 
 fn format(request: &HttpRequest, line_bytes: usize) -> Result<Format, Problem> {
-    let Some(media_type) = request.headers().get(CONTENT_TYPE) else {
-        return Ok(Format::Ndjson(Lines::new(line_bytes)));
-    };
-    let essence = media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    match essence.to_ascii_lowercase().as_str() {
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json" => {
+    match media_type(request).as_deref().unwrap_or(NDJSON) {
+        NDJSON | "application/ndjson" | "application/jsonl" | "application/json" => {
             Ok(Format::Ndjson(Lines::new(line_bytes)))
         }
         "text/csv" => Ok(Format::Csv(Box::new(Rows::new(line_bytes)))),

@@ -16,14 +16,15 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service};
+use contracts::Problem;
 use kernel::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::testing::{Credentials, service};
 use crate::{
-    Access, Data, Failure, Json, Limits, Meta, Path, Principal, Query, Readiness, Route, Routes, Site, SiteParts,
-    answer, with_state,
+    Access, Data, Failure, Form, Json, Limits, Meta, Path, Principal, Query, RawBody, Readiness, Route, Routes, Site,
+    SiteParts, answer, with_state,
 };
 
 /// A clock that stands until it is moved.
@@ -60,18 +61,29 @@ struct OrderLine {
     quantity: u32,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    limit: Option<u16>,
     status: Option<String>,
+    weight: Option<u16>,
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grant {
+    grant_type: String,
+    client_id: String,
 }
 
 /// A few routes as a service would have them.
 fn routes() -> Routes {
     let orders = vec![
         Route::get("/v1/orders", Access::Permission("order:read"), |filter: Query<Filter>| async move {
-            answer::ok(&filter.0)
+            let filter = filter.into_inner();
+            let page = kernel::PageRequest { limit: filter.limit, cursor: None };
+            let limit = page.limit().map_err(|error| Problem::invalid("limit", error.to_string()))?;
+            answer_ok(json!({"status": filter.status, "weight": filter.weight, "limit": limit}))
         }),
         Route::post("/v1/orders", Access::Permission("order:write"), place),
         Route::get("/v1/orders/{id}", Access::Permission("order:read"), |id: Path<uuid::Uuid>| async move {
@@ -79,12 +91,18 @@ fn routes() -> Routes {
         }),
         Route::get("/v1/orders/summary", Access::Permission("order:read"), || async { answer::ok(&"summary") }),
         Route::get("/v1/skus/{sku}", Access::Open, |sku: Path<String>| async move { answer::ok(&*sku) }),
+        Route::post("/oauth/token", Access::Open, |grant: Form<Grant>| async move { answer::ok(&grant.0) }),
+        Route::post("/v1/hook", Access::Open, |body: RawBody| async move { answer::ok(&body.0.len()) }),
         Route::get("/v1/fault", Access::Open, fault),
         Route::get("/v1/who", Access::Permission("who:read"), |who: Principal| async move {
             answer::ok(&json!({"client": who.client_id, "locations": who.location_filter()}))
         }),
     ];
     with_state("the shop".to_owned(), orders)
+}
+
+fn answer_ok(body: Value) -> answer::Answer {
+    Ok(answer::ok(&body))
 }
 
 async fn place(meta: Meta, order: Json<Order>, shop: Data<String>) -> answer::Answer {

@@ -98,15 +98,40 @@ async fn a_body_that_is_no_json_by_its_type_is_415() {
 #[actix_web::test]
 async fn query_parameters_are_read_and_named_when_they_are_wrong() {
     let shop = Shop::open();
-    let reply = shop.ask(get("/v1/orders?limit=5&status=on%20hold")).await;
-    assert_eq!(reply.json(), json!({"limit": 5, "status": "on hold"}));
+    let reply = shop.ask(get("/v1/orders?limit=5&status=on%20hold&weight=7")).await;
+    assert_eq!(reply.json(), json!({"limit": 5, "status": "on hold", "weight": 7}));
+    assert_eq!(shop.ask(get("/v1/orders")).await.json()["limit"], 50);
+    assert_eq!(shop.ask(get("/v1/orders?limit=501")).await.problem(), "invalid_field");
     for (query, field) in
-        [("limit=many", "limit"), ("limit=-1", "limit"), ("limit=70000", "limit"), ("colour=red", "colour")]
+        [("weight=many", "weight"), ("weight=-1", "weight"), ("weight=70000", "weight"), ("colour=red", "colour")]
     {
         let reply = shop.ask(get(&format!("/v1/orders?{query}"))).await;
         assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "malformed"));
         assert_eq!(first_error(&reply).0, field, "{query}");
     }
+}
+
+#[actix_web::test]
+async fn a_limit_that_is_no_number_is_malformed() {
+    let reply = Shop::open().ask(get("/v1/orders?limit=many")).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "malformed"));
+}
+
+#[actix_web::test]
+async fn forms_and_raw_bodies_are_read_and_bounded() {
+    let shop = Shop::open();
+    let form = |body: &str| {
+        TestRequest::post()
+            .uri("/oauth/token")
+            .insert_header(("content-type", "application/x-www-form-urlencoded"))
+            .set_payload(body.to_owned())
+    };
+    let reply = shop.send(form("grant_type=client_credentials&client_id=a%26b")).await;
+    assert_eq!(reply.json(), json!({"grant_type": "client_credentials", "client_id": "a&b"}));
+    assert_eq!(first_error(&shop.send(form("grant_type=x")).await).0, "client_id");
+    assert_eq!(shop.send(post("/oauth/token", "{}")).await.status, 415);
+    assert_eq!(shop.send(post("/v1/hook", vec![0xff; 1 << 20])).await.json(), 1 << 20);
+    assert_eq!(shop.send(post("/v1/hook", vec![0xff; (1 << 20) + 1])).await.problem(), "too_large");
 }
 
 #[actix_web::test]

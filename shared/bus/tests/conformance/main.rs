@@ -1,6 +1,7 @@
 //! What every transport promises, shown on each: the same scenarios over RabbitMQ and in process.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod faults;
 mod world;
 
 use std::collections::HashSet;
@@ -200,7 +201,8 @@ async fn an_event_that_never_succeeds_is_parked_after_its_last_try_and_can_be_re
         world.hearer.clock.advance(Duration::from_secs(2));
         let tried = world.hearer.clock.clone();
         eventually("it was tried again", async || {
-            let sql = "SELECT (extract(epoch FROM max(last_failed_at)) * 1000000)::bigint AS number FROM hearer.dead_letters";
+            let sql =
+                "SELECT (extract(epoch FROM max(last_failed_at)) * 1000000)::bigint AS number FROM hearer.dead_letters";
             (world.hearer.database.number(sql) == kernel::Clock::now(&*tried).unix_micros()).then_some(())
         })
         .await;

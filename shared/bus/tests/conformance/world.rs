@@ -95,7 +95,7 @@ pub struct World {
     pub hearer: TestStore,
     pub partitions: u16,
     _told: TestStore,
-    pub broker: Option<TestBroker>,
+    broker: Option<TestBroker>,
 }
 
 impl World {
@@ -112,6 +112,11 @@ impl World {
         let options = StoreOptions { partitions: 16, ..StoreOptions::new(told.database.url(), "teller") };
         let teller = Store::connect(options, ManualClock::new()).expect("a valid schema name");
         Self { settings: settings(&url), teller, hearer, partitions: 1, _told: told, broker }
+    }
+
+    /// The broker of a test that has one.
+    pub fn broker(&self) -> &TestBroker {
+        self.broker.as_ref().expect("a test over RabbitMQ")
     }
 
     /// Starts a process whose hearer follows the rule.
