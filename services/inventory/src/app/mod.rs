@@ -2,6 +2,7 @@
 
 pub mod adjust_stock;
 pub mod draft;
+pub mod plan_order;
 pub mod pool;
 pub mod prove_stock;
 pub mod receive_returns;

@@ -50,8 +50,7 @@ pub fn resource_orders(
         *attempt = attempt.saturating_add(1);
         let decision = desk.plan(Request { lines, claim: None, ..last.clone() }, rules);
         let priority = backorders::PROMISED_BEFORE;
-        draft
-            .decide(tx.now(), Decided { order_id, attempt: *attempt, decision, priority, cause: cause.clone() })?;
+        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, decision, priority, cause: cause.clone() })?;
     }
     drop(desk);
     join_queue(tx, &mut draft)?;

@@ -27,8 +27,7 @@ pub fn sweep_reservations(tx: &mut Tx<'_>) -> Result<usize, Error> {
     }
     draft.write(tx)?;
     for hold in &expired {
-        let event =
-            ReservationExpired { reservation_id: ReservationId(hold.id), expired_at: hold.expires_at.into() };
+        let event = ReservationExpired { reservation_id: ReservationId(hold.id), expired_at: hold.expires_at.into() };
         outbox::append(tx, &event, &Cause::default())?;
     }
     Ok(expired.len())

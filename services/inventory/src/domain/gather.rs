@@ -48,11 +48,8 @@ impl<'a> Search<'a> {
 
     fn shipping(&self, rules: &Ruleset) -> BTreeSet<Slot> {
         let covering = self.covering();
-        let mut slots: BTreeSet<Slot> = if covering.is_empty() {
-            self.parts(rules)
-        } else {
-            self.best_two(&covering).into_iter().collect()
-        };
+        let mut slots: BTreeSet<Slot> =
+            if covering.is_empty() { self.parts(rules) } else { self.best_two(&covering).into_iter().collect() };
         match self.request.to {
             Some(to) => slots.extend(self.snapshot.atlas.nearest(to).map(|(_, slot)| slot).take(PASSED_OVER)),
             None => slots.extend(self.snapshot.atlas.by_priority().take(PASSED_OVER)),
@@ -67,7 +64,8 @@ impl<'a> Search<'a> {
 
     /// The locations that could ship everything: those on the emptiest shelf that are well enough stocked on each.
     fn covering(&self) -> Vec<Slot> {
-        let shelves: Option<Vec<(i64, &Shelf)>> = self.needs.iter().map(|(need, shelf)| Some((*need, (*shelf)?))).collect();
+        let shelves: Option<Vec<(i64, &Shelf)>> =
+            self.needs.iter().map(|(need, shelf)| Some((*need, (*shelf)?))).collect();
         let Some(shelves) = shelves else { return Vec::new() };
         let Some((_, emptiest)) = shelves.iter().min_by_key(|(_, shelf)| shelf.len()) else { return Vec::new() };
         emptiest

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::events::LocationKind;
+use kernel::geo::GeoError;
 use kernel::{GeoPoint, LocationCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -92,7 +93,7 @@ pub struct OpeningHours {
 }
 
 /// A postal address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Whom to ask for.
@@ -122,10 +123,24 @@ pub struct Address {
     /// Administrative division code (GB/T 2260).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adcode: Option<String>,
+    /// Degrees north, together with `longitude`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees east, together with `latitude`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+}
+
+impl Address {
+    /// Where it is on the map, if it says so.
+    pub fn point(&self) -> Result<Option<GeoPoint>, GeoError> {
+        let both = self.latitude.zip(self.longitude);
+        both.map(|(latitude, longitude)| GeoPoint::new(latitude, longitude)).transpose()
+    }
 }
 
 /// What is kept of a location and decides nothing yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,7 +160,7 @@ pub struct Details {
 }
 
 /// A location.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Location {
     /// Its code.
     pub code: LocationCode,

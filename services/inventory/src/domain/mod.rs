@@ -9,8 +9,11 @@ pub mod shelf;
 mod split;
 pub mod why;
 
-pub use location::{Capability, Location, LocationStatus};
 pub use atlas::{Atlas, Site, Slot};
+pub use location::{Capability, Location, LocationStatus};
 pub use plan::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Snapshot, Verdict, claim_fits, plan};
 pub use request::{Claim, ClaimLine, Demand, Line, Part, Request};
 pub use shelf::{Shelf, Shelves};
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use contracts::events::{Allocation, BackorderedSku};
 use kernel::quantity::MAX_QUANTITY;
 use kernel::{LocationCode, Quantity, SkuCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::atlas::Atlas;
 use super::gather::gather;
@@ -59,7 +60,7 @@ pub struct Candidate {
 }
 
 /// What keeps a location out of a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bar {
     /// It takes no part at present.
@@ -71,7 +72,7 @@ pub enum Bar {
 }
 
 /// What came of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It ships, or ships a part.
@@ -89,7 +90,7 @@ pub enum Verdict {
 }
 
 /// How the winner was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The order claimed a hold.

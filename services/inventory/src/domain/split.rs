@@ -27,15 +27,17 @@ pub fn coverage(available: &[i64], need: &[i64]) -> i64 {
 /// The candidates an exact search looks at: the nearest, and those that cover most however far they are (the warehouse
 /// behind the stores). `offers` are sorted; so is the answer.
 pub fn shortlist(offers: &[Offer], need: &[i64], near: usize, broad: usize) -> Vec<usize> {
-    let useful: Vec<usize> =
-        (0..offers.len()).filter(|index| offers.get(*index).is_some_and(|offer| coverage(&offer.available, need) > 0)).collect();
+    let useful: Vec<usize> = (0..offers.len())
+        .filter(|index| offers.get(*index).is_some_and(|offer| coverage(&offer.available, need) > 0))
+        .collect();
     let (nearest, rest) = useful.split_at(near.min(useful.len()));
     let mut rest: Vec<(i64, usize)> = rest
         .iter()
         .filter_map(|index| Some((coverage(&offers.get(*index)?.available, need).saturating_neg(), *index)))
         .collect();
     rest.sort_unstable();
-    let mut list: Vec<usize> = nearest.iter().copied().chain(rest.into_iter().take(broad).map(|(_, index)| index)).collect();
+    let mut list: Vec<usize> =
+        nearest.iter().copied().chain(rest.into_iter().take(broad).map(|(_, index)| index)).collect();
     list.sort_unstable();
     list
 }

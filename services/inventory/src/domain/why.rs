@@ -175,7 +175,9 @@ fn unseen(why: &mut WhyNot, decision: &Decision, site: Option<&Site>) {
     let cost = why.distance_metres.unwrap_or(i64::from(site.priority));
     let winner = decision.candidates.iter().find(|candidate| candidate.verdict == Verdict::Chosen);
     match (&decision.outcome, winner) {
-        (Outcome::Sourced { how: How::Whole, .. }, Some(winner)) if cost >= winner.cost() => behind(why, decision, cost),
+        (Outcome::Sourced { how: How::Whole, .. }, Some(winner)) if cost >= winner.cost() => {
+            behind(why, decision, cost)
+        }
         (Outcome::Sourced { how: How::Whole, .. }, Some(_)) => {
             "it lies before the winner, but could not fill the whole order".clone_into(&mut why.detail);
         }

@@ -141,8 +141,11 @@ pub fn queue(tx: &mut Tx<'_>, sku: Option<&str>, after: Option<Place>, limit: i6
 
 /// Lets the queues of these SKUs be served again from their heads.
 pub fn wake(tx: &mut Tx<'_>, skus: &[String]) -> Result<(), Error> {
+    if skus.is_empty() {
+        return Ok(());
+    }
     diesel::sql_query(
-        "INSERT INTO arrivals (sku) SELECT * FROM unnest($1) ON CONFLICT (sku) DO UPDATE SET \
+        "INSERT INTO arrivals (sku) SELECT DISTINCT sku FROM unnest($1) AS t (sku) ON CONFLICT (sku) DO UPDATE SET \
          after_priority = excluded.after_priority, after_placed = excluded.after_placed, \
          after_order = excluded.after_order",
     )

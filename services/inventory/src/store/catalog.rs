@@ -69,7 +69,8 @@ pub fn bundles<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> 
             .load(tx.conn())?;
     let mut bundles = Bundles::new();
     for row in rows {
-        let quantity = Quantity::try_from(row.quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
+        let quantity =
+            Quantity::try_from(row.quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
         bundles.entry(code(&row.sku)?).or_default().push(Part { sku: code(&row.part)?, quantity });
     }
     Ok(bundles)
@@ -88,4 +89,17 @@ pub fn stockable(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<String>, Error> {
     .bind::<Array<Text>, _>(skus)
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.sku).collect())
+}
+
+/// Whether the SKU is known.
+pub fn knows(tx: &mut Tx<'_>, sku: &str) -> Result<bool, Error> {
+    #[derive(QueryableByName)]
+    struct Known {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        known: bool,
+    }
+    let row: Known = diesel::sql_query("SELECT EXISTS (SELECT FROM skus WHERE sku = $1) AS known")
+        .bind::<Text, _>(sku)
+        .get_result(tx.conn())?;
+    Ok(row.known)
 }

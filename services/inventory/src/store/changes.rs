@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
 use kernel::Timestamp;
 use store::{Error, Tx};
 
-/// One transaction's changes. The arrays of balances run side by side, and so do those of totals.
+/// One transaction's changes. The arrays run side by side.
 #[derive(Debug, QueryableByName)]
 pub struct Change {
     /// Its place in the log.
@@ -32,7 +32,27 @@ pub struct Change {
     /// and units that may be promised; below 0 where the safety stock is not covered.
     #[diesel(sql_type = Array<BigInt>)]
     pub available: Vec<i64>,
-    /// Changed totals: their SKUs,
+}
+
+/// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
+/// then whoever asks has missed something.
+pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
+         on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+    )
+    .bind::<BigInt, _>(seq)
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
+}
+
+/// One transaction's changes of totals; the arrays run side by side.
+#[derive(Debug, QueryableByName)]
+pub struct Totals {
+    /// Its place in the log.
+    #[diesel(sql_type = BigInt)]
+    pub seq: i64,
+    /// SKUs,
     #[diesel(sql_type = Array<Text>)]
     pub totalled: Vec<String>,
     /// units,
@@ -43,16 +63,10 @@ pub struct Change {
     pub versions: Vec<i64>,
 }
 
-/// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
-/// then whoever asks has missed something.
-pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
-    Ok(diesel::sql_query(
-        "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
-         on_hand, reserved, available, totalled, totals, versions FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
-    )
-    .bind::<BigInt, _>(seq)
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?)
+/// The totals in the log from `seq` on, at most `limit` transactions; the first one tells of gaps as in [`from`].
+pub fn totals(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Totals>, Error> {
+    let query = "SELECT seq, totalled, totals, versions FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2";
+    Ok(diesel::sql_query(query).bind::<BigInt, _>(seq).bind::<BigInt, _>(limit).load(tx.conn())?)
 }
 
 #[derive(QueryableByName)]

@@ -75,10 +75,9 @@ struct Known {
 
 /// Which of these orders have been decided on.
 pub fn known(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Uuid>, Error> {
-    let rows: Vec<Known> =
-        diesel::sql_query("SELECT order_id FROM decisions WHERE order_id = ANY($1) AND attempt = 1")
-            .bind::<Array<SqlUuid>, _>(orders)
-            .load(tx.conn())?;
+    let rows: Vec<Known> = diesel::sql_query("SELECT order_id FROM decisions WHERE order_id = ANY($1) AND attempt = 1")
+        .bind::<Array<SqlUuid>, _>(orders)
+        .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
 

@@ -93,18 +93,15 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
 
 /// Walks back from the balances as they are now, newest movement first.
 fn balances_after(movements: &[Movement], balances: &[Balance]) -> Result<Vec<(i64, i64)>, Error> {
-    let mut now: HashMap<(&str, &str), (i64, i64)> = balances
-        .iter()
-        .map(|it| ((it.sku.as_str(), it.location.as_str()), (it.on_hand, it.quarantined)))
-        .collect();
+    let mut now: HashMap<(&str, &str), (i64, i64)> =
+        balances.iter().map(|it| ((it.sku.as_str(), it.location.as_str()), (it.on_hand, it.quarantined))).collect();
     let mut after = Vec::with_capacity(movements.len());
     for movement in movements.iter().rev() {
         let balance = now
             .get_mut(&(movement.sku.as_str(), movement.location.as_str()))
             .ok_or(Error::Broken("a movement belongs to a changed balance"))?;
         after.push(*balance);
-        *balance =
-            (balance.0.saturating_sub(movement.on_hand), balance.1.saturating_sub(movement.quarantined));
+        *balance = (balance.0.saturating_sub(movement.on_hand), balance.1.saturating_sub(movement.quarantined));
     }
     after.reverse();
     Ok(after)

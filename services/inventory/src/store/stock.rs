@@ -55,11 +55,7 @@ pub struct Balance {
 impl Balance {
     /// Units that may be promised.
     pub fn available(&self) -> i64 {
-        self.on_hand
-            .saturating_sub(self.reserved)
-            .saturating_sub(self.quarantined)
-            .saturating_sub(self.safety)
-            .max(0)
+        self.on_hand.saturating_sub(self.reserved).saturating_sub(self.quarantined).saturating_sub(self.safety).max(0)
     }
 }
 

@@ -1,0 +1,215 @@
+//! Adjusts balances: by a difference, or to a stated number, perhaps only if the balance is what the caller believes.
+//! Every adjustment of a request is made, or none.
+
+use std::collections::{BTreeSet, HashMap};
+
+use contracts::{Problem, ProblemCode};
+use kernel::quantity::MAX_QUANTITY;
+use kernel::{LocationCode, SkuCode};
+use store::{Error, Tx};
+
+use super::Draft;
+use crate::store::movements::{Movement, MovementKind};
+use crate::store::stock::{self, Balance, Delta};
+use crate::store::{catalog, locations, locks};
+
+/// What becomes of a balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// So many units more, or less.
+    By(i64),
+    /// So many units, if there are as many as expected.
+    To {
+        /// Units there from now on.
+        on_hand: i64,
+        /// Units the caller believes to be there.
+        expected: Option<i64>,
+    },
+}
+
+/// One adjustment.
+#[derive(Clone, Debug)]
+pub struct Adjustment {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// Where.
+    pub location: LocationCode,
+    /// What becomes of the units there.
+    pub change: Change,
+    /// Units never to be promised from now on.
+    pub safety: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// The caller's own reference.
+    pub reference: Option<String>,
+}
+
+/// A request: all of it or nothing.
+#[derive(Clone, Debug)]
+pub struct Adjust {
+    /// What is adjusted, in this order.
+    pub adjustments: Vec<Adjustment>,
+    /// Who does it.
+    pub actor: String,
+}
+
+/// One adjustment that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its place in the request.
+    pub index: usize,
+    /// The offending field.
+    pub field: &'static str,
+    /// What is wrong.
+    pub code: ProblemCode,
+    /// In a sentence.
+    pub detail: String,
+}
+
+/// A request that was refused: each fault is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub Vec<Fault>);
+
+impl Refusal {
+    /// The SKUs and locations' fields apart: whether all that is wrong is a SKU that is not known (yet).
+    pub fn is_unknown_sku(&self) -> bool {
+        self.0.iter().all(|fault| fault.field == "sku" && fault.code == ProblemCode::UnknownReference)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let code = refusal.0.first().map_or(ProblemCode::InvalidField, |fault| fault.code);
+        refusal.0.into_iter().fold(Self::new(code), |problem, fault| {
+            problem.field(format!("[{}].{}", fault.index, fault.field), fault.detail)
+        })
+    }
+}
+
+/// Makes or refuses requests one by one, in order; a refused one leaves nothing behind. A granted one is answered with
+/// the balance of each adjustment as it is after the whole batch.
+pub fn adjust_stock(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Vec<Result<Vec<Balance>, Refusal>>, Error> {
+    locks::pool(tx)?;
+    let mut books = Books::read(tx, requests)?;
+    let mut draft = Draft::opening();
+    let outcomes: Vec<Result<(), Refusal>> = requests.iter().map(|request| books.make(request, &mut draft)).collect();
+    // Written balances replace those that were read; one that was set to what it was is in neither, or as it was.
+    for balance in draft.write(tx)? {
+        books.balances.insert((balance.sku.clone(), balance.location.clone()), balance);
+    }
+    let answer = |request: &Adjust| {
+        let keys = request.adjustments.iter().map(|it| (it.sku.to_string(), it.location.to_string()));
+        keys.map(|key| books.balances.get(&key).cloned().unwrap_or_else(|| empty(&key))).collect()
+    };
+    Ok(requests.iter().zip(outcomes).map(|(request, outcome)| outcome.map(|()| answer(request))).collect())
+}
+
+type Key = (String, String);
+
+/// The balances of a batch as one request after the other finds them.
+struct Books {
+    balances: HashMap<Key, Balance>,
+    skus: BTreeSet<String>,
+    locations: BTreeSet<String>,
+}
+
+impl Books {
+    fn read(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Self, Error> {
+        let all = || requests.iter().flat_map(|request| &request.adjustments);
+        let skus: BTreeSet<&str> = all().map(|it| it.sku.as_str()).collect();
+        let places: BTreeSet<&str> = all().map(|it| it.location.as_str()).collect();
+        let before = stock::of_pairs(tx, all().map(|it| (&it.sku, &it.location)))?;
+        Ok(Self {
+            balances: before.iter().map(|it| ((it.sku.clone(), it.location.clone()), it.clone())).collect(),
+            skus: catalog::stockable(tx, &skus.into_iter().collect::<Vec<_>>())?.into_iter().collect(),
+            locations: locations::known(tx, &places)?,
+        })
+    }
+
+    fn make(&mut self, request: &Adjust, draft: &mut Draft) -> Result<(), Refusal> {
+        let mut tried: HashMap<Key, Balance> = HashMap::new();
+        let mut faults = Vec::new();
+        let mut made = Vec::new();
+        for (index, adjustment) in request.adjustments.iter().enumerate() {
+            let key = (adjustment.sku.to_string(), adjustment.location.to_string());
+            let now = tried.get(&key).or_else(|| self.balances.get(&key)).cloned().unwrap_or_else(|| empty(&key));
+            match self.adjusted(adjustment, &now) {
+                Ok(then) => {
+                    made.push((
+                        adjustment,
+                        Delta {
+                            on_hand: then.on_hand.saturating_sub(now.on_hand),
+                            safety: then.safety.saturating_sub(now.safety),
+                            ..Delta::default()
+                        },
+                    ));
+                    tried.insert(key, then);
+                }
+                Err((field, code, detail)) => faults.push(Fault { index, field, code, detail }),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Refusal(faults));
+        }
+        self.balances.extend(tried);
+        for (adjustment, delta) in made {
+            record(draft, adjustment, delta, &request.actor);
+        }
+        Ok(())
+    }
+
+    fn adjusted(&self, wanted: &Adjustment, now: &Balance) -> Result<Balance, (&'static str, ProblemCode, String)> {
+        if !self.skus.contains(wanted.sku.as_str()) {
+            let detail = format!("{} is not a SKU that can be stocked", wanted.sku);
+            return Err(("sku", ProblemCode::UnknownReference, detail));
+        }
+        if !self.locations.contains(wanted.location.as_str()) {
+            let detail = format!("{} is not a location", wanted.location);
+            return Err(("location", ProblemCode::UnknownReference, detail));
+        }
+        let (field, on_hand) = match wanted.change {
+            Change::By(delta) => ("delta", now.on_hand.saturating_add(delta)),
+            Change::To { expected: Some(expected), .. } if expected != now.on_hand => {
+                let detail = format!("there are {} units, not {expected}", now.on_hand);
+                return Err(("expected_on_hand", ProblemCode::ExpectationFailed, detail));
+            }
+            Change::To { on_hand, .. } => ("on_hand", on_hand),
+        };
+        let spoken_for = now.reserved.saturating_add(now.quarantined);
+        if on_hand < spoken_for {
+            let detail = format!(
+                "{} units are there, of which {} are promised and {} quarantined; {on_hand} would be left",
+                now.on_hand, now.reserved, now.quarantined
+            );
+            return Err((field, ProblemCode::InsufficientStock, detail));
+        }
+        if on_hand > MAX_QUANTITY {
+            return Err((field, ProblemCode::InvalidField, format!("a balance has at most {MAX_QUANTITY} units")));
+        }
+        Ok(Balance { on_hand, safety: wanted.safety.unwrap_or(now.safety), ..now.clone() })
+    }
+}
+
+fn empty(key: &Key) -> Balance {
+    let (sku, location) = key.clone();
+    Balance { sku, location, on_hand: 0, reserved: 0, safety: 0, quarantined: 0, incoming: 0, version: 0 }
+}
+
+fn record(draft: &mut Draft, adjustment: &Adjustment, delta: Delta, actor: &str) {
+    if delta.on_hand != 0 {
+        draft.move_units(Movement {
+            sku: adjustment.sku.clone(),
+            location: adjustment.location.clone(),
+            kind: match adjustment.change {
+                Change::By(_) => MovementKind::Adjustment,
+                Change::To { .. } => MovementKind::Count,
+            },
+            on_hand: delta.on_hand,
+            quarantined: 0,
+            reason: adjustment.reason.clone(),
+            reference: adjustment.reference.clone(),
+            actor: actor.to_owned(),
+        });
+    }
+    draft.change(&adjustment.sku, &adjustment.location, Delta { on_hand: 0, ..delta });
+}

@@ -1,0 +1,183 @@
+//! Releases what cancelled orders no longer need: promised units go back to the pool, waiting ones leave the queue.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use bus::ConsumeError;
+use contracts::Cause;
+use contracts::events::{Allocation, OrderCancelled};
+use kernel::id::OrderId;
+use kernel::{LocationCode, Quantity, SkuCode};
+use store::{Error, Tx};
+use uuid::Uuid;
+
+use super::Draft;
+use super::ship_orders::{OpenLines, open_lines};
+use crate::domain::{Line, Request};
+use crate::store::backorders::{self, Backorder};
+use crate::store::{decisions, locks, reserved};
+
+/// Releases a batch of cancellations.
+///
+/// The order book names the units it knows to be somewhere. Units it did not know of yet were still to be placed: they
+/// come off the queue, and then off the newest decision, the highest location code first, which is the order in which
+/// the order book leaves them out when it hears of that decision.
+pub fn release_orders(tx: &mut Tx<'_>, cancellations: &[(OrderCancelled, Cause)]) -> Result<(), ConsumeError> {
+    locks::pool(tx)?;
+    let ids: Vec<Uuid> = cancellations.iter().map(|(it, _)| it.order_id.uuid()).collect();
+    let known: HashSet<Uuid> = decisions::known(tx, &ids)?.into_iter().collect();
+    if let Some(unknown) = ids.iter().find(|id| !known.contains(id)) {
+        return Err(ConsumeError::Retry(format!("order {unknown} has not been sourced")));
+    }
+    let mut release = Release::read(tx, &ids, cancellations)?;
+    for (cancelled, cause) in cancellations {
+        if cancelled.whole {
+            release.everything(cancelled.order_id);
+        } else {
+            release.named(cancelled);
+            release.still_to_be_placed(cancelled);
+        }
+        let back = std::mem::take(&mut release.back);
+        release.draft.tell_released(cancelled.order_id, back, cause.clone());
+    }
+    let Release { draft, smaller, .. } = release;
+    draft.write(tx)?;
+    // What is left of an order may be few enough units to be filled now.
+    backorders::wake(tx, &smaller)?;
+    Ok(())
+}
+
+struct Release {
+    draft: Draft,
+    open: OpenLines,
+    waiting: HashMap<Uuid, Backorder>,
+    /// Of partly cancelled orders: the lines as they were ordered, and where the newest decision placed them.
+    ordered: HashMap<Uuid, Request>,
+    newest: HashMap<Uuid, HashSet<LocationCode>>,
+    /// What the order at hand gave back.
+    back: Vec<Allocation>,
+    /// SKUs of orders that wait for less than before.
+    smaller: Vec<String>,
+}
+
+impl Release {
+    fn read(tx: &mut Tx<'_>, ids: &[Uuid], cancellations: &[(OrderCancelled, Cause)]) -> Result<Self, Error> {
+        let partly: Vec<Uuid> =
+            cancellations.iter().filter(|(it, _)| !it.whole).map(|(it, _)| it.order_id.uuid()).collect();
+        let mut ordered = HashMap::new();
+        let mut newest = HashMap::new();
+        if !partly.is_empty() {
+            for stored in decisions::first(tx, &partly)? {
+                ordered.insert(stored.order_id, stored.decision()?.request);
+            }
+            for stored in decisions::newest(tx, &partly)? {
+                let decision = stored.decision()?;
+                newest.insert(stored.order_id, decision.allocations().iter().map(|it| it.location.clone()).collect());
+            }
+        }
+        let waiting = backorders::of_orders(tx, ids)?;
+        Ok(Self {
+            draft: Draft::new(),
+            open: open_lines(reserved::of_owners(tx, ids)?),
+            waiting: waiting.into_iter().map(|it| (it.order_id.uuid(), it)).collect(),
+            ordered,
+            newest,
+            back: Vec::new(),
+            smaller: Vec::new(),
+        })
+    }
+
+    fn everything(&mut self, order: OrderId) {
+        let promised: Vec<_> = self.open.keys().filter(|(owner, ..)| *owner == order.uuid()).cloned().collect();
+        for key in promised {
+            self.take(&key, i64::MAX);
+        }
+        if self.waiting.remove(&order.uuid()).is_some() {
+            self.draft.no_longer_waits(order);
+        }
+    }
+
+    fn named(&mut self, cancelled: &OrderCancelled) {
+        for it in &cancelled.allocations {
+            let key = (cancelled.order_id.uuid(), it.line_no, it.sku.to_string(), it.location.to_string());
+            self.take(&key, it.quantity.get());
+        }
+    }
+
+    fn still_to_be_placed(&mut self, cancelled: &OrderCancelled) {
+        let order = cancelled.order_id.uuid();
+        let mut units: BTreeMap<(i32, SkuCode), i64> = BTreeMap::new();
+        for line in &cancelled.lines {
+            let ordered = self.ordered.get(&order).and_then(|it| it.lines.iter().find(|it| it.line_no == line.line_no));
+            let parts = ordered.map(|it| it.parts.clone()).unwrap_or_default();
+            let gone = Line { line_no: line.line_no, sku: line.sku.clone(), quantity: line.quantity, parts };
+            for demand in gone.demands() {
+                let sum = units.entry((demand.line_no, demand.sku)).or_default();
+                *sum = sum.saturating_add(demand.units);
+            }
+        }
+        for it in &cancelled.allocations {
+            if let Some(sum) = units.get_mut(&(it.line_no, it.sku.clone())) {
+                *sum = sum.saturating_sub(it.quantity.get());
+            }
+        }
+        self.leave_queue(cancelled.order_id, &mut units);
+        for ((line_no, sku), rest) in units {
+            self.off_newest(order, (line_no, &sku), rest);
+        }
+    }
+
+    /// Takes units off what an order waits for, and notes how many are still to be released.
+    fn leave_queue(&mut self, order: OrderId, units: &mut BTreeMap<(i32, SkuCode), i64>) {
+        let Some(mut waiting) = self.waiting.remove(&order.uuid()) else { return };
+        let mut left = Vec::new();
+        for demand in waiting.request.demands() {
+            let gone = units.get_mut(&(demand.line_no, demand.sku.clone()));
+            let taken = gone.as_ref().map_or(0, |gone| demand.units.min(**gone).max(0));
+            if let Some(gone) = gone {
+                *gone = gone.saturating_sub(taken);
+            }
+            if let Ok(quantity) = Quantity::try_from(demand.units.saturating_sub(taken)) {
+                left.push(Line { line_no: demand.line_no, sku: demand.sku, quantity, parts: Vec::new() });
+            }
+        }
+        if left.is_empty() {
+            self.draft.no_longer_waits(order);
+        } else {
+            self.smaller.extend(left.iter().map(|line| line.sku.to_string()));
+            waiting.request.lines = left;
+            self.draft.waits(waiting);
+        }
+    }
+
+    fn off_newest(&mut self, order: Uuid, line: (i32, &SkuCode), mut rest: i64) {
+        let newest = self.newest.get(&order);
+        let mut places: Vec<_> = self
+            .open
+            .iter()
+            .filter(|((owner, line_no, sku, _), _)| {
+                *owner == order && (*line_no, sku.as_str()) == (line.0, line.1.as_str())
+            })
+            .map(|(key, promised)| (newest.is_some_and(|it| it.contains(&promised.location)), key.clone()))
+            .collect();
+        places.sort();
+        for (_, key) in places.into_iter().rev() {
+            rest = rest.saturating_sub(self.take(&key, rest));
+        }
+    }
+
+    /// Takes up to so many units of a promise back; says how many.
+    fn take(&mut self, key: &(Uuid, i32, String, String), units: i64) -> i64 {
+        let Some(promised) = self.open.get_mut(key) else { return 0 };
+        let units = units.min(promised.quantity);
+        let Ok(quantity) = Quantity::try_from(units) else { return 0 };
+        promised.quantity = promised.quantity.saturating_sub(units);
+        self.draft.release(promised, units);
+        self.back.push(Allocation {
+            line_no: promised.line_no,
+            sku: promised.sku.clone(),
+            location: promised.location.clone(),
+            quantity,
+        });
+        units
+    }
+}

@@ -1,0 +1,308 @@
+//! Holds stock: a hold is a plan at real locations, made by the rules that fulfil.
+
+use std::collections::{BTreeSet, HashMap};
+
+use contracts::events::{Allocation, BackorderedSku, FulfilmentKind};
+use contracts::{Problem, ProblemCode};
+use kernel::id::{OrderId, ReservationId};
+use kernel::{ChannelCode, SkuCode, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Error, Tx};
+use utoipa::ToSchema;
+
+use super::source_orders::take_apart;
+use super::sweep_reservations::sweep_reservations;
+use super::{Draft, Pool};
+use crate::domain::{Decision, Outcome, Request, Ruleset};
+use crate::store::reservations::{self, NewReservation, Reservation};
+use crate::store::reserved::{self, ReservedLine};
+use crate::store::{code, locks};
+
+/// What a hold asks for.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// What, and where it goes.
+    pub request: Request,
+    /// Who holds, as the channel knows them.
+    pub buyer: Option<String>,
+    /// How long, in seconds.
+    pub ttl_seconds: i64,
+}
+
+/// What holds go by.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldRules {
+    /// How locations are chosen.
+    pub ruleset: Ruleset,
+    /// The most units one buyer may hold over all their holds in a channel.
+    pub max_units_per_buyer: i64,
+}
+
+/// Units held at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldLine {
+    /// The requested line, counted from 1.
+    pub line_no: i32,
+    /// The SKU; for a bundle, the part.
+    pub sku: SkuCode,
+    /// Where.
+    pub location: kernel::LocationCode,
+    /// How many units.
+    pub quantity: i64,
+}
+
+/// A hold as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldView {
+    /// Its id.
+    pub id: ReservationId,
+    /// `held`, `claimed`, `released` or `expired`.
+    pub state: String,
+    /// Its channel.
+    pub channel: ChannelCode,
+    /// Who holds.
+    pub buyer: Option<String>,
+    /// The order that claimed it.
+    pub order_id: Option<OrderId>,
+    /// When it runs out, or ran out.
+    pub expires_at: Timestamp,
+    /// What was granted.
+    pub lines: Vec<HeldLine>,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+/// A hold that was refused.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// The pool cannot fill it.
+    Insufficient(Vec<BackorderedSku>),
+    /// The buyer would hold more than one may.
+    BuyerHoldsTooMuch {
+        /// What they hold already.
+        held: i64,
+        /// What they may hold.
+        most: i64,
+    },
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Insufficient(missing) => {
+                missing.iter().fold(Self::new(ProblemCode::InsufficientStock), |problem, it| {
+                    problem.field("lines", format!("{} units of {} are missing", it.missing, it.sku))
+                })
+            }
+            Refusal::BuyerHoldsTooMuch { held, most } => Self::new(ProblemCode::RefusedByRule)
+                .field("buyer", format!("holds {held} units already; a buyer may hold {most}")),
+        }
+    }
+}
+
+/// Grants or refuses holds one by one, in order; a refused one leaves nothing behind.
+pub fn reserve_stock(
+    tx: &mut Tx<'_>,
+    pool: &Pool,
+    rules: HoldRules,
+    holds: &[&Hold],
+) -> Result<Vec<Result<HoldView, Refusal>>, Error> {
+    locks::pool(tx)?;
+    sweep_reservations(tx)?;
+    let mut requests: Vec<Request> = holds.iter().map(|hold| hold.request.clone()).collect();
+    take_apart(tx, requests.iter_mut())?;
+    let mut buyers = Buyers::read(tx, holds)?;
+    let skus: BTreeSet<SkuCode> = requests.iter().flat_map(Request::demands).map(|demand| demand.sku).collect();
+    let now = tx.now();
+    let mut draft = Draft::new();
+    let mut granted = Vec::new();
+    let mut results = Vec::with_capacity(holds.len());
+    let mut desk = pool.open(tx, &skus)?;
+    for (hold, request) in holds.iter().zip(requests) {
+        let units = request.needs().values().copied().fold(0, i64::saturating_add);
+        if let Err(held) = buyers.may_hold(hold, units, rules.max_units_per_buyer) {
+            results.push(Err(Refusal::BuyerHoldsTooMuch { held, most: rules.max_units_per_buyer }));
+            continue;
+        }
+        let decision = desk.plan(request, rules.ruleset);
+        if let Outcome::Backordered { missing } = decision.outcome {
+            results.push(Err(Refusal::Insufficient(missing)));
+            continue;
+        }
+        buyers.holds(hold, units);
+        let view = grant(&mut draft, hold, &decision, now);
+        granted.push(NewReservation {
+            id: view.id,
+            channel: view.channel.to_string(),
+            buyer: view.buyer.clone(),
+            lines: serde_json::to_string(&view.lines)?,
+            units,
+            expires_at: view.expires_at,
+        });
+        results.push(Ok(view));
+    }
+    drop(desk);
+    draft.write(tx)?;
+    reservations::insert(tx, &granted)?;
+    Ok(results)
+}
+
+fn grant(draft: &mut Draft, hold: &Hold, decision: &Decision, now: Timestamp) -> HoldView {
+    let id = ReservationId::at(now);
+    for line in decision.allocations() {
+        draft.promise(ReservedLine {
+            owner: id.uuid(),
+            line_no: line.line_no,
+            sku: line.sku.clone(),
+            location: line.location.clone(),
+            quantity: line.quantity.get(),
+        });
+    }
+    HoldView {
+        id,
+        state: "held".to_owned(),
+        channel: hold.request.channel.clone(),
+        buyer: hold.buyer.clone(),
+        order_id: None,
+        expires_at: now.plus_seconds(hold.ttl_seconds),
+        lines: decision.allocations().iter().map(HeldLine::from).collect(),
+        version: 1,
+    }
+}
+
+impl From<&Allocation> for HeldLine {
+    fn from(it: &Allocation) -> Self {
+        Self { line_no: it.line_no, sku: it.sku.clone(), location: it.location.clone(), quantity: it.quantity.get() }
+    }
+}
+
+/// What the buyers of a batch hold.
+struct Buyers(HashMap<(String, String), i64>);
+
+impl Buyers {
+    fn read(tx: &mut Tx<'_>, holds: &[&Hold]) -> Result<Self, Error> {
+        let named: Vec<(&str, &str)> =
+            holds.iter().filter_map(|hold| Some((hold.request.channel.as_str(), hold.buyer.as_deref()?))).collect();
+        let held = reservations::held_by(tx, &named)?;
+        Ok(Self(held.into_iter().map(|it| ((it.channel, it.buyer), it.units)).collect()))
+    }
+
+    fn may_hold(&self, hold: &Hold, units: i64, most: i64) -> Result<(), i64> {
+        let Some(buyer) = &hold.buyer else { return Ok(()) };
+        let held = self.0.get(&(hold.request.channel.to_string(), buyer.clone())).copied().unwrap_or(0);
+        if held.saturating_add(units) <= most { Ok(()) } else { Err(held) }
+    }
+
+    fn holds(&mut self, hold: &Hold, units: i64) {
+        if let Some(buyer) = &hold.buyer {
+            let held = self.0.entry((hold.request.channel.to_string(), buyer.clone())).or_default();
+            *held = held.saturating_add(units);
+        }
+    }
+}
+
+/// A change of a hold that was refused.
+#[derive(Debug)]
+pub enum ChangeRefusal {
+    /// There is no such hold.
+    NotFound(ReservationId),
+    /// It is the hold of a channel outside the caller's scope.
+    Forbidden(Problem),
+    /// It is no longer held.
+    NotHeld(String),
+    /// The transaction failed.
+    Store(Error),
+}
+
+impl From<Error> for ChangeRefusal {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ChangeRefusal> for Problem {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::NotFound(id) => Self::not_found("reservation", id),
+            ChangeRefusal::Forbidden(problem) => problem,
+            ChangeRefusal::NotHeld(state) => {
+                Self::new(ProblemCode::StateConflict).detail(format!("the reservation is {state}"))
+            }
+            ChangeRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Whether the caller may touch the holds of a channel.
+pub type ChannelCheck<'a> = &'a dyn Fn(&ChannelCode) -> Result<(), Problem>;
+
+/// A hold as it is now.
+pub fn show_reservation(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
+    let hold = reservations::of_ids(tx, &[id.uuid()])?.into_iter().next().ok_or(ChangeRefusal::NotFound(id))?;
+    let view = view(&hold, tx.now())?;
+    may(&view.channel).map_err(ChangeRefusal::Forbidden)?;
+    Ok(view)
+}
+
+fn view(hold: &Reservation, now: Timestamp) -> Result<HoldView, Error> {
+    Ok(HoldView {
+        id: ReservationId(hold.id),
+        state: hold.state_at(now).to_owned(),
+        channel: code(&hold.channel)?,
+        buyer: hold.buyer.clone(),
+        order_id: hold.order_id.map(OrderId),
+        expires_at: hold.expires_at.into(),
+        lines: serde_json::from_str(&hold.lines)?,
+        version: hold.version,
+    })
+}
+
+/// Gives a hold so many seconds from now.
+pub fn extend_reservation(
+    tx: &mut Tx<'_>,
+    id: ReservationId,
+    ttl_seconds: i64,
+    may: ChannelCheck<'_>,
+) -> Result<HoldView, ChangeRefusal> {
+    locks::pool(tx)?;
+    let view = held(tx, id, may)?;
+    let expires_at = tx.now().plus_seconds(ttl_seconds);
+    reservations::extend(tx, id, expires_at)?;
+    Ok(HoldView { expires_at, version: view.version.saturating_add(1), ..view })
+}
+
+/// Gives what is held back to the pool.
+pub fn release_reservation(
+    tx: &mut Tx<'_>,
+    id: ReservationId,
+    may: ChannelCheck<'_>,
+) -> Result<HoldView, ChangeRefusal> {
+    locks::pool(tx)?;
+    let view = held(tx, id, may)?;
+    let mut draft = Draft::new();
+    for line in reserved::of_owners(tx, &[id.uuid()])? {
+        draft.release(&line, line.quantity);
+    }
+    draft.write(tx)?;
+    reservations::release(tx, &[id.uuid()])?;
+    Ok(HoldView { state: "released".to_owned(), version: view.version.saturating_add(1), ..view })
+}
+
+fn held(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
+    let view = show_reservation(tx, id, may)?;
+    if view.state == "held" { Ok(view) } else { Err(ChangeRefusal::NotHeld(view.state)) }
+}
+
+/// The request of a hold, which is planned like that of an order.
+pub fn hold_request(channel: ChannelCode, placed_at: Timestamp, lines: Vec<crate::domain::Line>) -> Request {
+    Request {
+        channel,
+        placed_at,
+        kind: FulfilmentKind::Ship,
+        to: None,
+        pickup: None,
+        lines,
+        excluded: BTreeSet::new(),
+        claim: None,
+    }
+}

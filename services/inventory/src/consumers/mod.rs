@@ -1,0 +1,63 @@
+//! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, and SKUs.
+
+mod fulfilment_rejected;
+mod fulfilment_shipped;
+mod order_cancelled;
+mod order_placed;
+mod return_inspected;
+mod return_received;
+mod sku_changed;
+
+use std::sync::Arc;
+
+use bus::{ConsumeError, Hearing, Subscription};
+use contracts::{Cause, Event, Payload};
+
+use crate::app::Pool;
+use crate::domain::Ruleset;
+
+/// The stream `orders`. One queue: writers of stock take turns anyhow, and a long batch costs as many statements as a
+/// short one.
+pub const ORDERS: Hearing = Hearing {
+    service: "inventory",
+    subscription: "orders",
+    events: &[
+        "order.placed",
+        "order.cancelled",
+        "fulfilment.rejected",
+        "fulfilment.shipped",
+        "return.received",
+        "return.inspected",
+    ],
+    partitions: 1,
+};
+
+/// The stream `catalog`.
+pub const CATALOG: Hearing =
+    Hearing { service: "inventory", subscription: "catalog", events: &["sku.changed"], partitions: 1 };
+
+/// The stream `orders` with what happens to its events.
+pub fn orders(pool: Arc<Pool>, rules: Ruleset) -> Subscription {
+    ORDERS.handled_by(Arc::new(move |tx, kind, events| match kind {
+        "order.placed" => order_placed::consume(tx, &pool, rules, events),
+        "order.cancelled" => order_cancelled::consume(tx, events),
+        "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, rules, events),
+        "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),
+        "return.received" => return_received::consume(tx, events),
+        "return.inspected" => return_inspected::consume(tx, events),
+        other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
+    }))
+}
+
+/// The stream `catalog` with what happens to its events.
+pub fn catalog() -> Subscription {
+    CATALOG.handled_by(Arc::new(|tx, _, events| sku_changed::consume(tx, events)))
+}
+
+fn payloads<P: Payload>(events: &[Event]) -> Result<Vec<P>, ConsumeError> {
+    events.iter().map(|event| Ok(event.payload()?)).collect()
+}
+
+fn with_causes<P: Payload>(events: &[Event]) -> Result<Vec<(P, Cause)>, ConsumeError> {
+    events.iter().map(|event| Ok((event.payload()?, event.as_cause()))).collect()
+}

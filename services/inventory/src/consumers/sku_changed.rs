@@ -1,0 +1,12 @@
+//! `sku.changed`: what may be stocked and what bundles are made of.
+
+use bus::ConsumeError;
+use contracts::Event;
+use store::Tx;
+
+use super::payloads;
+use crate::store::catalog;
+
+pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event]) -> Result<(), ConsumeError> {
+    Ok(catalog::put(tx, &payloads(events)?)?)
+}

@@ -1,0 +1,136 @@
+//! The pool over HTTP.
+
+mod adjustments;
+mod availability;
+mod backorders;
+mod keyed;
+mod locations;
+mod plans;
+mod proof;
+mod reservations;
+mod sourcing;
+mod stock;
+
+use std::sync::Arc;
+
+use contracts::{Problem, ProblemCode};
+use kernel::page::PageError;
+use kernel::{LocationCode, PageRequest};
+use serde::de::DeserializeOwned;
+use service::Platform;
+use store::Store;
+use tokio::sync::Notify;
+use utoipa::OpenApi;
+use web::{Access, Principal, Route, Routes, with_state};
+
+use self::availability::Availability;
+use crate::app::Pool;
+use crate::settings::InventorySettings;
+
+/// How the routes are described.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        locations::put,
+        locations::get,
+        locations::list,
+        locations::import,
+        adjustments::post,
+        adjustments::import,
+        stock::of_sku,
+        stock::list,
+        stock::movements,
+        proof::get,
+        availability::get,
+        reservations::post,
+        reservations::get,
+        reservations::delete,
+        reservations::extend,
+        plans::post,
+        sourcing::get,
+        backorders::list
+    ),
+    tags((name = "inventory", description = "One stock pool: locations, balances, reservations, sourcing"))
+)]
+pub struct Document;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct State {
+    /// The service's database.
+    store: Store,
+    /// The service's settings.
+    settings: InventorySettings,
+    /// What the pool can promise, in memory.
+    availability: Arc<Availability>,
+    /// Holds, gathered into transactions.
+    holds: reservations::Holds,
+    /// Adjustments, gathered into transactions.
+    adjustments: adjustments::Adjustments,
+    /// Woken when stock may have arrived that orders wait for.
+    stock_arrived: Arc<Notify>,
+}
+
+impl State {
+    /// What handlers work with.
+    pub fn new(platform: &Platform, settings: InventorySettings, pool: Arc<Pool>, stock_arrived: Arc<Notify>) -> Self {
+        Self {
+            store: platform.store.clone(),
+            settings,
+            availability: Arc::new(Availability::default()),
+            holds: reservations::gather(platform, settings.hold_rules(), pool),
+            adjustments: adjustments::gather(platform),
+            stock_arrived,
+        }
+    }
+}
+
+/// The routes with what they need.
+pub fn routes(state: State) -> Routes {
+    let (location_read, location_write) = (Access::Permission("location:read"), Access::Permission("location:write"));
+    let (stock_read, stock_write) = (Access::Permission("stock:read"), Access::Permission("stock:write"));
+    let (hold_read, hold_write) = (Access::Permission("reservation:read"), Access::Permission("reservation:write"));
+    let sourcing_read = Access::Permission("sourcing:read");
+    with_state(
+        state,
+        vec![
+            Route::put("/v1/locations/{code}", location_write, locations::put),
+            Route::get("/v1/locations/{code}", location_read, locations::get),
+            Route::get("/v1/locations", location_read, locations::list),
+            Route::post("/v1/locations/import", location_write, locations::import),
+            Route::post("/v1/stock/adjustments", stock_write, adjustments::post),
+            Route::post("/v1/stock/import", stock_write, adjustments::import),
+            Route::get("/v1/stock/proof", stock_read, proof::get),
+            Route::get("/v1/stock/{sku}", stock_read, stock::of_sku),
+            Route::get("/v1/stock/{sku}/movements", stock_read, stock::movements),
+            Route::get("/v1/stock", stock_read, stock::list),
+            Route::get("/v1/availability", stock_read, availability::get),
+            Route::post("/v1/reservations", hold_write, reservations::post),
+            Route::get("/v1/reservations/{id}", hold_read, reservations::get),
+            Route::delete("/v1/reservations/{id}", hold_write, reservations::delete),
+            Route::post("/v1/reservations/{id}/extend", hold_write, reservations::extend),
+            Route::post("/v1/sourcing/plans", sourcing_read, plans::post),
+            Route::get("/v1/orders/{id}/sourcing", sourcing_read, sourcing::get),
+            Route::get("/v1/backorders", sourcing_read, backorders::list),
+        ],
+    )
+}
+
+/// The limit of the page that is wanted, and where the page before ended.
+fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
+    let page = PageRequest { limit, cursor };
+    let malformed = |error: PageError| {
+        let field = match error {
+            PageError::Limit => "limit",
+            PageError::Cursor => "cursor",
+        };
+        Problem::new(ProblemCode::Malformed).field(field, error.to_string())
+    };
+    Ok((page.limit().map_err(malformed)?, page.after().map_err(malformed)?))
+}
+
+/// The locations a list is bound to: the caller's scope, in which the one asked for must lie.
+fn locations_asked(principal: &Principal, location: Option<&LocationCode>) -> Result<Option<Vec<String>>, Problem> {
+    location.map_or(Ok(()), |location| principal.require_location(location))?;
+    Ok(principal.location_filter())
+}

@@ -1,0 +1,98 @@
+//! Dry runs of sourcing.
+
+use std::collections::BTreeSet;
+
+use contracts::Problem;
+use contracts::events::FulfilmentKind;
+use kernel::{ChannelCode, LocationCode, Quantity, SkuCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web::{Answer, Data, Json, Principal, answer};
+
+use super::State;
+use super::sourcing::ExplanationView;
+use crate::app::plan_order::plan_order;
+use crate::domain::location::Address;
+use crate::domain::{Line, Request};
+
+/// The most lines of an order.
+const MAX_LINES: usize = 500;
+
+/// An order's shape. What else an order carries (buyer, prices, payments) may stand here and does not matter.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct PlanBody {
+    /// The channel that sells.
+    channel: ChannelCode,
+    /// How it is to be fulfilled.
+    fulfilment: PlanFulfilment,
+    /// What is ordered, at most 500 lines.
+    lines: Vec<PlanLine>,
+    /// Locations that must not get it.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    excluded: BTreeSet<LocationCode>,
+}
+
+/// How an order is to be fulfilled.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFulfilment {
+    /// Ship or pickup.
+    #[serde(rename = "type")]
+    kind: FulfilmentKind,
+    /// Where it is shipped to.
+    ship_to: Option<Address>,
+    /// Where it is collected.
+    location: Option<LocationCode>,
+}
+
+/// One line.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct PlanLine {
+    /// Its number; its place, when left out.
+    line_no: Option<i32>,
+    /// The SKU.
+    sku: SkuCode,
+    /// How many units.
+    quantity: Quantity,
+}
+
+/// Plan an order without placing it
+///
+/// Answers what would be decided now, with the explanation; nothing is reserved.
+#[utoipa::path(post, path = "/v1/sourcing/plans", tag = "inventory", request_body = PlanBody,
+    responses((status = 200, body = ExplanationView), (status = 422, body = Problem)))]
+pub async fn post(state: Data<State>, principal: Principal, body: Json<PlanBody>) -> Answer {
+    let body = body.into_inner();
+    principal.require_channel(&body.channel)?;
+    if !(1..=MAX_LINES).contains(&body.lines.len()) {
+        return Err(Problem::invalid("lines", format!("there are 1 to {MAX_LINES} lines")).into());
+    }
+    let pickup = match body.fulfilment.kind {
+        FulfilmentKind::Pickup if body.fulfilment.location.is_none() => {
+            return Err(Problem::invalid("fulfilment.location", "is needed for a pickup").into());
+        }
+        FulfilmentKind::Pickup => body.fulfilment.location,
+        FulfilmentKind::Ship => None,
+    };
+    let to = body.fulfilment.ship_to.as_ref().map_or(Ok(None), Address::point);
+    let lines = (1..).zip(body.lines).map(|(place, line)| Line {
+        line_no: line.line_no.unwrap_or(place),
+        sku: line.sku,
+        quantity: line.quantity,
+        parts: Vec::new(),
+    });
+    let request = Request {
+        channel: body.channel,
+        placed_at: state.store.now(),
+        kind: body.fulfilment.kind,
+        to: to.map_err(|error| Problem::invalid("fulfilment.ship_to", error.to_string()))?,
+        pickup,
+        lines: lines.collect(),
+        excluded: body.excluded,
+        claim: None,
+    };
+    let rules = state.settings.ruleset();
+    let decision = state.store.read("plan_order", move |tx| plan_order(tx, request, rules)).await?;
+    Ok(answer::ok(&ExplanationView::from(decision)))
+}

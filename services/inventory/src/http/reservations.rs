@@ -1,0 +1,188 @@
+//! Holds on stock.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use contracts::Problem;
+use contracts::events::FulfilmentKind;
+use kernel::id::ReservationId;
+use kernel::{ChannelCode, LocationCode, Quantity, SkuCode};
+use serde::Deserialize;
+use service::{Platform, key_of, write};
+use store::{BatchOptions, Batcher, Error};
+use utoipa::ToSchema;
+use web::{Data, Failure, Json, Meta, Path, Principal, answer};
+
+use super::State;
+use super::keyed::{self, Answered, Keyed, Refused};
+use crate::app::Pool;
+use crate::app::reserve_stock::{
+    ChangeRefusal, Hold, HoldRules, HoldView, Refusal, extend_reservation, hold_request, release_reservation,
+    reserve_stock, show_reservation,
+};
+use crate::domain::Line;
+use crate::domain::location::Address;
+
+/// The most lines of a hold, as of an order.
+const MAX_LINES: usize = 500;
+/// The longest name of a buyer, in characters.
+const MAX_BUYER: usize = 200;
+
+/// Holds, gathered into transactions.
+pub(super) type Holds = Batcher<Keyed<Hold>, Answered, Refused<Refusal>>;
+
+/// Writers of stock take turns, so there is one lane; a batch is as many requests as came in meanwhile.
+pub(super) fn gather(platform: &Platform, rules: HoldRules, pool: Arc<Pool>) -> Holds {
+    let options = BatchOptions { name: "reserve_stock", max_batch: 512, lanes: 1, queue: 8_192 };
+    Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, batch: &[Keyed<Hold>]| {
+        keyed::run(tx, batch, |tx, fresh| {
+            reserve_stock(tx, &pool, rules, fresh)?.into_iter().map(|outcome| created(outcome)).collect()
+        })
+    })
+}
+
+fn created(outcome: Result<HoldView, Refusal>) -> Result<Result<service::Answer, Refusal>, Error> {
+    match outcome {
+        Ok(view) => {
+            let resource = format!("/v1/reservations/{}", view.id);
+            Ok(Ok(service::Answer::created(&view, view.version, resource)?))
+        }
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// A hold as it is asked for.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// The channel that sells.
+    channel: ChannelCode,
+    /// Who holds, as the channel knows them.
+    buyer: Option<String>,
+    /// What is held, at most 500 lines.
+    lines: Vec<HoldLineBody>,
+    /// Where it will be shipped to.
+    ship_to: Option<Address>,
+    /// Where it will be collected.
+    pickup_location: Option<LocationCode>,
+    /// How long it is held, in seconds.
+    ttl_seconds: i64,
+}
+
+/// One line of a hold.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldLineBody {
+    /// The SKU; a bundle holds its parts.
+    sku: SkuCode,
+    /// How many units.
+    quantity: Quantity,
+}
+
+impl HoldBody {
+    fn hold(self, state: &State) -> Result<Hold, Problem> {
+        check_ttl(self.ttl_seconds, state)?;
+        if !(1..=MAX_LINES).contains(&self.lines.len()) {
+            return Err(Problem::invalid("lines", format!("there are 1 to {MAX_LINES} lines")));
+        }
+        if self.buyer.as_ref().is_some_and(|buyer| buyer.is_empty() || buyer.chars().count() > MAX_BUYER) {
+            return Err(Problem::invalid("buyer", format!("has 1 to {MAX_BUYER} characters")));
+        }
+        if self.ship_to.is_some() && self.pickup_location.is_some() {
+            return Err(Problem::invalid("pickup_location", "is given instead of ship_to"));
+        }
+        let to = self.ship_to.as_ref().map_or(Ok(None), Address::point);
+        let lines = (1..).zip(self.lines).map(|(line_no, line)| Line {
+            line_no,
+            sku: line.sku,
+            quantity: line.quantity,
+            parts: Vec::new(),
+        });
+        let mut request = hold_request(self.channel, state.store.now(), lines.collect());
+        request.to = to.map_err(|error| Problem::invalid("ship_to", error.to_string()))?;
+        if let Some(pickup) = self.pickup_location {
+            request.kind = FulfilmentKind::Pickup;
+            request.pickup = Some(pickup);
+        }
+        Ok(Hold { request, buyer: self.buyer, ttl_seconds: self.ttl_seconds })
+    }
+}
+
+fn check_ttl(ttl_seconds: i64, state: &State) -> Result<(), Problem> {
+    let most = state.settings.max_hold_seconds;
+    if (1..=most).contains(&ttl_seconds) {
+        return Ok(());
+    }
+    Err(Problem::invalid("ttl_seconds", format!("lies between 1 and {most}")))
+}
+
+/// Hold stock
+///
+/// Held units lie at real locations, chosen as for an order. 409 `insufficient_stock` names what is missing.
+#[utoipa::path(post, path = "/v1/reservations", tag = "inventory", request_body = HoldBody,
+    responses((status = 201, body = HoldView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn post(state: Data<State>, meta: Meta, body: Json<HoldBody>) -> Result<HttpResponse, Failure> {
+    let body = body.into_inner();
+    meta.principal.require_channel(&body.channel)?;
+    if let Some(location) = &body.pickup_location {
+        meta.principal.require_location(location)?;
+    }
+    let command = body.hold(&state)?;
+    let (answer, replayed) = state.holds.submit(Keyed { key: key_of(&meta), command }).await?;
+    Ok(answer.respond(replayed))
+}
+
+/// Read a hold
+#[utoipa::path(get, path = "/v1/reservations/{id}", tag = "inventory",
+    params(("id" = uuid::Uuid, Path, description = "The hold's id")),
+    responses((status = 200, body = HoldView), (status = 404, body = Problem)))]
+pub async fn get(state: Data<State>, principal: Principal, path: Path<ReservationId>) -> web::Answer {
+    let id = path.into_inner();
+    let view = state
+        .store
+        .read("show_reservation", move |tx| show_reservation(tx, id, &|channel| principal.require_channel(channel)))
+        .await?;
+    Ok(answer::versioned(&view, view.version))
+}
+
+/// Give a hold back
+#[utoipa::path(delete, path = "/v1/reservations/{id}", tag = "inventory",
+    params(("id" = uuid::Uuid, Path, description = "The hold's id")),
+    responses((status = 200, body = HoldView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn delete(state: Data<State>, meta: Meta, path: Path<ReservationId>) -> Result<HttpResponse, Failure> {
+    let (id, principal) = (path.into_inner(), meta.principal.clone());
+    let done = write(&meta, &state.store, "release_reservation", move |tx| -> Result<service::Answer, ChangeRefusal> {
+        let view = release_reservation(tx, id, &|channel| principal.require_channel(channel))?;
+        Ok(service::Answer::ok(&view, view.version)?)
+    });
+    let response = done.await?;
+    state.stock_arrived.notify_one();
+    Ok(response)
+}
+
+/// How long a hold goes on.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendBody {
+    /// Seconds from now.
+    ttl_seconds: i64,
+}
+
+/// Give a hold more time
+#[utoipa::path(post, path = "/v1/reservations/{id}/extend", tag = "inventory", request_body = ExtendBody,
+    params(("id" = uuid::Uuid, Path, description = "The hold's id")),
+    responses((status = 200, body = HoldView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn extend(
+    state: Data<State>,
+    meta: Meta,
+    path: Path<ReservationId>,
+    body: Json<ExtendBody>,
+) -> Result<HttpResponse, Failure> {
+    let (id, ttl_seconds, principal) = (path.into_inner(), body.ttl_seconds, meta.principal.clone());
+    check_ttl(ttl_seconds, &state)?;
+    write(&meta, &state.store, "extend_reservation", move |tx| -> Result<service::Answer, ChangeRefusal> {
+        let view = extend_reservation(tx, id, ttl_seconds, &|channel| principal.require_channel(channel))?;
+        Ok(service::Answer::ok(&view, view.version)?)
+    })
+    .await
+}

@@ -1,0 +1,60 @@
+//! What the inventory does by itself: reconcilers without input, woken by a signal and by a timer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use service::{Job, Progress};
+use tokio::sync::Notify;
+
+use crate::app::Pool;
+use crate::app::prove_stock::prove_stock;
+use crate::app::serve_backorders::serve_backorders;
+use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
+use crate::app::tell_stock::tell_stock;
+use crate::domain::Ruleset;
+use crate::store::changes;
+
+/// How long the change log is kept: a picture that has slept longer is drawn anew.
+const LOG_SECONDS: i64 = 600;
+/// Logged transactions forgotten in one step.
+const PRUNED_PER_STEP: i64 = 2_000;
+
+/// Every job of the service.
+pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<Job> {
+    let pool = pool.clone();
+    vec![
+        Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
+            let swept = sweep_reservations(tx)?;
+            Ok(progress(i64::try_from(swept).is_ok_and(|swept| swept >= MAX_SWEPT)))
+        }),
+        Job::new("serve_backorders", Duration::from_secs(1), move |tx| {
+            Ok(progress(serve_backorders(tx, &pool, rules)?))
+        })
+        .woken_by(stock_arrived),
+        Job::new("tell_stock", Duration::from_millis(500), |tx| Ok(progress(tell_stock(tx)?))),
+        Job::new("prove_stock", Duration::from_secs(10), |tx| {
+            let (drift, more) = prove_stock(tx)?;
+            for it in &drift {
+                metrics::counter!("onepool_stock_drift_total", "balance" => it.balance.clone()).increment(1);
+                tracing::error!(
+                    stock.sku = it.sku,
+                    stock.location = it.location,
+                    stock.balance = it.balance,
+                    is = it.is,
+                    should_be = it.should_be,
+                    "a balance is not the sum of its parts"
+                );
+            }
+            Ok(progress(more))
+        }),
+        Job::new("prune_changes", Duration::from_secs(30), |tx| {
+            let before = tx.now().plus_seconds(-LOG_SECONDS);
+            let pruned = changes::prune(tx, before, PRUNED_PER_STEP)?;
+            Ok(progress(i64::try_from(pruned).is_ok_and(|pruned| pruned >= PRUNED_PER_STEP)))
+        }),
+    ]
+}
+
+const fn progress(more: bool) -> Progress {
+    if more { Progress::More } else { Progress::Done }
+}

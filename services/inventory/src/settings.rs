@@ -1,0 +1,75 @@
+//! The `[inventory]` section; `defaults.toml` is its manual.
+
+use runtime::settings::{Faults, Settings};
+use serde::Deserialize;
+
+use crate::app::reserve_stock::HoldRules;
+use crate::domain::Ruleset;
+
+/// The version of the built-in rules: nearest first, one location before several.
+const RULESET: i32 = 1;
+
+/// `[inventory]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "defaults.toml is the manual")]
+pub struct InventorySettings {
+    pub max_parts: usize,
+    pub near_candidates: usize,
+    pub broad_candidates: usize,
+    pub max_hold_seconds: i64,
+    pub max_held_units_per_buyer: i64,
+}
+
+impl InventorySettings {
+    /// The section, with everything checked that no type can say.
+    pub fn read(settings: &Settings) -> Result<Self, Faults> {
+        let section: Self = settings.section("inventory")?;
+        let mut faults = Faults::default();
+        let mut check = |key: &str, fine: bool, message: &str| {
+            if !fine {
+                faults.push(&format!("inventory.{key}"), "", message);
+            }
+        };
+        // Every set of up to max_parts of the candidates is tried for an order that no location can fill alone.
+        check("max_parts", (1..=6).contains(&section.max_parts), "lies between 1 and 6");
+        check("near_candidates", (1..=16).contains(&section.near_candidates), "lies between 1 and 16");
+        check("broad_candidates", section.broad_candidates <= 8, "lies between 0 and 8");
+        check("max_hold_seconds", section.max_hold_seconds > 0, "is more than 0");
+        check("max_held_units_per_buyer", section.max_held_units_per_buyer > 0, "is more than 0");
+        faults.into_result(Some(section))
+    }
+
+    /// How locations are chosen.
+    pub const fn ruleset(&self) -> Ruleset {
+        Ruleset {
+            version: RULESET,
+            max_parts: self.max_parts,
+            near: self.near_candidates,
+            broad: self.broad_candidates,
+        }
+    }
+
+    /// What holds go by.
+    pub const fn hold_rules(&self) -> HoldRules {
+        HoldRules { ruleset: self.ruleset(), max_units_per_buyer: self.max_held_units_per_buyer }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used_and_faults_are_told_at_once() {
+        let read = |variables: &[(&str, &str)]| {
+            let variables =
+                variables.iter().map(|(name, value)| (format!("ONEPOOL__INVENTORY__{name}"), (*value).to_owned()));
+            InventorySettings::read(&Settings::load(&[include_str!("defaults.toml")], None, variables).unwrap())
+        };
+        assert_eq!(read(&[]).unwrap().ruleset().max_parts, 4);
+        let wrong = read(&[("MAX_PARTS", "0"), ("MAX_HOLD_SECONDS", "0")]).unwrap_err();
+        let keys: Vec<&str> = wrong.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["inventory.max_parts", "inventory.max_hold_seconds"]);
+    }
+}
