@@ -121,6 +121,7 @@ CREATE TABLE returns (
     channel          text        NOT NULL,
     channel_order_no text,
     return_no        text,
+    content          bytea       NOT NULL,
     currency         text        NOT NULL,
     buyer_key        bytea,
     buyer            text,
@@ -131,6 +132,8 @@ CREATE TABLE returns (
     refund_id        uuid,
     freight_amount   bigint      NOT NULL DEFAULT 0 CHECK (freight_amount >= 0),
     refund_amount    bigint      NOT NULL DEFAULT 0 CHECK (refund_amount >= freight_amount),
+    -- When the buyer asked, as the channel says, and when it came into the book.
+    returned_at      timestamptz NOT NULL,
     requested_at     timestamptz NOT NULL,
     requested_by     text        NOT NULL,
     changed_at       timestamptz NOT NULL,
@@ -138,7 +141,7 @@ CREATE TABLE returns (
 );
 CREATE INDEX returns_order ON returns (order_id) WHERE order_id IS NOT NULL;
 CREATE UNIQUE INDEX returns_number ON returns (channel, return_no) WHERE return_no IS NOT NULL;
-CREATE INDEX returns_requested ON returns (requested_at, return_id);
+CREATE INDEX returns_returned ON returns (returned_at, return_id);
 
 CREATE TABLE return_lines (
     return_id     uuid    NOT NULL REFERENCES returns,
@@ -147,7 +150,7 @@ CREATE TABLE return_lines (
     sku           text    NOT NULL,
     components    text,
     quantity      bigint  NOT NULL CHECK (quantity > 0),
-    unit_price    numeric NOT NULL CHECK (unit_price >= 0),
+    unit_price    numeric CHECK (unit_price >= 0),
     -- What goes back: given for an unknown original, worked out at the refund otherwise.
     refund_amount bigint  CHECK (refund_amount >= 0),
     restock       bigint  NOT NULL DEFAULT 0,

@@ -98,7 +98,8 @@ impl Book {
         if next == OrderStatus::Delivered && current != OrderStatus::Delivered {
             completions::schedule(tx, self.order.order_id, tx.now().plus_seconds(window_seconds))?;
         }
-        let what = if next == current || what == next.as_str() { what.to_owned() } else { format!("{what}; order {next}") };
+        let what =
+            if next == current || what == next.as_str() { what.to_owned() } else { format!("{what}; order {next}") };
         let reason = actor.reason.clone();
         history::add(tx, &[Change { order_id: self.order.id(), actor: actor.name.clone(), what, reason }])
     }

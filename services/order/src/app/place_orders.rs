@@ -156,7 +156,13 @@ pub enum Placed {
 
 impl Place {
     /// Works out everything of a checked order whose references hold.
-    pub fn new(form: OrderForm, priced: Priced, known: &Known, origin: Origin, now: Timestamp) -> Result<Self, Refusal> {
+    pub fn new(
+        form: OrderForm,
+        priced: Priced,
+        known: &Known,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
         let skus = known.order(&form)?;
         let order_id = OrderId::at(now);
         let content = Content::of(&form, &priced.lines).map_err(Error::from)?;

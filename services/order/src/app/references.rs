@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::store::{Error, Store};
 use contracts::FieldError;
 use contracts::events::{BundleComponent, ChannelChanged, ListingChanged, LocationChanged, SkuChanged, SkuStatus};
 use kernel::{ChannelCode, Currency, LocationCode, SkuCode};
 use moka::sync::Cache;
-use ::store::{Error, Store};
 
 use crate::domain::form::OrderForm;
 use crate::store::references as table;
@@ -149,7 +149,8 @@ impl Known {
     pub fn order(&self, form: &OrderForm) -> Result<Vec<Arc<Sku>>, Refusal> {
         let mut unknown = Vec::new();
         let mut inactive = Vec::new();
-        let fault = |field: String, code: &kernel::Code, what: &str| FieldError { field, detail: format!("{code} is {what}") };
+        let fault =
+            |field: String, code: &kernel::Code, what: &str| FieldError { field, detail: format!("{code} is {what}") };
         match self.channel(&form.channel) {
             None => unknown.push(fault("channel".to_owned(), &form.channel, "not a known channel")),
             Some(channel) if !channel.active => {
@@ -165,18 +166,23 @@ impl Known {
             let Some(location) = location else { continue };
             match self.location(location) {
                 None => unknown.push(fault(field.to_owned(), location, "not a known location")),
-                Some(known) if !known.active => inactive.push(fault(field.to_owned(), location, "not an active location")),
+                Some(known) if !known.active => {
+                    inactive.push(fault(field.to_owned(), location, "not an active location"))
+                }
                 Some(_) => {}
             }
         }
         let mut skus = Vec::with_capacity(form.lines.len());
         for (index, line) in form.lines.iter().enumerate() {
             let listed = line.channel_sku.clone().and_then(|sku| self.listings.get(&(form.channel.clone(), sku)));
-            let (name, given) = if line.sku.is_some() { ("sku", &line.sku) } else { ("channel_sku", &line.channel_sku) };
+            let (name, given) =
+                if line.sku.is_some() { ("sku", &line.sku) } else { ("channel_sku", &line.channel_sku) };
             let Some(given) = given else { continue };
             match line.sku.as_ref().or(listed).and_then(|sku| self.sku(sku)) {
                 None => unknown.push(fault(format!("lines[{index}].{name}"), given, "not a known SKU")),
-                Some(sku) if !sku.active => inactive.push(fault(format!("lines[{index}].{name}"), given, "not an active SKU")),
+                Some(sku) if !sku.active => {
+                    inactive.push(fault(format!("lines[{index}].{name}"), given, "not an active SKU"))
+                }
                 Some(sku) => skus.push(Arc::clone(sku)),
             }
         }
@@ -282,13 +288,18 @@ impl References {
             .read("find_references", move |tx| {
                 if !channels.is_empty() {
                     for row in table::channels(tx, &channels)? {
-                        let currency = row.currency.parse().map_err(|_| Error::Broken("stored currencies are currencies"))?;
-                        memory.put_channel(code(&row.channel)?, Channel { currency, active: row.active, version: row.version });
+                        let currency =
+                            row.currency.parse().map_err(|_| Error::Broken("stored currencies are currencies"))?;
+                        memory.put_channel(
+                            code(&row.channel)?,
+                            Channel { currency, active: row.active, version: row.version },
+                        );
                     }
                 }
                 if !locations.is_empty() {
                     for row in table::locations(tx, &locations)? {
-                        memory.put_location(code(&row.location)?, Location { active: row.active, version: row.version });
+                        memory
+                            .put_location(code(&row.location)?, Location { active: row.active, version: row.version });
                     }
                 }
                 if !listings.is_empty() {

@@ -3,13 +3,13 @@
 //! An order may be cancelled while its answer is on the way. The order's row lock decides who comes first; a cancelled
 //! unit is never placed, and the inventory, which hears the cancellation after its own answer, gives its stock back.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
 use contracts::events::{FulfilmentLine, FulfilmentOffered, StockBackordered, StockSourced};
 use kernel::LocationCode;
-use kernel::id::FulfilmentId;
+use kernel::id::{FulfilmentId, OrderId};
 use uuid::Uuid;
 
 use super::book::{Actor, Book};
@@ -38,31 +38,34 @@ impl From<Error> for Refusal {
 }
 
 /// Places what was sourced, at most one answer per order.
-pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)]) -> Result<(), Refusal> {
+pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], window_seconds: i64) -> Result<(), Refusal> {
     let ids: Vec<Uuid> = answers.iter().map(|(answer, _)| answer.order_id.uuid()).collect();
     let mut locked = locks::orders(tx, &ids)?;
     let mut offers = Vec::with_capacity(answers.len());
-    let mut placed = Vec::new();
-    let mut looked_at = Vec::new();
-    for (answer, cause) in answers {
+    let mut undisturbed = Vec::new();
+    let mut others = Vec::new();
+    for (answer, _) in answers {
         let id = answer.order_id.uuid();
         let order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
-        if order.status()? == OrderStatus::Sourcing && !order.disturbed {
+        if is_undisturbed(&order)? {
             offers.extend(offers_of(tx, answer, &order, cover::group(&answer.allocations)));
-            placed.push(order);
+            undisturbed.push(order);
         } else {
             let book = Book::read(tx, order)?;
             let admitted = cover::admit(&book.lines, &book.pieces(), &answer.allocations);
             offers.extend(offers_of(tx, answer, &book.order, admitted));
-            looked_at.push((id, cause));
+            others.push(id);
         }
     }
     place(tx, &offers, answers)?;
-    mark_sourced(tx, placed)?;
-    for (id, _) in looked_at {
-        settle(tx, id)?;
-    }
+    mark(tx, undisturbed, OrderStatus::Sourced)?;
+    others.into_iter().try_for_each(|id| settle(tx, id, window_seconds))?;
     Ok(())
+}
+
+/// Whether nothing happened to the order since it was placed: then the answer fits it as it is.
+fn is_undisturbed(order: &OrderRow) -> Result<bool, Error> {
+    Ok(order.status()? == OrderStatus::Sourcing && !order.disturbed)
 }
 
 fn offers_of(
@@ -89,6 +92,8 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)]) -
         return Ok(());
     }
     let new: HashSet<Uuid> = fulfilments::offer(tx, offers)?.into_iter().collect();
+    let causes: HashMap<OrderId, &Cause> = answers.iter().map(|(answer, cause)| (answer.order_id, cause)).collect();
+    let unknown = Cause::default();
     let offered_at = tx.now();
     for offer in offers.iter().filter(|offer| new.contains(&offer.id.uuid())) {
         let event = FulfilmentOffered {
@@ -98,32 +103,27 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)]) -
             lines: offer.lines.clone(),
             offered_at,
         };
-        let cause = answers.iter().find(|(answer, _)| answer.order_id == offer.order_id).map(|(_, cause)| cause);
-        outbox::append(tx, &event, cause.unwrap_or(&Cause::default()))?;
+        outbox::append(tx, &event, causes.get(&offer.order_id).copied().unwrap_or(&unknown))?;
     }
     Ok(())
 }
 
-/// The usual case, for all such orders at once: nothing happened to them since they were placed.
-fn mark_sourced(tx: &mut Tx<'_>, mut placed: Vec<OrderRow>) -> Result<(), Error> {
-    let mut changes = Vec::with_capacity(placed.len());
-    for order in &mut placed {
-        let status = OrderStatus::Sourced.as_str();
-        status.clone_into(&mut order.status);
+/// The usual case, for all such orders at once.
+fn mark(tx: &mut Tx<'_>, mut undisturbed: Vec<OrderRow>, status: OrderStatus) -> Result<(), Error> {
+    let mut changes = Vec::with_capacity(undisturbed.len());
+    for order in &mut undisturbed {
+        status.as_str().clone_into(&mut order.status);
+        order.backordered = status == OrderStatus::Backordered;
         order.version = order.version.saturating_add(1);
-        changes.push(Change {
-            order_id: order.id(),
-            actor: INVENTORY.to_owned(),
-            what: status.to_owned(),
-            reason: None,
-        });
+        let (actor, what) = (INVENTORY.to_owned(), status.as_str().to_owned());
+        changes.push(Change { order_id: order.id(), actor, what, reason: None });
     }
-    orders::save(tx, &placed)?;
+    orders::save(tx, &undisturbed)?;
     history::add(tx, &changes)
 }
 
 /// The unusual case: works out where the order stands from all of its parts.
-fn settle(tx: &mut Tx<'_>, id: Uuid) -> Result<(), Error> {
+fn settle(tx: &mut Tx<'_>, id: Uuid, window_seconds: i64) -> Result<(), Error> {
     let Some(mut book) = Book::open(tx, id.into())? else { return Ok(()) };
     if book.order.status()? == OrderStatus::Cancelled {
         return Ok(());
@@ -131,24 +131,27 @@ fn settle(tx: &mut Tx<'_>, id: Uuid) -> Result<(), Error> {
     if cover::is_covered(&book.lines, &book.pieces()) {
         book.order.backordered = false;
     }
-    book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Sourced.as_str(), 0)
+    book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Sourced.as_str(), window_seconds)
 }
 
-/// Notes what waits for stock.
-pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered]) -> Result<(), Refusal> {
+/// Notes what waits for stock, at most one answer per order.
+pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], window_seconds: i64) -> Result<(), Refusal> {
     let ids: Vec<Uuid> = answers.iter().map(|answer| answer.order_id.uuid()).collect();
     let mut locked = locks::orders(tx, &ids)?;
+    let mut undisturbed = Vec::new();
     for id in ids {
         let order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
-        let mut book = Book::read(tx, order)?;
-        // An answer that was overtaken, by a later one or by a cancellation, says nothing any more.
-        if book.order.backordered || cover::is_covered(&book.lines, &book.pieces()) {
+        if is_undisturbed(&order)? {
+            undisturbed.push(order);
             continue;
         }
-        book.order.backordered = true;
-        // What was partly cancelled while it waits is told apart when stock arrives.
-        book.order.disturbed = true;
-        book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Backordered.as_str(), 0)?;
+        let mut book = Book::read(tx, order)?;
+        // An answer that was overtaken, by a later one or by a cancellation, says nothing any more.
+        if !book.order.backordered && !cover::is_covered(&book.lines, &book.pieces()) {
+            book.order.backordered = true;
+            book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Backordered.as_str(), window_seconds)?;
+        }
     }
+    mark(tx, undisturbed, OrderStatus::Backordered)?;
     Ok(())
 }

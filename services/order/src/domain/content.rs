@@ -97,7 +97,14 @@ fn canonical_lines<'a>(form: &'a OrderForm, priced: &[PricedLine]) -> Vec<LineKe
         .map(|(line, priced)| {
             let (sku, channel_sku) = (line.sku.as_ref(), line.channel_sku.as_ref());
             let price = priced.unit_price.normalize();
-            (line.line_no, sku.map(AsRef::as_ref), channel_sku.map(AsRef::as_ref), line.quantity.get(), price, priced.own_discount)
+            (
+                line.line_no,
+                sku.map(AsRef::as_ref),
+                channel_sku.map(AsRef::as_ref),
+                line.quantity.get(),
+                price,
+                priced.own_discount,
+            )
         })
         .collect();
     lines.sort_unstable();

@@ -63,7 +63,11 @@ pub fn is_covered(lines: &[Line], pieces: &[Piece]) -> bool {
 ///
 /// Units that were cancelled while the answer was on its way are left out, at the highest location code first: the
 /// inventory gives back the same ones when it hears of the cancellation.
-pub fn admit(lines: &[Line], pieces: &[Piece], allocations: &[Allocation]) -> BTreeMap<LocationCode, Vec<FulfilmentLine>> {
+pub fn admit(
+    lines: &[Line],
+    pieces: &[Piece],
+    allocations: &[Allocation],
+) -> BTreeMap<LocationCode, Vec<FulfilmentLine>> {
     let mut wanted = uncovered(lines, pieces);
     let mut sorted: Vec<&Allocation> = allocations.iter().collect();
     sorted.sort_by(|a, b| (&a.location, a.line_no, &a.sku).cmp(&(&b.location, b.line_no, &b.sku)));
@@ -141,7 +145,8 @@ pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> R
             }
         }
     }
-    plan.reduced = open.into_iter().filter(|piece| touched.contains(&piece.id)).map(|piece| (piece.id, piece.lines)).collect();
+    plan.reduced =
+        open.into_iter().filter(|piece| touched.contains(&piece.id)).map(|piece| (piece.id, piece.lines)).collect();
     plan.reduced.sort_by_key(|(id, _)| *id);
     Ok(plan)
 }
@@ -290,7 +295,8 @@ mod tests {
     #[test]
     fn a_bundle_is_cancelled_and_shipped_by_its_components() {
         let mut bundle = line(1, "SET", 2);
-        let part = |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
+        let part =
+            |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
         bundle.components = vec![part("CUP", 2), part("POT", 1)];
         let mut pieces = [
             piece(1, "W1", FulfilmentStatus::Offered, vec![units(1, "CUP", 4)]),

@@ -1,7 +1,7 @@
 //! An order as a channel hands it in, before anything is checked.
 
 use contracts::events::{Buyer, FulfilmentKind};
-use kernel::id::ReservationId;
+use kernel::id::{OrderId, ReservationId};
 use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -147,4 +147,68 @@ pub struct PaymentForm {
     /// The payment's own number.
     #[serde(default)]
     pub reference: Option<String>,
+}
+
+/// A new return. It names its order by id or by the channel's number; where nobody knows the order any more, its lines
+/// say what came back and what it is worth.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnForm {
+    /// The original order.
+    #[serde(default)]
+    pub order_id: Option<OrderId>,
+    /// The channel of the original order, or the one that the return came through.
+    #[serde(default)]
+    pub channel: Option<ChannelCode>,
+    /// The original order's number in its channel.
+    #[serde(default)]
+    pub channel_order_no: Option<String>,
+    /// The channel's own number for the return; with the channel it names the return once and for all.
+    #[serde(default)]
+    pub return_no: Option<String>,
+    /// When the buyer asked; now, when left out.
+    #[serde(default)]
+    pub returned_at: Option<Timestamp>,
+    /// Who returns, when the original is not known.
+    #[serde(default)]
+    pub buyer: Option<Buyer>,
+    /// What comes back: 1 to 2,000 lines.
+    #[schema(min_items = 1, max_items = 2000)]
+    pub lines: Vec<ReturnLineForm>,
+    /// Where the goods go.
+    #[serde(default)]
+    pub location: Option<LocationCode>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub reason: String,
+}
+
+impl ReturnForm {
+    /// Whether it names its original order.
+    pub fn names_order(&self) -> bool {
+        self.order_id.is_some() || self.channel_order_no.is_some()
+    }
+}
+
+/// A line of a new return: of a known order by line number or SKU; otherwise a SKU and what it is worth.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnLineForm {
+    /// The order line.
+    #[serde(default)]
+    pub line_no: Option<i32>,
+    /// The SKU.
+    #[serde(default)]
+    pub sku: Option<SkuCode>,
+    /// How many units.
+    pub quantity: Quantity,
+    /// What goes back for all of them, when the original is not known.
+    #[serde(default)]
+    pub refund_amount: Option<Money>,
+    /// The price of one unit, when the original is not known; without a refund amount it decides that, too.
+    #[serde(default)]
+    pub unit_price: Option<Money>,
+    /// As `unit_price`, in major units to any precision up to 12 decimals.
+    #[serde(default)]
+    pub unit_price_decimal: Option<String>,
 }

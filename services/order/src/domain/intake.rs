@@ -213,7 +213,9 @@ fn check_lines(form: &OrderForm, faults: &mut Faults) -> Vec<Decimal> {
     let mut prices = Vec::with_capacity(form.lines.len());
     for (index, line) in form.lines.iter().enumerate() {
         match (&line.sku, &line.channel_sku) {
-            (Some(_), Some(_)) => faults.add(format!("lines[{index}].channel_sku"), "is given instead of sku, not with it"),
+            (Some(_), Some(_)) => {
+                faults.add(format!("lines[{index}].channel_sku"), "is given instead of sku, not with it")
+            }
             (None, None) => faults.add(format!("lines[{index}].sku"), "is missing"),
             _ => {}
         }
@@ -253,7 +255,9 @@ pub fn parse_price(text: &str) -> Result<Decimal, String> {
     let fits = digits(whole, MAX_PRICE_DIGITS) && fraction.is_none_or(|part| digits(part, MAX_PRICE_DECIMALS));
     let price = if fits { Decimal::from_str_exact(text).ok() } else { None };
     price.ok_or_else(|| {
-        format!("is a plain decimal of at most {MAX_PRICE_DIGITS} digits and {MAX_PRICE_DECIMALS} decimals, such as 2.555")
+        format!(
+            "is a plain decimal of at most {MAX_PRICE_DIGITS} digits and {MAX_PRICE_DECIMALS} decimals, such as 2.555"
+        )
     })
 }
 
@@ -379,8 +383,7 @@ mod tests {
         assert_eq!(priced.lines.iter().map(|line| line.discount_amount).collect::<Vec<_>>(), [98, 2]);
         assert_eq!(priced.lines.iter().map(|line| line.paid_amount).collect::<Vec<_>>(), [1902, 36]);
         assert_eq!(priced.lines.iter().map(|line| line.freight_amount).collect::<Vec<_>>(), [491, 9]);
-        let totals =
-            OrderTotals { list_amount: 2038, discount_amount: 100, freight_amount: 500, total_amount: 2438 };
+        let totals = OrderTotals { list_amount: 2038, discount_amount: 100, freight_amount: 500, total_amount: 2438 };
         assert_eq!(priced.totals, totals);
     }
 
@@ -418,8 +421,14 @@ mod tests {
             body["lines"][1]["unit_price_decimal"] = json!("1e3");
             body["fulfilment"]["ship_to"]["latitude"] = json!(91);
         }));
-        let expected =
-            ["channel_order_no", "note", "freight", "fulfilment.ship_to", "lines[0].channel_sku", "lines[1].unit_price_decimal"];
+        let expected = [
+            "channel_order_no",
+            "note",
+            "freight",
+            "fulfilment.ship_to",
+            "lines[0].channel_sku",
+            "lines[1].unit_price_decimal",
+        ];
         assert_eq!(fields(refused), (false, expected.map(str::to_owned).to_vec()));
     }
 
@@ -438,7 +447,8 @@ mod tests {
         for good in ["0", "2.555", "0.001", "11062.06", "12345678901234.123456789012"] {
             assert_eq!(parse_price(good).unwrap().to_string(), good);
         }
-        for bad in ["", ".5", "5.", "-1", "+1", "1e3", "1,5", " 1", "0x10", "NaN", "1.1234567890123", "123456789012345"] {
+        for bad in ["", ".5", "5.", "-1", "+1", "1e3", "1,5", " 1", "0x10", "NaN", "1.1234567890123", "123456789012345"]
+        {
             assert!(parse_price(bad).is_err(), "{bad}");
         }
     }

@@ -37,7 +37,8 @@ pub fn claim(lines: &[Line], wanted: &[Wanted]) -> Result<Vec<(i32, i64)>, Refus
     let mut claims: Vec<(i32, i64)> = Vec::new();
     for (index, want) in wanted.iter().enumerate() {
         let matches = |line: &&Line| {
-            want.line_no.is_none_or(|number| number == line.line_no) && want.sku.as_ref().is_none_or(|sku| *sku == line.sku)
+            want.line_no.is_none_or(|number| number == line.line_no)
+                && want.sku.as_ref().is_none_or(|sku| *sku == line.sku)
         };
         let mut left = want.quantity;
         let mut known = false;

@@ -178,39 +178,51 @@ mod tests {
     }
 
     // Columns: received sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
-    every_pair!(every_pair_of_order_states, OrderStatus, [
-        ".x.......x", // received
-        "..xxxxxx.x", // sourcing
-        ".x.x.x...x", // sourced
-        ".xx.xxxx.x", // backordered
-        ".xx......x", // unfillable
-        ".xxx..xx.x", // fulfilling
-        ".......x..", // shipped
-        "........x.", // delivered
-        "..........", // completed
-        "..........", // cancelled
-    ]);
+    every_pair!(
+        every_pair_of_order_states,
+        OrderStatus,
+        [
+            ".x.......x", // received
+            "..xxxxxx.x", // sourcing
+            ".x.x.x...x", // sourced
+            ".xx.xxxx.x", // backordered
+            ".xx......x", // unfillable
+            ".xxx..xx.x", // fulfilling
+            ".......x..", // shipped
+            "........x.", // delivered
+            "..........", // completed
+            "..........", // cancelled
+        ]
+    );
 
     // Columns: unpaid authorised paid partially_refunded refunded.
     every_pair!(every_pair_of_payment_states, PaymentStatus, [".xx..", "x.x..", "...xx", "....x", "....."]);
 
     // Columns: offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
-    every_pair!(every_pair_of_fulfilment_states, FulfilmentStatus, [
-        ".x....xx..x", // offered
-        "..xxx.xxx..", // accepted
-        "...xx.xxx..", // picked
-        "....x.xxx..", // packed
-        ".....x.....", // shipped
-        "...........", // delivered
-        "...........", // rejected
-        "...........", // cancelled
-        ".......x.xx", // ready
-        "...........", // collected
-        "...........", // lapsed
-    ]);
+    every_pair!(
+        every_pair_of_fulfilment_states,
+        FulfilmentStatus,
+        [
+            ".x....xx..x", // offered
+            "..xxx.xxx..", // accepted
+            "...xx.xxx..", // picked
+            "....x.xxx..", // packed
+            ".....x.....", // shipped
+            "...........", // delivered
+            "...........", // rejected
+            "...........", // cancelled
+            ".......x.xx", // ready
+            "...........", // collected
+            "...........", // lapsed
+        ]
+    );
 
     // Columns: requested approved received inspected refunded cancelled.
-    every_pair!(every_pair_of_return_states, ReturnStatus, [".x...x", "..x..x", "...x..", "....x.", "......", "......"]);
+    every_pair!(
+        every_pair_of_return_states,
+        ReturnStatus,
+        [".x...x", "..x..x", "...x..", "....x.", "......", "......"]
+    );
 
     #[test]
     fn texts_read_back() {

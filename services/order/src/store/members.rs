@@ -32,9 +32,8 @@ pub fn set(tx: &mut Tx<'_>, bought: &[(Uuid, Uuid)]) -> Result<(), Error> {
 
 /// The members who bought orders, by order.
 pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, Error> {
-    let rows: Vec<Row> =
-        diesel::sql_query("SELECT order_id, member_id FROM order_members WHERE order_id = ANY ($1)")
-            .bind::<Array<SqlUuid>, _>(orders)
-            .load(tx.conn())?;
+    let rows: Vec<Row> = diesel::sql_query("SELECT order_id, member_id FROM order_members WHERE order_id = ANY ($1)")
+        .bind::<Array<SqlUuid>, _>(orders)
+        .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| (row.order_id, row.member_id)).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::{Currency, Timestamp};
 use rust_decimal::Decimal;
 use store::{Error, Tx};
@@ -30,6 +30,9 @@ pub struct ReturnRow {
     /// The channel's own number for the return.
     #[diesel(sql_type = Nullable<Text>)]
     pub return_no: Option<String>,
+    /// The digest of its content.
+    #[diesel(sql_type = Binary)]
+    pub content: Vec<u8>,
     /// The currency of every amount.
     #[diesel(sql_type = Text)]
     pub currency: String,
@@ -57,7 +60,10 @@ pub struct ReturnRow {
     /// Everything that went back.
     #[diesel(sql_type = BigInt)]
     pub refund_amount: i64,
-    /// When it was asked for.
+    /// When the buyer asked.
+    #[diesel(sql_type = Timestamptz)]
+    pub returned_at: DateTime<Utc>,
+    /// When it came into the book.
     #[diesel(sql_type = Timestamptz)]
     pub requested_at: DateTime<Utc>,
     /// Who asked.
@@ -104,9 +110,9 @@ pub struct ReturnLineRow {
     /// How many units.
     #[diesel(sql_type = BigInt)]
     pub quantity: i64,
-    /// The exact price of one unit in major units.
-    #[diesel(sql_type = Numeric)]
-    pub unit_price: Decimal,
+    /// The exact price of one unit in major units, when known.
+    #[diesel(sql_type = Nullable<Numeric>)]
+    pub unit_price: Option<Decimal>,
     /// What goes back for them, in minor units.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub refund_amount: Option<i64>,
@@ -125,8 +131,8 @@ pub struct ReturnLineRow {
 pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     let inserted = diesel::sql_query(
         "INSERT INTO returns (return_id, order_id, channel, channel_order_no, return_no, currency, buyer_key, buyer, \
-         location, reason, status, requested_at, requested_by, changed_at, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         location, reason, status, requested_at, requested_by, changed_at, version, content, returned_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
          ON CONFLICT (channel, return_no) WHERE return_no IS NOT NULL DO NOTHING",
     )
     .bind::<SqlUuid, _>(row.return_id)
@@ -144,6 +150,8 @@ pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     .bind::<Text, _>(&row.requested_by)
     .bind::<Timestamptz, _>(row.changed_at)
     .bind::<BigInt, _>(row.version)
+    .bind::<Binary, _>(&row.content)
+    .bind::<Timestamptz, _>(row.returned_at)
     .execute(tx.conn())?;
     Ok(inserted == 1)
 }
@@ -160,7 +168,7 @@ pub fn insert_lines(tx: &mut Tx<'_>, rows: &[ReturnLineRow]) -> Result<(), Error
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.components.as_deref()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.quantity).collect::<Vec<_>>())
-    .bind::<Array<Numeric>, _>(rows.iter().map(|row| row.unit_price).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Numeric>>, _>(rows.iter().map(|row| row.unit_price).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.refund_amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
@@ -239,8 +247,10 @@ pub struct Filter {
     pub order_id: Option<Uuid>,
     /// Of these channels.
     pub channels: Option<Vec<String>>,
-    /// At these locations; one that has no location yet is nobody's and is shown.
+    /// At these locations.
     pub locations: Option<Vec<String>>,
+    /// Also those that have no location yet.
+    pub unplaced: bool,
     /// In this state.
     pub status: Option<ReturnStatus>,
     /// Older than this one: the page before ended here.
@@ -251,9 +261,9 @@ pub struct Filter {
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<ReturnRow>, Error> {
     Ok(diesel::sql_query(
         "SELECT * FROM returns WHERE ($1 IS NULL OR order_id = $1) AND ($2 IS NULL OR channel = ANY ($2)) \
-         AND ($3 IS NULL OR location IS NULL OR location = ANY ($3)) AND ($4 IS NULL OR status = $4) \
-         AND ($5 IS NULL OR (requested_at, return_id) < ($5, $6)) \
-         ORDER BY requested_at DESC, return_id DESC LIMIT $7",
+         AND ($3 IS NULL OR location = ANY ($3) OR ($8 AND location IS NULL)) AND ($4 IS NULL OR status = $4) \
+         AND ($5 IS NULL OR (returned_at, return_id) < ($5, $6)) \
+         ORDER BY returned_at DESC, return_id DESC LIMIT $7",
     )
     .bind::<Nullable<SqlUuid>, _>(filter.order_id)
     .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
@@ -262,5 +272,6 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<ReturnRo
     .bind::<Nullable<Timestamptz>, _>(filter.before.map(|(at, _)| at.utc()))
     .bind::<Nullable<SqlUuid>, _>(filter.before.map(|(_, id)| id))
     .bind::<BigInt, _>(limit)
+    .bind::<Bool, _>(filter.unplaced)
     .load(tx.conn())?)
 }

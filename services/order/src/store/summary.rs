@@ -13,9 +13,9 @@ pub struct Filter {
     pub channels: Option<Vec<String>>,
     /// In this currency.
     pub currency: Option<String>,
-    /// Placed (returns: asked for) at or after.
+    /// Placed (returns: asked for by the buyer) at or after.
     pub from: Option<Timestamp>,
-    /// Placed (returns: asked for) before.
+    /// Placed (returns: asked for by the buyer) before.
     pub until: Option<Timestamp>,
     /// Only where the buyer is known (or only where not).
     pub identified: Option<bool>,
@@ -79,8 +79,8 @@ const ORDERS: &str = "FROM orders o JOIN order_lines l USING (order_id) LEFT JOI
 
 const RETURNS: &str = "FROM returns o JOIN return_lines l USING (return_id) LEFT JOIN order_members m USING (order_id) \
     WHERE ($1 IS NULL OR o.channel = ANY ($1)) AND ($2 IS NULL OR o.currency = $2) \
-    AND ($3 IS NULL OR o.requested_at >= $3) AND ($4 IS NULL OR o.requested_at < $4) \
-    AND ($5 IS NULL OR (o.buyer_key IS NOT NULL) = $5) AND ($6 IS NULL OR (l.unit_price > 0) = $6) \
+    AND ($3 IS NULL OR o.returned_at >= $3) AND ($4 IS NULL OR o.returned_at < $4) \
+    AND ($5 IS NULL OR (o.buyer_key IS NOT NULL) = $5) AND ($6 IS NULL OR (coalesce(l.unit_price, 0) > 0) = $6) \
     AND ($7 IS NULL OR (o.status = 'cancelled') = $7)";
 
 /// Totals over orders.
@@ -106,19 +106,14 @@ pub fn returns(tx: &mut Tx<'_>, filter: &Filter) -> Result<(Counts, Vec<Amounts>
          coalesce(sum(l.quantity), 0)::numeric AS units {RETURNS}"
     );
     let amounts = format!(
-        "SELECT o.currency, sum(l.unit_price * l.quantity) AS list_revenue, 0::numeric AS list_amount, \
+        "SELECT o.currency, coalesce(sum(l.unit_price * l.quantity), 0) AS list_revenue, 0::numeric AS list_amount, \
          0::numeric AS discount_amount, coalesce(sum(l.refund_amount), 0)::numeric AS paid_amount, \
          0::numeric AS freight_amount {RETURNS} GROUP BY o.currency ORDER BY o.currency"
     );
     totals(tx, filter, counts, amounts)
 }
 
-fn totals(
-    tx: &mut Tx<'_>,
-    filter: &Filter,
-    counts: String,
-    amounts: String,
-) -> Result<(Counts, Vec<Amounts>), Error> {
+fn totals(tx: &mut Tx<'_>, filter: &Filter, counts: String, amounts: String) -> Result<(Counts, Vec<Amounts>), Error> {
     let mut counted: Vec<Counts> = run(tx, filter, counts)?;
     Ok((counted.pop().unwrap_or_default(), run(tx, filter, amounts)?))
 }

@@ -1,0 +1,187 @@
+//! Moves a fulfilment order through its states, and its order with it.
+
+use ::store::{Tx, outbox};
+use contracts::events::{
+    FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentRejected, FulfilmentShipped, Parcel,
+};
+use kernel::Timestamp;
+use kernel::id::{FulfilmentId, uuid_at};
+
+use super::book::Book;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::domain::cover;
+use crate::domain::state::FulfilmentStatus;
+use crate::store::fulfilments::{self, Fulfilment};
+
+/// What a location does with a fulfilment order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Takes it on.
+    Accept,
+    /// Refuses it.
+    Reject {
+        /// Why.
+        reason: String,
+    },
+    /// Has the goods off the shelf.
+    Pick,
+    /// Has the goods in their parcels.
+    Pack,
+    /// Hands the parcels to the carrier.
+    Ship {
+        /// The parcels; none when the location delivers by itself.
+        parcels: Vec<Parcel>,
+    },
+    /// The goods reached the buyer.
+    Deliver,
+    /// The goods wait at the counter.
+    Ready,
+    /// The buyer took them away.
+    Collect {
+        /// The code the buyer shows.
+        code: String,
+    },
+}
+
+impl Move {
+    /// The state it leads to.
+    pub const fn target(&self) -> FulfilmentStatus {
+        match self {
+            Self::Accept => FulfilmentStatus::Accepted,
+            Self::Reject { .. } => FulfilmentStatus::Rejected,
+            Self::Pick => FulfilmentStatus::Picked,
+            Self::Pack => FulfilmentStatus::Packed,
+            Self::Ship { .. } => FulfilmentStatus::Shipped,
+            Self::Deliver => FulfilmentStatus::Delivered,
+            Self::Ready => FulfilmentStatus::Ready,
+            Self::Collect { .. } => FulfilmentStatus::Collected,
+        }
+    }
+
+    const fn fits(&self, kind: FulfilmentKind) -> bool {
+        match self {
+            Self::Ship { .. } | Self::Deliver => matches!(kind, FulfilmentKind::Ship),
+            Self::Ready | Self::Collect { .. } => matches!(kind, FulfilmentKind::Pickup),
+            Self::Accept | Self::Reject { .. } | Self::Pick | Self::Pack => true,
+        }
+    }
+}
+
+/// Moves it; answers it as it is then.
+pub fn move_fulfilment(
+    tx: &mut Tx<'_>,
+    id: FulfilmentId,
+    step: &Move,
+    caller: &Caller,
+    window_seconds: i64,
+) -> Result<Fulfilment, Refusal> {
+    let missing = || Refusal::NotFound { what: "fulfilment", key: id.to_string() };
+    let seen = fulfilments::find(tx, id)?.ok_or_else(missing)?;
+    caller.check_location(&seen.location)?;
+    // The order's lock comes first; what was seen before it may have changed.
+    let mut book = Book::open(tx, seen.order_id)?.ok_or_else(missing)?;
+    let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(missing)?;
+    caller.check_version(fulfilment.version)?;
+    check(&fulfilment, step)?;
+    let now = tx.now();
+    let mut reason = None;
+    fulfilment.status = step.target();
+    match step {
+        Move::Reject { reason: why } => {
+            fulfilment.reason = Some(why.clone());
+            reason = Some(why.clone());
+            book.order.disturbed = true;
+        }
+        Move::Ship { parcels } => fulfilment.parcels.clone_from(parcels),
+        Move::Ready => fulfilment.collect_code = Some(collect_code(now)),
+        Move::Accept | Move::Pick | Move::Pack | Move::Deliver | Move::Collect { .. } => {}
+    }
+    let fulfilment = book.save_fulfilment(tx, fulfilment)?;
+    let pieces = book.pieces();
+    for line in &mut book.lines {
+        line.shipped = cover::shipped_units(line, &pieces);
+    }
+    let what = format!("{} {}", fulfilment.location, fulfilment.status);
+    book.settle(tx, &caller.actor(reason), &what, window_seconds)?;
+    tell(tx, &fulfilment, step, caller)?;
+    Ok(fulfilment)
+}
+
+fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
+    if !step.fits(fulfilment.kind) {
+        let kind = if fulfilment.kind == FulfilmentKind::Pickup { "collected by the buyer" } else { "shipped" };
+        return Err(Refusal::State(format!("the goods are to be {kind}")));
+    }
+    if !fulfilment.status.may_become(step.target()) {
+        return Err(Refusal::State(format!(
+            "a fulfilment that is {} cannot become {}",
+            fulfilment.status,
+            step.target()
+        )));
+    }
+    match step {
+        Move::Ship { parcels } => check_parcels(fulfilment, parcels),
+        Move::Collect { code } if fulfilment.collect_code.as_ref() != Some(code) => {
+            Err(Refusal::Rule(contracts::FieldError {
+                field: "code".to_owned(),
+                detail: "is not the code of this fulfilment".to_owned(),
+            }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Parcels that name their content may not hold more than the fulfilment order.
+fn check_parcels(fulfilment: &Fulfilment, parcels: &[Parcel]) -> Result<(), Refusal> {
+    let mut left = std::collections::HashMap::new();
+    for line in &fulfilment.lines {
+        let units: &mut i64 = left.entry(line.line_no).or_default();
+        *units = units.saturating_add(line.quantity.get());
+    }
+    for (index, parcel) in parcels.iter().enumerate() {
+        for (place, line) in parcel.lines.iter().enumerate() {
+            let units = left.entry(line.line_no).or_default();
+            *units = units.saturating_sub(line.quantity.get());
+            if *units < 0 {
+                let field = format!("parcels[{index}].lines[{place}]");
+                return Err(Refusal::invalid(field, format!("line {} has fewer units here", line.line_no)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Six digits out of a fresh id's random bits: enough for somebody who stands at the counter.
+fn collect_code(now: Timestamp) -> String {
+    format!("{:06}", uuid_at(now).as_u128() % 1_000_000)
+}
+
+fn tell(tx: &mut Tx<'_>, it: &Fulfilment, step: &Move, caller: &Caller) -> Result<(), Refusal> {
+    let now = tx.now();
+    let (fulfilment_id, order_id, location) = (it.id, it.order_id, it.location.clone());
+    match step {
+        Move::Accept => {
+            let event = FulfilmentAccepted { fulfilment_id, order_id, location, accepted_at: now };
+            outbox::append(tx, &event, &caller.cause)?;
+        }
+        Move::Reject { reason } => {
+            let (lines, reason) = (it.lines.clone(), reason.clone());
+            let event = FulfilmentRejected { fulfilment_id, order_id, location, lines, reason, rejected_at: now };
+            outbox::append(tx, &event, &caller.cause)?;
+        }
+        Move::Ship { .. } | Move::Collect { .. } => {
+            let (lines, parcels) = (it.lines.clone(), it.parcels.clone());
+            let event = FulfilmentShipped { fulfilment_id, order_id, location, lines, parcels, shipped_at: now };
+            outbox::append(tx, &event, &caller.cause)?;
+        }
+        Move::Deliver | Move::Pick | Move::Pack | Move::Ready => {}
+    }
+    // What the buyer takes away leaves the shelf and arrives at once.
+    if it.status.has_arrived() {
+        let location = it.location.clone();
+        let event = FulfilmentDelivered { fulfilment_id, order_id, location, delivered_at: now };
+        outbox::append(tx, &event, &caller.cause)?;
+    }
+    Ok(())
+}

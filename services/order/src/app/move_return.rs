@@ -1,0 +1,282 @@
+//! Moves a return through its states: approved, received, inspected, refunded, or cancelled.
+
+use ::store::{Error, Tx, outbox};
+use contracts::events::{BundleComponent, Disposition, RefundIssued, ReturnInspected, ReturnLine, ReturnReceived};
+use kernel::id::{OrderId, RefundId, ReturnId};
+use kernel::{LocationCode, Quantity, SkuCode};
+
+use super::book::Book;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::domain::give_back::give_back;
+use crate::domain::state::ReturnStatus;
+use crate::settings::Rules;
+use crate::store::returns::{self, ReturnLineRow, ReturnRow};
+use crate::store::{code, from_json_list, locks};
+
+/// What is done with a return.
+#[derive(Clone, Debug)]
+pub enum Move {
+    /// The goods may come.
+    Approve,
+    /// The goods arrived.
+    Receive {
+        /// Where; the location that was asked for, when left out.
+        location: Option<LocationCode>,
+    },
+    /// The goods were looked at.
+    Inspect {
+        /// What becomes of them.
+        lines: Vec<Inspected>,
+    },
+    /// The money goes back.
+    Refund,
+    /// It will not happen.
+    Cancel,
+}
+
+impl Move {
+    /// The state it leads to.
+    pub const fn target(&self) -> ReturnStatus {
+        match self {
+            Self::Approve => ReturnStatus::Approved,
+            Self::Receive { .. } => ReturnStatus::Received,
+            Self::Inspect { .. } => ReturnStatus::Inspected,
+            Self::Refund => ReturnStatus::Refunded,
+            Self::Cancel => ReturnStatus::Cancelled,
+        }
+    }
+}
+
+/// What becomes of units of a return's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The line's place in the return.
+    pub position: Option<i32>,
+    /// The order line.
+    pub line_no: Option<i32>,
+    /// The SKU.
+    pub sku: Option<SkuCode>,
+    /// How many units; all that are not spoken of otherwise, when left out.
+    pub quantity: Option<i64>,
+    /// What becomes of them.
+    pub disposition: Disposition,
+}
+
+/// A return under its lock, with its order, if that is known.
+struct Opened {
+    row: ReturnRow,
+    lines: Vec<ReturnLineRow>,
+    book: Option<Book>,
+}
+
+/// Moves it.
+pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
+    let mut opened = open(tx, id)?;
+    let row = &opened.row;
+    caller.check_channel(&code(&row.channel)?)?;
+    if let Some(location) = &row.location {
+        caller.check_location(&code(location)?)?;
+    }
+    caller.check_version(row.version)?;
+    if !row.status()?.may_become(step.target()) {
+        return Err(Refusal::State(format!("a return that is {} cannot become {}", row.status, step.target())));
+    }
+    step.target().as_str().clone_into(&mut opened.row.status);
+    opened.row.version = opened.row.version.saturating_add(1);
+    opened.row.changed_at = tx.now().utc();
+    match step {
+        Move::Approve => {}
+        Move::Receive { location } => receive(tx, &mut opened, location.as_ref(), caller)?,
+        Move::Inspect { lines } => inspect(tx, &mut opened, lines, caller)?,
+        Move::Refund => refund(tx, &mut opened, caller, rules)?,
+        Move::Cancel => cancel(&mut opened),
+    }
+    returns::save(tx, &opened.row)?;
+    if let Some(mut book) = opened.book {
+        let what = format!("return {}", step.target());
+        book.settle(tx, &caller.actor(None), &what, rules.return_window_seconds)?;
+    }
+    Ok(())
+}
+
+fn open(tx: &mut Tx<'_>, id: ReturnId) -> Result<Opened, Refusal> {
+    let missing = || Refusal::NotFound { what: "return", key: id.to_string() };
+    let seen = returns::find(tx, id.uuid())?.ok_or_else(missing)?;
+    // The order's lock comes first; what was seen before it may have changed.
+    let book = match seen.order_id {
+        Some(order_id) => {
+            Some(Book::open(tx, OrderId(order_id))?.ok_or(Error::Broken("a return's order is in the book"))?)
+        }
+        None => None,
+    };
+    let row = locks::returned(tx, id)?.ok_or_else(missing)?;
+    let lines = returns::lines(tx, &[row.return_id])?.remove(&row.return_id).unwrap_or_default();
+    Ok(Opened { row, lines, book })
+}
+
+fn receive(
+    tx: &mut Tx<'_>,
+    opened: &mut Opened,
+    location: Option<&LocationCode>,
+    caller: &Caller,
+) -> Result<(), Refusal> {
+    if let Some(location) = location {
+        caller.check_location(location)?;
+        opened.row.location = Some(location.to_string());
+    }
+    let arrived_at = arrived_at(&opened.row)?;
+    let mut lines = Vec::with_capacity(opened.lines.len());
+    for line in &opened.lines {
+        explode(line, line.quantity, None, &mut lines)?;
+    }
+    let event = ReturnReceived {
+        return_id: ReturnId(opened.row.return_id),
+        order_id: opened.row.order_id.map(OrderId),
+        location: arrived_at,
+        lines,
+        received_at: tx.now(),
+    };
+    Ok(outbox::append(tx, &event, &caller.cause)?)
+}
+
+fn arrived_at(row: &ReturnRow) -> Result<LocationCode, Refusal> {
+    match &row.location {
+        Some(location) => Ok(code(location)?),
+        None => Err(Refusal::invalid("location", "is needed: nobody has said yet where the goods go")),
+    }
+}
+
+/// The units of a return's line as the inventory counts them: a bundle by its components.
+fn explode(
+    line: &ReturnLineRow,
+    units: i64,
+    disposition: Option<Disposition>,
+    into: &mut Vec<ReturnLine>,
+) -> Result<(), Error> {
+    let components: Vec<BundleComponent> = from_json_list(line.components.as_deref())?;
+    let mut push = |sku: SkuCode, units: i64| {
+        let quantity = Quantity::try_from(units).map_err(|_| Error::Broken("a return's units are quantities"))?;
+        into.push(ReturnLine { line_no: line.line_no, sku, quantity, disposition });
+        Ok(())
+    };
+    if components.is_empty() {
+        return push(code(&line.sku)?, units);
+    }
+    components.into_iter().try_for_each(|part| push(part.sku, units.saturating_mul(part.quantity.get())))
+}
+
+fn inspect(tx: &mut Tx<'_>, opened: &mut Opened, inspected: &[Inspected], caller: &Caller) -> Result<(), Refusal> {
+    assign(&mut opened.lines, inspected)?;
+    returns::save_lines(tx, &opened.lines)?;
+    let mut lines = Vec::with_capacity(opened.lines.len());
+    for line in &opened.lines {
+        let parts = [
+            (line.restock, Disposition::Restock),
+            (line.quarantine, Disposition::Quarantine),
+            (line.scrap, Disposition::Scrap),
+        ];
+        for (units, disposition) in parts.into_iter().filter(|(units, _)| *units > 0) {
+            explode(line, units, Some(disposition), &mut lines)?;
+        }
+    }
+    let event = ReturnInspected {
+        return_id: ReturnId(opened.row.return_id),
+        order_id: opened.row.order_id.map(OrderId),
+        location: arrived_at(&opened.row)?,
+        lines,
+        inspected_at: tx.now(),
+    };
+    Ok(outbox::append(tx, &event, &caller.cause)?)
+}
+
+/// Gives every unit its disposition, or names what does not fit.
+fn assign(lines: &mut [ReturnLineRow], inspected: &[Inspected]) -> Result<(), Refusal> {
+    for (index, it) in inspected.iter().enumerate() {
+        let matches = |line: &&mut ReturnLineRow| {
+            it.position.is_none_or(|position| position == line.position)
+                && (it.line_no.is_none() || it.line_no == line.line_no)
+                && it.sku.as_ref().is_none_or(|sku| sku.as_str() == line.sku)
+                && left(line) > 0
+        };
+        let line = lines.iter_mut().find(matches).ok_or_else(|| {
+            Refusal::invalid(format!("lines[{index}]"), "names no line of the return that has units left to inspect")
+        })?;
+        let units = it.quantity.unwrap_or_else(|| left(line));
+        if units > left(line) {
+            let detail = format!("line {} of the return has {} units left to inspect", line.position, left(line));
+            return Err(Refusal::invalid(format!("lines[{index}].quantity"), detail));
+        }
+        let part = match it.disposition {
+            Disposition::Restock => &mut line.restock,
+            Disposition::Quarantine => &mut line.quarantine,
+            Disposition::Scrap => &mut line.scrap,
+        };
+        *part = part.saturating_add(units);
+    }
+    match lines.iter().find(|line| left(line) > 0) {
+        None => Ok(()),
+        Some(line) => {
+            let detail =
+                format!("leave {} units of line {} of the return without a disposition", left(line), line.position);
+            Err(Refusal::invalid("lines", detail))
+        }
+    }
+}
+
+fn left(line: &ReturnLineRow) -> i64 {
+    line.quantity.saturating_sub(line.restock).saturating_sub(line.quarantine).saturating_sub(line.scrap)
+}
+
+fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
+    let refund_id = RefundId::at(tx.now());
+    let refunded = match &mut opened.book {
+        Some(book) => {
+            let steps: Vec<(i32, i64)> =
+                opened.lines.iter().filter_map(|line| line.line_no.map(|line_no| (line_no, line.quantity))).collect();
+            let given = give_back(&book.lines, &steps, rules.freight_refund)
+                .map_err(|_| Error::Broken("a return claims units that were paid for"))?;
+            for line in &mut book.lines {
+                let units = steps.iter().find(|(line_no, _)| *line_no == line.line_no).map_or(0, |(_, units)| *units);
+                line.refunded = line.refunded.saturating_add(units);
+            }
+            book.give_back(&given)?;
+            for line in &mut opened.lines {
+                let amount =
+                    given.lines.iter().find(|given| Some(given.line_no) == line.line_no).map(|given| given.amount);
+                line.refund_amount = amount;
+            }
+            returns::save_lines(tx, &opened.lines)?;
+            opened.row.freight_amount = given.freight_amount;
+            opened.row.refund_amount = given.total_amount;
+            given.lines
+        }
+        None => {
+            opened.row.refund_amount =
+                opened.lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.refund_amount.unwrap_or_default()));
+            Vec::new()
+        }
+    };
+    opened.row.refund_id = Some(refund_id.uuid());
+    let event = RefundIssued {
+        refund_id,
+        return_id: Some(ReturnId(opened.row.return_id)),
+        order_id: opened.row.order_id.map(OrderId),
+        lines: refunded,
+        freight_amount: opened.row.freight_amount,
+        total_amount: opened.row.refund_amount,
+        currency: opened.row.currency()?,
+        refunded_at: tx.now(),
+    };
+    Ok(outbox::append(tx, &event, &caller.cause)?)
+}
+
+/// The units may be returned again.
+fn cancel(opened: &mut Opened) {
+    let Some(book) = &mut opened.book else { return };
+    for returned in &opened.lines {
+        if let Some(line) = book.lines.iter_mut().find(|line| Some(line.line_no) == returned.line_no) {
+            line.returned = line.returned.saturating_sub(returned.quantity);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads orders with everything that belongs to them, in a constant number of statements.
+
+use ::store::{Error, Tx};
+use kernel::id::OrderId;
+use uuid::Uuid;
+
+use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::history::{self, ChangeRow};
+use crate::store::lines::{self, LineRow};
+use crate::store::members;
+use crate::store::orders::{self, Filter, OrderRow};
+use crate::store::returns::{self, ReturnLineRow, ReturnRow};
+
+/// A return with its lines.
+#[derive(Clone, Debug)]
+pub struct ReadReturn {
+    /// Its row.
+    pub row: ReturnRow,
+    /// Its lines' rows.
+    pub lines: Vec<ReturnLineRow>,
+}
+
+/// An order with everything that belongs to it.
+#[derive(Clone, Debug)]
+pub struct ReadOrder {
+    /// Its row.
+    pub order: OrderRow,
+    /// Its lines' rows.
+    pub lines: Vec<LineRow>,
+    /// The member who bought, when known.
+    pub member: Option<Uuid>,
+    /// Its fulfilment orders.
+    pub fulfilments: Vec<Fulfilment>,
+    /// Its returns; a list leaves them out.
+    pub returns: Vec<ReadReturn>,
+    /// Its changes after the intake; a list leaves them out.
+    pub history: Vec<ChangeRow>,
+}
+
+/// One order.
+pub fn read_order(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<ReadOrder>, Error> {
+    let Some(row) = orders::find(tx, id)? else { return Ok(None) };
+    let Some(mut order) = with_parts(tx, vec![row])?.pop() else { return Ok(None) };
+    let filter = returns::Filter { order_id: Some(id.uuid()), ..returns::Filter::default() };
+    let rows = returns::list(tx, &filter, i64::from(i32::MAX))?;
+    order.returns = with_lines(tx, rows)?;
+    order.history = history::of(tx, id.uuid())?;
+    Ok(Some(order))
+}
+
+/// A page of orders.
+pub fn list_orders(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<ReadOrder>, Error> {
+    let rows = orders::list(tx, filter, limit)?;
+    with_parts(tx, rows)
+}
+
+/// One return.
+pub fn read_return(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<ReadReturn>, Error> {
+    match returns::find(tx, id)? {
+        Some(row) => Ok(with_lines(tx, vec![row])?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// A page of returns.
+pub fn list_returns(tx: &mut Tx<'_>, filter: &returns::Filter, limit: i64) -> Result<Vec<ReadReturn>, Error> {
+    let rows = returns::list(tx, filter, limit)?;
+    with_lines(tx, rows)
+}
+
+fn with_parts(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<ReadOrder>, Error> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.order_id).collect();
+    let mut lines = lines::of(tx, &ids)?;
+    let mut fulfilments = fulfilments::of(tx, &ids)?;
+    let members = members::of(tx, &ids)?;
+    let read = |order: OrderRow| ReadOrder {
+        lines: lines.remove(&order.order_id).unwrap_or_default(),
+        member: members.get(&order.order_id).copied(),
+        fulfilments: fulfilments.remove(&order.order_id).unwrap_or_default(),
+        returns: Vec::new(),
+        history: Vec::new(),
+        order,
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+fn with_lines(tx: &mut Tx<'_>, rows: Vec<ReturnRow>) -> Result<Vec<ReadReturn>, Error> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.return_id).collect();
+    let mut lines = returns::lines(tx, &ids)?;
+    let read = |row: ReturnRow| ReadReturn { lines: lines.remove(&row.return_id).unwrap_or_default(), row };
+    Ok(rows.into_iter().map(read).collect())
+}

@@ -1,0 +1,77 @@
+//! What the order book hears: the inventory's answers, who bought, and the things that orders refer to.
+
+mod buyer_identified;
+mod references_changed;
+mod stock_backordered;
+mod stock_sourced;
+
+use std::sync::Arc;
+
+use bus::{ConsumeError, Hearing, Subscription};
+use contracts::{Event, Payload};
+
+use crate::app::references::References;
+use crate::app::source_orders::Refusal;
+
+/// The stream `sourcing`. One queue: the answers for an order stay in order, and a long batch costs as many statements as
+/// a short one.
+pub const SOURCING: Hearing = Hearing {
+    service: "order",
+    subscription: "sourcing",
+    events: &["stock.sourced", "stock.backordered"],
+    partitions: 1,
+};
+
+/// The stream `members`.
+pub const MEMBERS: Hearing =
+    Hearing { service: "order", subscription: "members", events: &["buyer.identified"], partitions: 1 };
+
+/// The stream `reference`.
+pub const REFERENCE: Hearing = Hearing {
+    service: "order",
+    subscription: "reference",
+    events: &["channel.changed", "sku.changed", "location.changed", "listing.changed"],
+    partitions: 1,
+};
+
+/// The stream `sourcing` with what happens to its events.
+pub fn sourcing(window_seconds: i64) -> Subscription {
+    SOURCING.handled_by(Arc::new(move |tx, kind, events| match kind {
+        "stock.sourced" => stock_sourced::consume(tx, events, window_seconds),
+        "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
+        other => Err(unheard(other)),
+    }))
+}
+
+/// The stream `members` with what happens to its events.
+pub fn members() -> Subscription {
+    MEMBERS.handled_by(Arc::new(|tx, _, events| buyer_identified::consume(tx, events)))
+}
+
+/// The stream `reference` with what happens to its events.
+pub fn reference(references: References) -> Subscription {
+    REFERENCE.handled_by(Arc::new(move |tx, kind, events| match kind {
+        "channel.changed" => references_changed::channels(tx, &references, events),
+        "sku.changed" => references_changed::skus(tx, &references, events),
+        "location.changed" => references_changed::locations(tx, &references, events),
+        "listing.changed" => references_changed::listings(tx, &references, events),
+        other => Err(unheard(other)),
+    }))
+}
+
+fn unheard(kind: &str) -> ConsumeError {
+    ConsumeError::Park(format!("{kind} is not heard here"))
+}
+
+fn payloads<P: Payload>(events: &[Event]) -> Result<Vec<P>, ConsumeError> {
+    events.iter().map(|event| Ok(event.payload()?)).collect()
+}
+
+impl From<Refusal> for ConsumeError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown(order) => Self::Retry(format!("order {order} is not in the book")),
+            Refusal::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Fulfilment orders: a location's work list, and what the location does with it.
+
+use actix_web::HttpResponse;
+use contracts::Problem;
+use contracts::events::Parcel;
+use kernel::id::{FulfilmentId, OrderId};
+use kernel::{LocationCode, Page};
+use serde::Deserialize;
+use service::{Answer, write};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use web::{Data, Failure, Json, Meta, Path, Query, answer};
+
+use super::optional::Optional;
+use super::views::FulfilmentView;
+use super::{App, page};
+use crate::app::caller::Caller;
+use crate::app::move_fulfilment::{Move, move_fulfilment};
+use crate::app::refusal::Refusal;
+use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
+use crate::domain::state::FulfilmentStatus;
+use crate::store::fulfilments::{self, Filter};
+
+/// The most parcels of a fulfilment order: a lorry load of single cartons.
+const MAX_PARCELS: usize = 200;
+
+/// Which fulfilment orders to list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// The location.
+    location: Option<LocationCode>,
+    /// Where they stand.
+    status: Option<FulfilmentStatus>,
+    /// The order.
+    #[param(value_type = Option<Uuid>)]
+    order_id: Option<OrderId>,
+    /// At most so many items (default 50, at most 500).
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// List fulfilment orders, the oldest first: a location's work list
+#[utoipa::path(get, path = "/v1/fulfilments", tag = "order", params(ListQuery),
+    responses((status = 200, body = Page<FulfilmentView>), (status = 400, body = Problem)))]
+pub async fn list(app: Data<App>, meta: Meta, query: Query<ListQuery>) -> Result<HttpResponse, Failure> {
+    let query = query.into_inner();
+    let (limit, after) = page::<Uuid>(query.limit, query.cursor)?;
+    let locations = locations(&meta, query.location)?;
+    let filter = Filter { locations, status: query.status, order_id: query.order_id.map(OrderId::uuid), after };
+    let read =
+        app.store.read("list_fulfilments", move |tx| fulfilments::list(tx, &filter, limit.saturating_add(1))).await?;
+    let views: Vec<FulfilmentView> = read.iter().map(FulfilmentView::without_code).collect();
+    Ok(answer::ok(&Page::from_rows(views, limit, |view| view.id)))
+}
+
+/// The locations to narrow a list to: the one that is asked for, if the caller may see it, or all that they may see.
+pub fn locations(meta: &Meta, location: Option<LocationCode>) -> Result<Option<Vec<String>>, Problem> {
+    match location {
+        None => Ok(meta.principal.location_filter()),
+        Some(location) => {
+            meta.principal.require_location(&location)?;
+            Ok(Some(vec![location.to_string()]))
+        }
+    }
+}
+
+/// Read a fulfilment order
+#[utoipa::path(get, path = "/v1/fulfilments/{id}", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")),
+    responses((status = 200, body = FulfilmentView), (status = 404, body = Problem)))]
+pub async fn get(app: Data<App>, meta: Meta, path: Path<FulfilmentId>) -> Result<HttpResponse, Failure> {
+    let id = path.into_inner();
+    let found = app.store.read("get_fulfilment", move |tx| fulfilments::find(tx, id)).await?;
+    let found = found.ok_or_else(|| Problem::not_found("fulfilment", id))?;
+    meta.principal.require_location(&found.location)?;
+    Ok(answer::versioned(&FulfilmentView::without_code(&found), found.version))
+}
+
+async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {
+    let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
+    write(meta, &app.store, "move_fulfilment", move |tx| -> Result<Answer, Refusal> {
+        let moved = move_fulfilment(tx, id, &step, &caller, window_seconds)?;
+        // The code is told once, to whoever made it, so that it can be sent to the buyer.
+        let view = if matches!(step, Move::Ready) {
+            FulfilmentView::with_code(&moved)
+        } else {
+            FulfilmentView::without_code(&moved)
+        };
+        Ok(Answer::ok(&view, moved.version)?)
+    })
+    .await
+}
+
+/// An action that needs no more words.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NothingMore {}
+
+/// Accept a fulfilment order
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/accept", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn accept(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    _: Optional<NothingMore>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Accept).await
+}
+
+/// Why a fulfilment order is refused.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectBody {
+    /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: String,
+}
+
+/// Reject a fulfilment order: another location is looked for
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/reject", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = RejectBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn reject(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    body: Json<RejectBody>,
+) -> Result<HttpResponse, Failure> {
+    let reason = body.into_inner().reason;
+    let mut faults = Faults::default();
+    faults.text("reason", &reason, MAX_NOTE_LENGTH);
+    faults.into_result().map_err(Refusal::Invalid)?;
+    run(&app, &meta, path.into_inner(), Move::Reject { reason }).await
+}
+
+/// Say that the goods are off the shelf
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/pick", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn pick(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    _: Optional<NothingMore>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Pick).await
+}
+
+/// Say that the goods are in their parcels
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/pack", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn pack(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    _: Optional<NothingMore>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Pack).await
+}
+
+/// What leaves.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShipBody {
+    /// The parcels; none when the location delivers by itself.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    parcels: Vec<Parcel>,
+}
+
+/// Ship a fulfilment order
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/ship", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = ShipBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn ship(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    body: Optional<ShipBody>,
+) -> Result<HttpResponse, Failure> {
+    let parcels = body.0.parcels;
+    let mut faults = Faults::default();
+    if parcels.len() > MAX_PARCELS {
+        faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
+    }
+    for (index, parcel) in parcels.iter().enumerate().take(MAX_PARCELS) {
+        faults.text(&format!("parcels[{index}].carrier"), &parcel.carrier, MAX_TEXT_LENGTH);
+        faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
+    }
+    faults.into_result().map_err(Refusal::Invalid)?;
+    run(&app, &meta, path.into_inner(), Move::Ship { parcels }).await
+}
+
+/// Say that the goods reached the buyer
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/deliver", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn deliver(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    _: Optional<NothingMore>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Deliver).await
+}
+
+/// Say that the goods wait at the counter; answers the code for the buyer
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/ready", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+pub async fn ready(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    _: Optional<NothingMore>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Ready).await
+}
+
+/// The buyer's code.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CollectBody {
+    /// The code.
+    #[schema(example = "042137")]
+    code: String,
+}
+
+/// Hand the goods to the buyer who shows the code
+#[utoipa::path(post, path = "/v1/fulfilments/{id}/collect", tag = "order",
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = CollectBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn collect(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<FulfilmentId>,
+    body: Json<CollectBody>,
+) -> Result<HttpResponse, Failure> {
+    run(&app, &meta, path.into_inner(), Move::Collect { code: body.into_inner().code }).await
+}

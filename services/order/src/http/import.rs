@@ -1,0 +1,76 @@
+//! Orders in bulk.
+
+use contracts::Problem;
+use futures_util::future::join_all;
+use kernel::id::OrderId;
+use serde::Serialize;
+use utoipa::ToSchema;
+use web::ndjson::{self, Incoming, LineAnswer};
+use web::{Answer, Data, Failure, Meta};
+
+use super::App;
+use super::orders::origin;
+use crate::app::place_orders::{Origin, Place, Placed, Refusal};
+use crate::app::references::{Known, Needs};
+use crate::domain::form::OrderForm;
+use crate::domain::intake::{self, Priced};
+
+/// Lines worked on at once: some of the intake's batches, so that every lane has work.
+const CHUNK: usize = 1_000;
+
+/// What became of a line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Imported {
+    /// The order.
+    id: OrderId,
+    /// `created`, or `known` when the book had it with the same content.
+    change: &'static str,
+}
+
+/// Import orders
+///
+/// Takes `application/x-ndjson` of any length, an order as for `POST /v1/orders` on each line, and answers a result line
+/// per input line. A refused line does not hold up its neighbours.
+#[utoipa::path(post, path = "/v1/orders/import", tag = "order",
+    request_body(content = OrderForm, content_type = "application/x-ndjson"),
+    responses((status = 200, body = LineAnswer<Imported>, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
+pub async fn import(app: Data<App>, meta: Meta, lines: Incoming<OrderForm>) -> Answer {
+    ndjson::import(lines, CHUNK, move |forms: Vec<OrderForm>| {
+        let (app, meta) = (app.clone(), meta.clone());
+        async move { place_all(&app, &meta, forms).await }
+    })
+    .await
+}
+
+async fn place_all(app: &App, meta: &Meta, forms: Vec<OrderForm>) -> Result<Vec<Result<Imported, Problem>>, Failure> {
+    let mut needs = Needs::default();
+    let mut checked = Vec::with_capacity(forms.len());
+    for form in forms {
+        let scope = meta.principal.require_channel(&form.channel);
+        let priced = scope.and_then(|()| Ok(intake::check(&form).map_err(Refusal::from)?));
+        if priced.is_ok() {
+            needs.add_order(&form);
+        }
+        checked.push(priced.map(|priced| (form, priced)));
+    }
+    let known = app.references.find(&needs).await?;
+    // The orders' own numbers make a repeated import harmless: a key for the whole body would have to store it.
+    let origin = Origin { key: None, ..origin(meta) };
+    let outcomes = checked.into_iter().map(|checked| place_one(app, &known, &origin, checked));
+    Ok(join_all(outcomes).await)
+}
+
+async fn place_one(
+    app: &App,
+    known: &Known,
+    origin: &Origin,
+    checked: Result<(OrderForm, Priced), Problem>,
+) -> Result<Imported, Problem> {
+    let (form, priced) = checked?;
+    let place = Place::new(form, priced, known, origin.clone(), app.store.now())?;
+    let id = place.order.id();
+    match app.intake.submit(place).await? {
+        Placed::New | Placed::Replayed(_) => Ok(Imported { id, change: "created" }),
+        Placed::Known(id) => Ok(Imported { id, change: "known" }),
+    }
+}

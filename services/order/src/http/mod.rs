@@ -1,0 +1,116 @@
+//! The order book over HTTP: parse, run the command, show the result.
+
+mod fulfilments;
+mod import;
+mod optional;
+mod orders;
+mod returns;
+mod summary;
+mod views;
+
+use ::store::{BatchOptions, Batcher, Store};
+use contracts::{Problem, ProblemCode};
+use kernel::PageRequest;
+use kernel::page::PageError;
+use serde::de::DeserializeOwned;
+use service::Platform;
+use utoipa::OpenApi;
+use web::{Access, Route, Routes, with_state};
+
+use crate::app::place_orders::{Place, Placed, Refusal, place_orders};
+use crate::app::references::References;
+use crate::app::settled::Settled;
+use crate::settings::{OrderSettings, Rules};
+
+/// How the routes are described.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        orders::place, orders::get, orders::list, orders::cancel, import::import, summary::summary,
+        fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
+        fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
+        returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
+        returns::refund, returns::cancel,
+    ),
+    tags((name = "order", description = "One order book: intake, fulfilment, returns"))
+)]
+pub struct Document;
+
+/// What the handlers work with. Cloning shares it.
+#[derive(Clone)]
+pub struct App {
+    store: Store,
+    references: References,
+    intake: Batcher<Place, Placed, Refusal>,
+    settled: Settled,
+    rules: Rules,
+}
+
+impl App {
+    /// Starts what the handlers work with.
+    pub fn start(platform: &Platform, settings: &OrderSettings, references: References) -> Self {
+        let options = BatchOptions {
+            name: "place_orders",
+            max_batch: size(settings.intake_batch),
+            lanes: size(settings.intake_lanes),
+            queue: size(settings.intake_queue),
+        };
+        Self {
+            store: platform.store.clone(),
+            references,
+            intake: Batcher::new(&platform.store, options, &platform.lifecycle, place_orders),
+            settled: Settled::start(platform.store.clone(), &platform.lifecycle),
+            rules: settings.rules(),
+        }
+    }
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX).max(1)
+}
+
+/// The routes with what they need.
+pub fn routes(app: App) -> Routes {
+    let [order_read, order_write] = ["order:read", "order:write"].map(Access::Permission);
+    let [fulfilment_read, fulfilment_write] = ["fulfilment:read", "fulfilment:write"].map(Access::Permission);
+    let [return_read, return_write] = ["return:read", "return:write"].map(Access::Permission);
+    with_state(
+        app,
+        vec![
+            Route::post("/v1/orders", order_write, orders::place),
+            Route::get("/v1/orders", order_read, orders::list),
+            Route::post("/v1/orders/import", order_write, import::import),
+            Route::get("/v1/orders/summary", order_read, summary::summary),
+            Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
+            Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
+            Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),
+            Route::post("/v1/fulfilments/{id}/accept", fulfilment_write, fulfilments::accept),
+            Route::post("/v1/fulfilments/{id}/reject", fulfilment_write, fulfilments::reject),
+            Route::post("/v1/fulfilments/{id}/pick", fulfilment_write, fulfilments::pick),
+            Route::post("/v1/fulfilments/{id}/pack", fulfilment_write, fulfilments::pack),
+            Route::post("/v1/fulfilments/{id}/ship", fulfilment_write, fulfilments::ship),
+            Route::post("/v1/fulfilments/{id}/deliver", fulfilment_write, fulfilments::deliver),
+            Route::post("/v1/fulfilments/{id}/ready", fulfilment_write, fulfilments::ready),
+            Route::post("/v1/fulfilments/{id}/collect", fulfilment_write, fulfilments::collect),
+            Route::post("/v1/returns", return_write, returns::request),
+            Route::get("/v1/returns", return_read, returns::list),
+            Route::get("/v1/returns/{id}", return_read, returns::get),
+            Route::post("/v1/returns/{id}/approve", return_write, returns::approve),
+            Route::post("/v1/returns/{id}/receive", return_write, returns::receive),
+            Route::post("/v1/returns/{id}/inspect", return_write, returns::inspect),
+            Route::post("/v1/returns/{id}/refund", return_write, returns::refund),
+            Route::post("/v1/returns/{id}/cancel", return_write, returns::cancel),
+        ],
+    )
+}
+
+/// The limit and the place where the page before ended.
+fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
+    let request = PageRequest { limit, cursor };
+    let malformed = |error: PageError| {
+        let field = if error == PageError::Limit { "limit" } else { "cursor" };
+        Problem::new(ProblemCode::Malformed).field(field, error.to_string())
+    };
+    Ok((request.limit().map_err(malformed)?, request.after().map_err(malformed)?))
+}

@@ -1,0 +1,28 @@
+//! A JSON body that may be left out.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use web::{Failure, Json};
+
+/// As [`Json`]; no body at all means the default.
+#[derive(Clone, Copy, Debug)]
+pub struct Optional<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for Optional<T> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let no_length = request.headers().get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+        if no_length || matches!(payload, Payload::None) {
+            return Box::pin(std::future::ready(Ok(Self(T::default()))));
+        }
+        let body = Json::<T>::from_request(request, payload);
+        Box::pin(async move { body.await.map(|Json(body)| Self(body)) })
+    }
+}

@@ -1,0 +1,421 @@
+//! Orders, fulfilment orders and returns as they are answered.
+
+use contracts::events::{Buyer, Disposition, FulfilmentKind, FulfilmentLine, Parcel};
+use kernel::id::{FulfilmentId, MemberId, OrderId, RefundId, ReservationId, ReturnId};
+use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, SkuCode, Timestamp};
+use serde::Serialize;
+use store::Error;
+use utoipa::ToSchema;
+
+use crate::app::place_orders::Document;
+use crate::app::read_orders::{ReadOrder, ReadReturn};
+use crate::domain::form::{FulfilmentForm, PaymentForm};
+use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
+use crate::store::code;
+use crate::store::fulfilments::Fulfilment;
+use crate::store::history::ChangeRow;
+use crate::store::lines::LineRow;
+use crate::store::orders::OrderRow;
+use crate::store::returns::ReturnLineRow;
+
+/// An order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OrderView {
+    /// Its id.
+    pub id: OrderId,
+    /// Its channel.
+    pub channel: ChannelCode,
+    /// The channel's own number for it.
+    pub channel_order_no: String,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Where its money stands.
+    pub payment_status: PaymentStatus,
+    /// The member who bought, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<MemberId>,
+    /// When the buyer placed it.
+    pub placed_at: Timestamp,
+    /// When the channel last changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_updated_at: Option<Timestamp>,
+    /// When it came into the book.
+    pub created_at: Timestamp,
+    /// The currency of every amount.
+    pub currency: Currency,
+    /// Who bought.
+    pub buyer: Buyer,
+    /// How the goods reach the buyer.
+    pub fulfilment: FulfilmentForm,
+    /// What was bought.
+    pub lines: Vec<LineView>,
+    /// Who ships what.
+    pub fulfilments: Vec<FulfilmentView>,
+    /// What it adds up to.
+    pub totals: TotalsView,
+    /// How it was paid; left out when the channel settles it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payments: Option<Vec<PaymentForm>>,
+    /// The hold it claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<ReservationId>,
+    /// The guide credited with the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guide: Option<PayeeCode>,
+    /// The store credited with the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<LocationCode>,
+    /// A remark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What came back; a list of orders leaves this out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<ReturnView>,
+    /// Who changed what, when and why; a list of orders leaves this out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<ChangeView>,
+    /// Grows with every change; also the ETag.
+    pub version: i64,
+}
+
+/// An order line. Units are counted in the order's own terms: for a bundle, whole bundles.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LineView {
+    /// Its number within the order.
+    pub line_no: i32,
+    /// What was bought.
+    pub sku: SkuCode,
+    /// The channel's own SKU, when the channel named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_sku: Option<SkuCode>,
+    /// The SKU's category when it was bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Units ordered.
+    pub quantity: i64,
+    /// The exact price of one unit in major units.
+    #[schema(example = "2.555")]
+    pub unit_price_decimal: String,
+    /// Unit price × quantity, rounded once.
+    pub list_amount: Money,
+    /// The line's own discount and its share of the order's.
+    pub discount_amount: Money,
+    /// List − discount.
+    pub paid_amount: Money,
+    /// The line's share of the freight.
+    pub freight_amount: Money,
+    /// Units cancelled.
+    pub cancelled: i64,
+    /// Units that left.
+    pub shipped: i64,
+    /// Units that returns have claimed.
+    pub returned: i64,
+    /// Units whose money went back after a return.
+    pub refunded: i64,
+}
+
+/// What an order adds up to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TotalsView {
+    /// Σ list amounts.
+    pub list_amount: Money,
+    /// Σ discounts.
+    pub discount_amount: Money,
+    /// Freight.
+    pub freight_amount: Money,
+    /// What the buyer pays: list − discount + freight.
+    pub total_amount: Money,
+    /// What went back to the buyer, by cancelling and by returning.
+    pub given_back_amount: Money,
+}
+
+/// A change of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChangeView {
+    /// When.
+    pub at: Timestamp,
+    /// Who: a client's id, or the service that answered.
+    pub actor: String,
+    /// What.
+    pub what: String,
+    /// Why, when somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A fulfilment order: what one location ships of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FulfilmentView {
+    /// Its id.
+    pub id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who is to fulfil it.
+    pub location: LocationCode,
+    /// Ship or pickup.
+    #[serde(rename = "type")]
+    pub kind: FulfilmentKind,
+    /// Where it stands.
+    pub status: FulfilmentStatus,
+    /// The sourcing attempt that made it.
+    pub attempt: i32,
+    /// What is in it.
+    pub lines: Vec<FulfilmentLine>,
+    /// Its parcels, once it left.
+    pub parcels: Vec<Parcel>,
+    /// Why it was rejected or cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The code that the buyer shows at the counter; a store's work list leaves it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect_code: Option<String>,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// Grows with every change; also the ETag.
+    pub version: i64,
+}
+
+/// A return.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReturnView {
+    /// Its id.
+    pub id: ReturnId,
+    /// The original order, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+    /// The channel it came through.
+    pub channel: ChannelCode,
+    /// The original's number, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_order_no: Option<String>,
+    /// The channel's own number for the return.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_no: Option<String>,
+    /// Where it stands.
+    pub status: ReturnStatus,
+    /// Where the goods go or went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<LocationCode>,
+    /// Why.
+    pub reason: String,
+    /// Who returns, when the original is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Buyer>,
+    /// What comes back.
+    pub lines: Vec<ReturnLineView>,
+    /// The refund, once issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+    /// Freight that went back.
+    pub freight_amount: Money,
+    /// Everything that went back.
+    pub refund_amount: Money,
+    /// When the buyer asked.
+    pub returned_at: Timestamp,
+    /// When it came into the book.
+    pub requested_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// Grows with every change; also the ETag.
+    pub version: i64,
+}
+
+/// A line of a return.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReturnLineView {
+    /// Its place in the return, from 1.
+    pub position: i32,
+    /// The order line, when the original is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_no: Option<i32>,
+    /// What comes back.
+    pub sku: SkuCode,
+    /// How many units.
+    pub quantity: i64,
+    /// The exact price of one unit in major units, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_price_decimal: Option<String>,
+    /// What goes back for them, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_amount: Option<Money>,
+    /// What the inspection decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dispositions: Vec<DispositionView>,
+}
+
+/// What becomes of some units of a return's line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DispositionView {
+    /// What becomes of them.
+    pub disposition: Disposition,
+    /// How many units.
+    pub quantity: i64,
+}
+
+impl OrderView {
+    /// An order that has just been taken: nothing happened to it yet.
+    pub fn fresh(order: &OrderRow, lines: &[LineRow]) -> Result<Self, Error> {
+        let currency = order.currency()?;
+        let document: Document = serde_json::from_str(&order.document)?;
+        let money = |amount| Money::new(amount, currency);
+        Ok(Self {
+            id: order.id(),
+            channel: code(&order.channel)?,
+            channel_order_no: order.channel_order_no.clone(),
+            status: order.status()?,
+            payment_status: order.payment_status()?,
+            member_id: None,
+            placed_at: order.placed_at.into(),
+            channel_updated_at: order.channel_updated_at.map(Into::into),
+            created_at: order.created_at.into(),
+            currency,
+            buyer: document.buyer,
+            fulfilment: document.fulfilment,
+            lines: lines.iter().map(|line| LineView::new(line, currency)).collect::<Result<_, _>>()?,
+            fulfilments: Vec::new(),
+            totals: TotalsView {
+                list_amount: money(order.list_amount),
+                discount_amount: money(order.discount_amount),
+                freight_amount: money(order.freight_amount),
+                total_amount: money(order.total_amount),
+                given_back_amount: money(order.given_back_amount),
+            },
+            payments: document.payments,
+            reservation_id: document.reservation_id,
+            guide: document.guide,
+            store: document.store,
+            note: document.note,
+            returns: Vec::new(),
+            history: Vec::new(),
+            version: order.version,
+        })
+    }
+
+    /// An order of a list.
+    pub fn of(read: &ReadOrder) -> Result<Self, Error> {
+        Ok(Self {
+            member_id: read.member.map(MemberId),
+            fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
+            ..Self::fresh(&read.order, &read.lines)?
+        })
+    }
+
+    /// An order with its returns and its history, which begins with the intake.
+    pub fn whole(read: &ReadOrder) -> Result<Self, Error> {
+        let order = &read.order;
+        let intake = ChangeView {
+            at: order.created_at.into(),
+            actor: order.created_by.clone(),
+            what: "received".to_owned(),
+            reason: None,
+        };
+        Ok(Self {
+            returns: read.returns.iter().map(ReturnView::of).collect::<Result<_, _>>()?,
+            history: std::iter::once(intake).chain(read.history.iter().map(ChangeView::of)).collect(),
+            ..Self::of(read)?
+        })
+    }
+}
+
+impl LineView {
+    fn new(row: &LineRow, currency: Currency) -> Result<Self, Error> {
+        let money = |amount| Money::new(amount, currency);
+        Ok(Self {
+            line_no: row.line_no,
+            sku: code(&row.sku)?,
+            channel_sku: row.channel_sku.as_deref().map(code).transpose()?,
+            category: row.category.clone(),
+            quantity: row.quantity,
+            unit_price_decimal: row.unit_price.to_string(),
+            list_amount: money(row.list_amount),
+            discount_amount: money(row.discount_amount),
+            paid_amount: money(row.paid_amount),
+            freight_amount: money(row.freight_amount),
+            cancelled: row.cancelled,
+            shipped: row.shipped,
+            returned: row.returned,
+            refunded: row.refunded,
+        })
+    }
+}
+
+impl ChangeView {
+    fn of(row: &ChangeRow) -> Self {
+        Self { at: row.at.into(), actor: row.actor.clone(), what: row.what.clone(), reason: row.reason.clone() }
+    }
+}
+
+impl FulfilmentView {
+    /// A fulfilment order with the code that the buyer shows.
+    pub fn with_code(it: &Fulfilment) -> Self {
+        Self {
+            id: it.id,
+            order_id: it.order_id,
+            location: it.location.clone(),
+            kind: it.kind,
+            status: it.status,
+            attempt: it.attempt,
+            lines: it.lines.clone(),
+            parcels: it.parcels.clone(),
+            reason: it.reason.clone(),
+            collect_code: it.collect_code.clone(),
+            offered_at: it.offered_at,
+            changed_at: it.changed_at,
+            version: it.version,
+        }
+    }
+
+    /// A fulfilment order as the location sees it: the code is the buyer's to show.
+    pub fn without_code(it: &Fulfilment) -> Self {
+        Self { collect_code: None, ..Self::with_code(it) }
+    }
+}
+
+impl ReturnView {
+    /// A return with its lines.
+    pub fn of(read: &ReadReturn) -> Result<Self, Error> {
+        let row = &read.row;
+        let currency = row.currency()?;
+        Ok(Self {
+            id: ReturnId(row.return_id),
+            order_id: row.order_id.map(OrderId),
+            channel: code(&row.channel)?,
+            channel_order_no: row.channel_order_no.clone(),
+            return_no: row.return_no.clone(),
+            status: row.status()?,
+            location: row.location.as_deref().map(code).transpose()?,
+            reason: row.reason.clone(),
+            buyer: row.buyer.as_deref().map(serde_json::from_str).transpose()?,
+            lines: read.lines.iter().map(|line| ReturnLineView::of(line, currency)).collect::<Result<_, _>>()?,
+            refund_id: row.refund_id.map(RefundId),
+            freight_amount: Money::new(row.freight_amount, currency),
+            refund_amount: Money::new(row.refund_amount, currency),
+            returned_at: row.returned_at.into(),
+            requested_at: row.requested_at.into(),
+            changed_at: row.changed_at.into(),
+            version: row.version,
+        })
+    }
+}
+
+impl ReturnLineView {
+    fn of(row: &ReturnLineRow, currency: Currency) -> Result<Self, Error> {
+        let parts = [
+            (Disposition::Restock, row.restock),
+            (Disposition::Quarantine, row.quarantine),
+            (Disposition::Scrap, row.scrap),
+        ];
+        let decided = parts.into_iter().filter(|(_, quantity)| *quantity > 0);
+        Ok(Self {
+            position: row.position,
+            line_no: row.line_no,
+            sku: code(&row.sku)?,
+            quantity: row.quantity,
+            unit_price_decimal: row.unit_price.map(|price| price.to_string()),
+            refund_amount: row.refund_amount.map(|amount| Money::new(amount, currency)),
+            dispositions: decided.map(|(disposition, quantity)| DispositionView { disposition, quantity }).collect(),
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The `[order]` section; `defaults.toml` is its manual.
+
+use runtime::settings::{Faults, Settings};
+use serde::Deserialize;
+
+use crate::domain::give_back::FreightRefund;
+
+/// The defaults, commented.
+pub const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// `[order]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderSettings {
+    /// How long after its delivery an order is final.
+    pub return_window_seconds: u32,
+    /// When the freight goes back.
+    pub freight_refund: FreightRefund,
+    /// The most orders one transaction takes into the book.
+    pub intake_batch: u32,
+    /// How many such transactions run at once.
+    pub intake_lanes: u32,
+    /// How many orders may wait for their transaction.
+    pub intake_queue: u32,
+}
+
+/// How money and time work for the changes of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long after its delivery an order is final.
+    pub return_window_seconds: i64,
+    /// When the freight goes back.
+    pub freight_refund: FreightRefund,
+}
+
+impl OrderSettings {
+    /// The section, with everything checked that no type can say.
+    pub fn read(settings: &Settings) -> Result<Self, Faults> {
+        let section: Self = settings.section("order")?;
+        let mut faults = Faults::default();
+        let sizes = [
+            ("intake_batch", section.intake_batch),
+            ("intake_lanes", section.intake_lanes),
+            ("intake_queue", section.intake_queue),
+        ];
+        for (key, _) in sizes.into_iter().filter(|(_, size)| *size == 0) {
+            faults.push(format!("order.{key}"), "", "is more than 0");
+        }
+        faults.into_result(Some(section))
+    }
+
+    /// The rules in it.
+    pub fn rules(&self) -> Rules {
+        Rules { return_window_seconds: self.return_window_seconds.into(), freight_refund: self.freight_refund }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used_and_faults_are_told_at_once() {
+        let read = |variables: &[(&str, &str)]| {
+            let variables =
+                variables.iter().map(|(name, value)| (format!("ONEPOOL__ORDER__{name}"), (*value).to_owned()));
+            OrderSettings::read(&Settings::load(&[DEFAULTS], None, variables).unwrap())
+        };
+        let seven_days = Rules { return_window_seconds: 7 * 24 * 3600, freight_refund: FreightRefund::LastUnit };
+        assert_eq!(read(&[]).unwrap().rules(), seven_days);
+        assert_eq!(read(&[("RETURN_WINDOW_SECONDS", "0")]).unwrap().return_window_seconds, 0);
+        let wrong = read(&[("INTAKE_BATCH", "0"), ("INTAKE_LANES", "0")]).unwrap_err();
+        let keys: Vec<&str> = wrong.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["order.intake_batch", "order.intake_lanes"]);
+    }
+}
