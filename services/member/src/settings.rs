@@ -13,7 +13,6 @@ use crate::vault::{KEY_BYTES, Vault};
 /// `[member]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "defaults.toml is the manual")]
 pub struct MemberSettings {
     pub default_region: String,
     pub identity_key: SecretString,

@@ -141,7 +141,7 @@ impl Page {
             self.row.tier.clone_from(&standing.tier.code);
             self.row.tier_since = now.utc();
         }
-        let until = standing.until.map(Timestamp::utc);
+        let until = standing.until.map(|(at, _)| at.utc());
         self.until_changed |= self.row.tier_until != until;
         self.row.tier_until = until;
     }
@@ -167,7 +167,7 @@ pub fn read_account(tx: &mut Tx<'_>, member: MemberId) -> Result<Account, Error>
     let mut account = accounts(tx, &[member.uuid()], Some(&also))?.remove(&member).unwrap_or_default();
     let now = tx.now();
     let parts: Vec<_> = lapsed.into_iter().map(|(_, _, part)| part).collect();
-    account.release(&Operation { name: "read".to_owned(), occurred_at: now }, &parts);
+    account.release(&Operation::new("read", now), &parts);
     expire(&mut account, now);
     Ok(account)
 }
@@ -175,7 +175,7 @@ pub fn read_account(tx: &mut Tx<'_>, member: MemberId) -> Result<Account, Error>
 /// What has lapsed counts no more from that instant on, whoever looks first.
 fn expire(account: &mut Account, now: Timestamp) {
     if account.has_lapsed(now) {
-        account.expire(&Operation { name: format!("expiry:{}", uuid_at(now)), occurred_at: now }, now);
+        account.expire(&Operation::new(format!("expiry:{}", uuid_at(now)), now), now);
     }
 }
 
@@ -233,7 +233,7 @@ fn transfer(owner: &str, movement: &Movement, now: Timestamp) -> Transfer {
         unit: UNIT.into(),
         amount: movement.points,
         reason: movement.reason.into(),
-        memo: serde_json::Value::Null,
+        memo: movement.note.as_ref().map_or(serde_json::Value::Null, |note| serde_json::json!({ "note": note })),
         occurred_at: movement.occurred_at,
     }
 }

@@ -79,7 +79,7 @@ pub fn complete_purchases(tx: &mut Tx<'_>, desk: &Desk, completed: &[(OrderCompl
         let amount = lines.iter().map(|line| line.kept().paid_amount).sum();
         entries.push(credit(member, event.order_id, row, amount));
         done.push((row.order_id, event.completed_at));
-        let operation = Operation { name: format!("order:{}", event.order_id), occurred_at: event.completed_at };
+        let operation = Operation::new(format!("order:{}", event.order_id), event.completed_at);
         purchases.books.account(member, cause)?.activate(&operation, lots);
     }
     purchases::complete(tx, &done)?;

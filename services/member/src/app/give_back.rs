@@ -53,7 +53,7 @@ pub fn give_back(tx: &mut Tx<'_>, desk: &Desk, given_back: &[GivenBack]) -> Resu
         let Some((member, row)) = purchases.buyer(it.order) else { continue };
         let lines = purchases.lines.get(&it.order).map(Vec::as_slice).unwrap_or_default();
         let worths = take_back(it, lines, &mut changed)?;
-        let operation = Operation { name: it.name.clone(), occurred_at: it.at };
+        let operation = Operation::new(it.name.clone(), it.at);
         if row.completed_at.is_some() {
             let amount = worths.iter().map(|(_, worth)| worth.paid_amount).sum::<i64>();
             entries.push(credit(member, it.order, row, -amount));

@@ -25,7 +25,7 @@ pub fn lapse(tx: &mut Tx<'_>, members: &BTreeSet<MemberId>) -> Result<(), Error>
     let mut books = Books::open(tx, members, Some(&AlsoLots { of_ids, ..AlsoLots::default() }))?;
     let now = tx.now();
     for ((member, hold), parts) in &holds {
-        let operation = Operation { name: format!("hold:{hold}"), occurred_at: now };
+        let operation = Operation::new(format!("hold:{hold}"), now);
         books.account(*member, &Cause::default())?.release(&operation, parts);
         books.expire(*member, now);
     }

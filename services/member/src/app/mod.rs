@@ -1,14 +1,21 @@
 //! Commands: each a plain function of a transaction and what is asked, the hot ones of a whole batch.
 
 pub mod books;
+pub mod change_profile;
 pub mod complete_purchases;
 pub mod give_back;
+pub mod grant_points;
+pub mod hold_points;
 pub mod lapse;
+pub mod link_identity;
 pub mod profile;
+pub mod read_standing;
 pub mod record_purchases;
+pub mod register_member;
 pub mod resolve_members;
 pub mod review_tiers;
 pub mod rulebook;
+pub mod set_rule;
 
 use chrono_tz::Tz;
 use kernel::id::OrderId;

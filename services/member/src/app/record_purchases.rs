@@ -47,7 +47,7 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
     let mut books = Books::open(tx, &members, None)?;
     for (((order, cause), earning), buyer) in fresh.iter().zip(&earnings).zip(&resolved) {
         let Some(member) = buyer.member else { continue };
-        let operation = Operation { name: format!("order:{}", order.order_id), occurred_at: order.placed_at };
+        let operation = Operation::new(format!("order:{}", order.order_id), order.placed_at);
         let points = earning.lines.iter().map(|line| line.points).sum();
         books.account(member, cause)?.earn(&operation, points);
     }

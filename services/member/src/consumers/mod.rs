@@ -7,13 +7,18 @@ mod refund_issued;
 
 use std::sync::Arc;
 
-use bus::{ConsumeError, Handler};
+use bus::{ConsumeError, Handler, Hearing};
 use contracts::{Cause, Event, Payload};
 
 use crate::app::{Desk, FactError};
 
-/// The kinds of the stream.
-pub const KINDS: &[&str] = &["order.placed", "order.completed", "order.cancelled", "refund.issued"];
+/// What happens to orders. One queue keeps the batches large, and they all book against the same accounts of the house.
+pub const ORDERS: Hearing = Hearing {
+    service: "member",
+    subscription: "orders",
+    events: &["order.placed", "order.completed", "order.cancelled", "refund.issued"],
+    partitions: 1,
+};
 
 /// Takes the events of the stream.
 pub fn orders(desk: Desk) -> Handler {

@@ -69,6 +69,8 @@ pub struct Movement {
     pub reference: String,
     /// When the thing happened that moved them.
     pub occurred_at: Timestamp,
+    /// What whoever moved them had to say.
+    pub note: Option<String>,
 }
 
 /// What makes points move: its name, once within the member, and when it happened.
@@ -78,6 +80,22 @@ pub struct Operation {
     pub name: String,
     /// When it happened.
     pub occurred_at: Timestamp,
+    /// What whoever did it had to say.
+    pub note: Option<String>,
+}
+
+impl Operation {
+    /// An operation about which there is nothing to say.
+    pub fn new(name: impl Into<String>, occurred_at: Timestamp) -> Self {
+        Self { name: name.into(), occurred_at, note: None }
+    }
+
+    /// The same with something to say.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
 }
 
 /// An order line.
@@ -207,7 +225,8 @@ impl Account {
         self.balances.add(to, points);
         let reason = reason(from, to);
         let reference = format!("{}/{reason}", operation.name);
-        self.movements.push(Movement { from, to, points, reason, reference, occurred_at: operation.occurred_at });
+        let (occurred_at, note) = (operation.occurred_at, operation.note.clone());
+        self.movements.push(Movement { from, to, points, reason, reference, occurred_at, note });
     }
 
     /// Points are earned; they wait until the purchase is final.

@@ -69,8 +69,8 @@ pub struct Standing<'a> {
     pub tier: &'a TierLevel,
     /// What counts at the moment, in minor units.
     pub qualifying_amount: i64,
-    /// When the tier is lost if nothing more is bought; none if it never is.
-    pub until: Option<Timestamp>,
+    /// When the tier is lost if nothing more is bought, and how much then is missing; none if it never is.
+    pub until: Option<(Timestamp, i64)>,
     /// The next tier up, if there is one.
     pub next: Option<&'a TierLevel>,
 }
@@ -131,7 +131,7 @@ impl TierProgram {
             // Entries of one day stop counting together; a purchase and its reversal must not part company.
             let day_is_over = steps.peek().is_none_or(|(next, _)| *next != at);
             if day_is_over && reached > 0 && left < tier.from_amount {
-                until = Some(at);
+                until = Some((at, tier.from_amount - left));
                 break;
             }
         }
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(tier_at(&bought, "2027-03-06T00:00:00+08:00"), "silver");
         let program = rolling();
         let standing = program.standing(&bought, at("2026-04-01T00:00:00Z"), Shanghai).unwrap();
-        assert_eq!(standing.until, Some(at("2027-03-06T00:00:00+08:00")));
+        assert_eq!(standing.until, Some((at("2027-03-06T00:00:00+08:00"), 200_000)));
         assert_eq!(standing.next.map(|tier| tier.code.as_str()), Some("platinum"));
     }
 
@@ -198,7 +198,7 @@ mod tests {
         let program = rolling();
         let standing = program.standing(&entries, at("2026-03-02T00:00:00+08:00"), Shanghai).unwrap();
         assert_eq!((standing.qualifying_amount, standing.tier.code.as_str()), (310_000, "gold"));
-        assert_eq!(standing.until, Some(at("2027-02-02T00:00:00+08:00")));
+        assert_eq!(standing.until, Some((at("2027-02-02T00:00:00+08:00"), 140_000)));
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
             let backward = dated(&entries);
             let standing = program.standing(&forward, now, Shanghai).unwrap();
             prop_assert_eq!(&standing, &program.standing(&backward, now, Shanghai).unwrap());
-            if let Some(until) = standing.until {
+            if let Some((until, _)) = standing.until {
                 let before = program.standing(&forward, until.plus_seconds(-1), Shanghai).unwrap();
                 let after = program.standing(&forward, until, Shanghai).unwrap();
                 prop_assert_eq!(&before.tier.code, &standing.tier.code);

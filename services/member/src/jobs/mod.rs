@@ -18,9 +18,7 @@ const MEMBERS_PER_STEP: i64 = 200;
 
 /// Points and holds that ran out are settled within seconds; whoever reads earlier sees them gone already.
 pub fn lapse_points() -> Job {
-    Job::new("lapse_points", Duration::from_secs(5), |tx| {
-        step(tx, points::with_time_over, |tx, members| lapse(tx, members))
-    })
+    Job::new("lapse_points", Duration::from_secs(5), |tx| step(tx, points::with_time_over, lapse))
 }
 
 /// Tiers whose time is over are told within a minute.

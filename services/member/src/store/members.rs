@@ -61,9 +61,6 @@ pub fn data_keys(tx: &mut Tx<'_>, members: &[Uuid]) -> Result<Vec<DataKey>, Erro
 /// A member's row.
 #[derive(QueryableByName)]
 pub struct MemberRow {
-    /// The member.
-    #[diesel(sql_type = SqlUuid)]
-    pub member_id: Uuid,
     /// The wrapped key.
     #[diesel(sql_type = Binary)]
     pub data_key: Vec<u8>,
@@ -85,12 +82,15 @@ pub struct MemberRow {
     /// Since when.
     #[diesel(sql_type = Timestamptz)]
     pub tier_since: DateTime<Utc>,
+    /// When it is lost if nothing more is bought.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub tier_until: Option<DateTime<Utc>>,
 }
 
 /// One member, if it exists.
 pub fn get(tx: &mut Tx<'_>, member: Uuid) -> Result<Option<MemberRow>, Error> {
     Ok(diesel::sql_query(
-        "SELECT member_id, data_key, profile, registered_at, version, points_version, tier, tier_since
+        "SELECT data_key, profile, registered_at, version, points_version, tier, tier_since, tier_until
          FROM members WHERE member_id = $1",
     )
     .bind::<SqlUuid, _>(member)

@@ -91,3 +91,17 @@ pub fn add(
     .execute(tx.conn())?;
     if added == 0 { Err(Error::Conflict("another version of the rule was made at the same time".to_owned())) } else { Ok(()) }
 }
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    codes: i64,
+}
+
+/// How many rules of a kind there are.
+pub fn count(tx: &mut Tx<'_>, kind: RuleKind) -> Result<i64, Error> {
+    let row: Count = diesel::sql_query("SELECT count(DISTINCT code) AS codes FROM rules WHERE kind = $1")
+        .bind::<Text, _>(kind.as_str())
+        .get_result(tx.conn())?;
+    Ok(row.codes)
+}

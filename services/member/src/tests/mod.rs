@@ -1,7 +1,9 @@
 //! The service on a real database, driven by the events it hears.
 
+mod http;
 mod identities;
 mod points;
+mod redemption;
 mod tiers;
 
 use std::collections::BTreeSet;
@@ -12,7 +14,7 @@ use contracts::events::{
     Buyer, BuyerIdentified, FulfilmentKind, FulfilmentRequest, Identity, OrderCancelled, OrderCompleted, OrderLine,
     OrderPlaced, OrderTotals, RefundIssued, RefundLine,
 };
-use contracts::{Cause, Event, Payload};
+use contracts::{Event, Payload};
 use kernel::id::{MemberId, OrderId, RefundId, uuid_at};
 use kernel::{Clock, Currency, Quantity, Timestamp};
 use phonenumber::country;
@@ -106,14 +108,18 @@ impl Shop {
     }
 
     /// Hears events of one kind in one transaction, without the inbox.
-    pub async fn hears<P: Payload>(&self, payloads: &[P]) -> Result<(), ConsumeError> {
+    pub async fn hears_all<P: Payload>(&self, payloads: &[P]) -> Result<(), ConsumeError> {
         let events: Vec<Event> = payloads.iter().map(|payload| self.event(payload)).collect();
         let handler = self.handler.clone();
         self.test.store.transact("hear", move |tx| handler(tx, P::KIND, &events)).await
     }
 
+    pub async fn hears<P: Payload>(&self, payload: &P) -> Result<(), ConsumeError> {
+        self.hears_all(std::slice::from_ref(payload)).await
+    }
+
     pub async fn completes(&self, order: OrderId) -> Result<(), ConsumeError> {
-        self.hears(&[OrderCompleted { order_id: order, completed_at: self.now() }]).await
+        self.hears(&OrderCompleted { order_id: order, completed_at: self.now() }).await
     }
 
     /// Cancels so many units of lines.
@@ -121,12 +127,13 @@ impl Shop {
         let lines = refund_lines(order, lines);
         let reason = "changed mind".to_owned();
         let cancelled_at = self.now();
-        self.hears(&[OrderCancelled { order_id: order.order_id, lines, whole: false, reason, cancelled_at }]).await
+        let (order_id, allocations) = (order.order_id, Vec::new());
+        self.hears(&OrderCancelled { order_id, lines, allocations, whole: false, reason, cancelled_at }).await
     }
 
     /// Refunds so many units of lines.
     pub async fn refunds(&self, order: &OrderPlaced, lines: &[(i32, i64)]) -> Result<(), ConsumeError> {
-        self.hears(&[RefundIssued {
+        self.hears(&RefundIssued {
             refund_id: RefundId::at(self.now()),
             return_id: None,
             order_id: Some(order.order_id),
@@ -135,7 +142,7 @@ impl Shop {
             total_amount: 0,
             currency: Currency::CNY,
             refunded_at: self.now(),
-        }])
+        })
         .await
     }
 
@@ -150,7 +157,7 @@ impl Shop {
     /// A member whose order of `yuan` was placed and completed.
     pub async fn member_with(&self, number: &str, yuan: i64) -> (MemberId, OrderPlaced) {
         let order = self.order(&[phone(number)], &[("A", 1, yuan * 100)]);
-        self.hears(&[order.clone()]).await.unwrap();
+        self.hears(&order).await.unwrap();
         self.completes(order.order_id).await.unwrap();
         (self.buyer_of(&order).await.unwrap(), order)
     }
@@ -206,8 +213,4 @@ fn refund_lines(order: &OrderPlaced, lines: &[(i32, i64)]) -> Vec<RefundLine> {
 
 pub fn only(member: MemberId) -> BTreeSet<MemberId> {
     BTreeSet::from([member])
-}
-
-pub fn no_cause() -> Cause {
-    Cause::default()
 }

@@ -23,7 +23,7 @@ async fn returning_a_line_takes_exactly_its_points() {
     let products = json!([{"sku": "A", "points": 10}, {"sku": "B", "points": 20}]);
     shop.set_rule(RuleKind::EarningRule, json!({"base": base, "products": products})).await;
     let order = shop.order(&[phone("13800138000")], &[("A", 1, 1_000), ("B", 1, 1_000), ("C", 1, 2_000)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     let member = shop.buyer_of(&order).await.unwrap();
     assert_eq!(shop.points(member).await, Balances { pending: 70, ..NOTHING });
     shop.completes(order.order_id).await.unwrap();
@@ -37,7 +37,7 @@ async fn returning_a_line_takes_exactly_its_points() {
 async fn three_units_of_a_hundred_points_go_as_33_34_33() {
     let shop = Shop::new().await;
     let order = shop.order(&[phone("13800138000")], &[("A", 3, 10_000)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     let member = shop.buyer_of(&order).await.unwrap();
     shop.cancels(&order, &[(1, 1)]).await.unwrap();
     assert_eq!(shop.points(member).await, Balances { pending: 67, ..NOTHING });
@@ -55,8 +55,8 @@ async fn three_units_of_a_hundred_points_go_as_33_34_33() {
 async fn the_same_order_told_twice_earns_once() {
     let shop = Shop::new().await;
     let order = shop.order(&[phone("13800138000")], &[("A", 1, 5_000)]);
-    shop.hears(&[order.clone()]).await.unwrap();
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
+    shop.hears(&order).await.unwrap();
     let member = shop.buyer_of(&order).await.unwrap();
     assert_eq!(shop.points(member).await, Balances { pending: 50, ..NOTHING });
     shop.completes(order.order_id).await.unwrap();
@@ -69,7 +69,7 @@ async fn the_same_order_told_twice_earns_once() {
 async fn every_change_is_told_as_an_absolute_balance_with_a_growing_version() {
     let shop = Shop::new().await;
     let order = shop.order(&[phone("13800138000")], &[("A", 2, 5_000)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     shop.completes(order.order_id).await.unwrap();
     shop.refunds(&order, &[(1, 1)]).await.unwrap();
     let changes: Vec<PointsChanged> = told(&shop.test.store).await;
@@ -90,7 +90,7 @@ async fn what_happens_before_the_order_is_known_waits_for_it() {
 async fn more_units_than_were_bought_are_parked_and_change_nothing() {
     let shop = Shop::new().await;
     let order = shop.order(&[phone("13800138000")], &[("A", 2, 5_000)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     let member = shop.buyer_of(&order).await.unwrap();
     assert!(matches!(shop.refunds(&order, &[(1, 3)]).await, Err(ConsumeError::Park(_))));
     assert!(matches!(shop.refunds(&order, &[(9, 1)]).await, Err(ConsumeError::Park(_))));
@@ -101,7 +101,7 @@ async fn more_units_than_were_bought_are_parked_and_change_nothing() {
 async fn one_member_with_many_orders_in_one_batch() {
     let shop = Shop::new().await;
     let orders: Vec<_> = (0..50).map(|_| shop.order(&[phone("13800138000")], &[("A", 1, 1_050)])).collect();
-    shop.hears(&orders).await.unwrap();
+    shop.hears_all(&orders).await.unwrap();
     let member = shop.buyer_of(&orders[0]).await.unwrap();
     // 10.50 earns 10 points, fifty times: rounded down per order.
     assert_eq!(shop.points(member).await, Balances { pending: 500, ..NOTHING });

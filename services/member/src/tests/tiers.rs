@@ -12,7 +12,7 @@ async fn a_completed_purchase_lifts_at_once_and_its_return_brings_back() {
     let (member, _) = shop.member_with("13800138000", 1_999).await;
     assert_eq!(shop.tier(member).await, "silver");
     let order = shop.order(&[phone("13800138000")], &[("A", 1, 100)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     assert_eq!(shop.tier(member).await, "silver", "what is not final does not count");
     shop.completes(order.order_id).await.unwrap();
     assert_eq!(shop.tier(member).await, "gold");
@@ -48,7 +48,7 @@ async fn the_answer_to_an_order_names_the_buyers_tier() {
     let shop = Shop::new().await;
     shop.member_with("13800138000", 2_000).await;
     let order = shop.order(&[phone("13800138000")], &[("A", 1, 100)]);
-    shop.hears(&[order.clone()]).await.unwrap();
+    shop.hears(&order).await.unwrap();
     let answers: Vec<BuyerIdentified> = told(&shop.test.store).await;
     let answer = answers.iter().find(|it| it.order_id == order.order_id).unwrap();
     assert_eq!(answer.tier.as_deref(), Some("gold"));

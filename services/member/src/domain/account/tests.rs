@@ -11,7 +11,7 @@ fn day(day: u32) -> Timestamp {
 }
 
 fn operation(name: impl Into<String>) -> Operation {
-    Operation { name: name.into(), occurred_at: day(1) }
+    Operation::new(name, day(1))
 }
 
 fn order(number: u128) -> OrderId {
