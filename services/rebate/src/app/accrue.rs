@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use contracts::Cause;
 use contracts::events::RebateAccrued;
-use kernel::Money;
 use kernel::id::{MemberId, OrderId, PolicyId, RebateLineId};
+use kernel::{Money, Timestamp};
 use store::{Tx, outbox};
 use uuid::Uuid;
 
@@ -56,6 +56,7 @@ pub fn accrue(tx: &mut Tx<'_>, orders: &[AccrueOrder]) -> Result<(), FactError> 
             earned.extend(rows);
         }
     }
+    number(&mut earned, tx.now());
     lines::insert(tx, &earned)?;
     post(tx, &postings)?;
     let causes: HashMap<OrderId, &Cause> = orders.iter().map(|order| (order.order_id, &order.cause)).collect();
@@ -148,7 +149,7 @@ fn decide(
     Ok(attributions.collect())
 }
 
-/// A line per order line, policy version and role that earns something.
+/// A line per order line, policy version and role that earns something; they have no ids yet.
 fn lines_of(
     tx: &Tx<'_>,
     sale: &Sale,
@@ -164,7 +165,7 @@ fn lines_of(
             for part in working.parts.iter().filter(|part| part.amount > 0) {
                 let Some(line) = sale.lines.iter().find(|line| line.line_no == part.line_no) else { continue };
                 rows.push(LineRow {
-                    line_id: RebateLineId::at(now).uuid(),
+                    line_id: Uuid::nil(),
                     order_id: sale.order_id.uuid(),
                     line_no: part.line_no,
                     policy_id: policy_id.uuid(),
@@ -185,6 +186,15 @@ fn lines_of(
         }
     }
     rows
+}
+
+/// Gives the lines their ids, ascending, so that lists in the order of ids show them as they were computed.
+fn number(rows: &mut [LineRow], now: Timestamp) {
+    let mut ids: Vec<Uuid> = rows.iter().map(|_| RebateLineId::at(now).uuid()).collect();
+    ids.sort_unstable();
+    for (row, id) in rows.iter_mut().zip(ids) {
+        row.line_id = id;
+    }
 }
 
 fn posting_of(sale: &Sale, rows: &[LineRow]) -> Result<Posting, FactError> {

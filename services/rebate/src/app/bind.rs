@@ -92,8 +92,7 @@ pub fn bind(tx: &mut Tx<'_>, command: &Bind) -> Result<(BindingRow, bool), Error
         return Err(Error::UnknownPayee(command.payee.clone()));
     }
     lock_subject(tx, command.role, command.subject_kind, &command.subject)?;
-    let present =
-        bindings::of_subject(tx, command.role.as_str(), command.subject_kind.as_str(), &command.subject)?;
+    let present = bindings::of_subject(tx, command.role.as_str(), command.subject_kind.as_str(), &command.subject)?;
     if let Some(same) = present.iter().find(|present| is_same(command, present, &wanted)) {
         return Ok((same.clone(), false));
     }
@@ -104,7 +103,9 @@ pub fn bind(tx: &mut Tx<'_>, command: &Bind) -> Result<(BindingRow, bool), Error
         if other.until_at.is_some() || other.from_at >= wanted.from_at {
             return Err(Error::Overlap(other.binding_id));
         }
-        if let Some(until) = other.protected_until.filter(|until| *until > wanted.from_at && other.payee != wanted.payee) {
+        if let Some(until) =
+            other.protected_until.filter(|until| *until > wanted.from_at && other.payee != wanted.payee)
+        {
             return Err(Error::Protected { payee: other.payee.clone(), until: until.into() });
         }
         bindings::end(tx, other.binding_id, wanted.from_at)?;

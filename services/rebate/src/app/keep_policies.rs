@@ -45,11 +45,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::Fields(faults) => {
-                faults.into_iter().fold(Self::new(ProblemCode::InvalidField), |problem, fault| {
-                    problem.field(fault.field, fault.detail)
-                })
-            }
+            Error::Fields(faults) => faults
+                .into_iter()
+                .fold(Self::new(ProblemCode::InvalidField), |problem, fault| problem.field(fault.field, fault.detail)),
             Error::CodeTaken(_) => Self::new(ProblemCode::StateConflict).field("code", text),
             Error::NotFound(id) => Self::not_found("policy", id),
             Error::SameHand => Self::new(ProblemCode::RefusedByRule).detail(text),

@@ -64,7 +64,8 @@ pub fn accrue(document: &PolicyDocument, share: Share, sale: &Sale, store: Optio
         .into_iter()
         .zip(allocate(total, &weights)?)
         .map(|((line_no, basis_amount), amount)| {
-            let whole = i128::from(total).checked_mul(i128::from(basis_amount))?.checked_div(i128::from(basis_total))?;
+            let whole =
+                i128::from(total).checked_mul(i128::from(basis_amount))?.checked_div(i128::from(basis_total))?;
             Some(Part { line_no, basis_amount, amount, by_remainder: i128::from(amount) > whole })
         })
         .collect::<Option<Vec<Part>>>()?;

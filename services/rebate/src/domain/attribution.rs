@@ -91,13 +91,8 @@ pub struct Claims {
 impl Claims {
     /// Everyone who is claimed for, once per claim.
     pub fn payees(&self) -> impl Iterator<Item = &str> {
-        let bound = [
-            &self.order_store_payee,
-            &self.member_guide,
-            &self.member_store,
-            &self.store_dealer,
-            &self.member_dealer,
-        ];
+        let bound =
+            [&self.order_store_payee, &self.member_guide, &self.member_store, &self.store_dealer, &self.member_dealer];
         let bound = bound.into_iter().flatten().map(|bound| bound.payee.as_str());
         bound.chain(self.order_guide.as_deref()).chain(self.order_store.as_deref())
     }
@@ -110,9 +105,8 @@ impl Claims {
 
 /// Every candidate, the deciding one of each role first. `status` answers whether a payee is registered and active.
 pub fn attribute(claims: &Claims, status: impl Fn(&str) -> Option<bool>) -> Vec<Candidate> {
-    let named = |role, source, payee: &Option<String>| {
-        payee.as_ref().map(|payee| candidate(role, source, payee.clone(), None))
-    };
+    let named =
+        |role, source, payee: &Option<String>| payee.as_ref().map(|payee| candidate(role, source, payee.clone(), None));
     let bound = |role, source, bound: &Option<Bound>| {
         bound.as_ref().map(|bound| candidate(role, source, bound.payee.clone(), Some(bound.binding_id)))
     };
@@ -209,8 +203,12 @@ mod tests {
 
     #[test]
     fn bindings_decide_where_the_order_names_nobody() {
-        let claims =
-            Claims { member_guide: bound("G2"), member_store: bound("S2"), member_dealer: bound("D2"), ..Claims::default() };
+        let claims = Claims {
+            member_guide: bound("G2"),
+            member_store: bound("S2"),
+            member_dealer: bound("D2"),
+            ..Claims::default()
+        };
         let candidates = attribute(&claims, known);
         assert_eq!(ShareRole::ALL.map(|role| winner(&candidates, role)), [Some("G2"), Some("S2"), Some("D2")]);
         assert_eq!(credited_store(&candidates), Some("S2"));

@@ -1,5 +1,7 @@
 //! The document of a policy version: what it pays on, to whom, how much.
 
+use std::collections::BTreeSet;
+
 use contracts::FieldError;
 use kernel::rate::PPM;
 use kernel::{Money, Rate, Rounding, Window};
@@ -75,16 +77,16 @@ pub struct PolicyDocument {
 pub struct Eligibility {
     /// Channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channels: Option<Vec<String>>,
+    pub channels: Option<BTreeSet<String>>,
     /// Categories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub categories: Option<Vec<String>>,
+    pub categories: Option<BTreeSet<String>>,
     /// SKUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skus: Option<Vec<String>>,
+    pub skus: Option<BTreeSet<String>>,
     /// Stores credited with the sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stores: Option<Vec<String>>,
+    pub stores: Option<BTreeSet<String>>,
 }
 
 /// What one role earns.
@@ -108,7 +110,10 @@ impl PolicyDocument {
         }
         for (index, share) in self.shares.iter().enumerate() {
             if !(1..=PPM).contains(&share.rate_ppm.0) {
-                fault(format!("document.shares[{index}].rate_ppm"), "a rate lies between 1 and 1000000 parts per million");
+                fault(
+                    format!("document.shares[{index}].rate_ppm"),
+                    "a rate lies between 1 and 1000000 parts per million",
+                );
             }
             if self.shares.iter().take(index).any(|earlier| earlier.role == share.role) {
                 fault(format!("document.shares[{index}].role"), "each role earns one share");
@@ -132,14 +137,14 @@ impl PolicyDocument {
     pub fn covers(&self, sale: &Sale, store: Option<&str>) -> bool {
         self.window.is_none_or(|window| window.contains(sale.placed_at))
             && self.cap_per_order.is_none_or(|cap| cap.currency == sale.currency)
-            && listed(self.eligibility.channels.as_deref(), Some(&sale.channel))
-            && listed(self.eligibility.stores.as_deref(), store)
+            && listed(self.eligibility.channels.as_ref(), Some(&sale.channel))
+            && listed(self.eligibility.stores.as_ref(), store)
     }
 
     /// Whether the policy pays on this line of a sale it covers.
     pub fn pays_on(&self, line: &SaleLine) -> bool {
-        listed(self.eligibility.categories.as_deref(), line.category.as_deref())
-            && listed(self.eligibility.skus.as_deref(), Some(&line.sku))
+        listed(self.eligibility.categories.as_ref(), line.category.as_deref())
+            && listed(self.eligibility.skus.as_ref(), Some(&line.sku))
     }
 
     /// What the rate applies to on this line, in minor units.
@@ -152,7 +157,7 @@ impl PolicyDocument {
 }
 
 impl Eligibility {
-    fn lists(&self) -> [(&'static str, Option<&Vec<String>>); 4] {
+    fn lists(&self) -> [(&'static str, Option<&BTreeSet<String>>); 4] {
         [
             ("channels", self.channels.as_ref()),
             ("categories", self.categories.as_ref()),
@@ -162,8 +167,8 @@ impl Eligibility {
     }
 }
 
-fn listed(list: Option<&[String]>, value: Option<&str>) -> bool {
-    list.is_none_or(|list| value.is_some_and(|value| list.iter().any(|listed| listed == value)))
+fn listed(list: Option<&BTreeSet<String>>, value: Option<&str>) -> bool {
+    list.is_none_or(|list| value.is_some_and(|value| list.contains(value)))
 }
 
 #[cfg(test)]

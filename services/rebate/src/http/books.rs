@@ -188,8 +188,7 @@ pub async fn entries(
         from: query.from,
         until: query.until,
     };
-    let found =
-        state.store.read("list_entries", move |tx| ledger::entries(tx, &filter, after.as_ref(), limit)).await?;
+    let found = state.store.read("list_entries", move |tx| ledger::entries(tx, &filter, after.as_ref(), limit)).await?;
     let page = Page::from_rows(found, limit, Entry::key);
     let items = page.items.into_iter().map(entry_view).collect::<Result<Vec<_>, _>>()?;
     Ok(answer::ok(&Page { items, next_cursor: page.next_cursor }))

@@ -83,11 +83,7 @@ pub async fn put(
 #[utoipa::path(get, path = "/v1/payees/{code}", tag = "rebate",
     params(("code" = String, Path, description = "The payee's code")),
     responses((status = 200, body = PayeeView), (status = 404, body = Problem)))]
-pub async fn get(
-    state: Data<State>,
-    path: Path<PayeeCode>,
-    principal: Principal,
-) -> Result<impl Responder, Failure> {
+pub async fn get(state: Data<State>, path: Path<PayeeCode>, principal: Principal) -> Result<impl Responder, Failure> {
     let code = path.into_inner();
     principal.require_payee(&code)?;
     let wanted = code.clone();

@@ -190,12 +190,7 @@ pub async fn end(state: Data<State>, path: Path<PolicyId>, meta: Meta) -> Result
     step(state, path, meta, PolicyStatus::Ended).await
 }
 
-async fn step(
-    state: Data<State>,
-    path: Path<PolicyId>,
-    meta: Meta,
-    to: PolicyStatus,
-) -> Result<HttpResponse, Failure> {
+async fn step(state: Data<State>, path: Path<PolicyId>, meta: Meta, to: PolicyStatus) -> Result<HttpResponse, Failure> {
     let by = meta.principal.client_id.clone();
     let step = Move { policy_id: path.into_inner(), to, by, expected_revision: meta.if_match };
     write(&meta, &state.store, "move_policy", move |tx| -> Result<Answer, Error> {

@@ -32,12 +32,7 @@ pub fn lock_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<LockedOrde
 }
 
 /// Locks everything that is bound to a subject in a role, also when nothing is bound yet.
-pub fn lock_subject(
-    tx: &mut Tx<'_>,
-    role: BindingRole,
-    kind: SubjectKind,
-    subject: &str,
-) -> Result<(), store::Error> {
+pub fn lock_subject(tx: &mut Tx<'_>, role: BindingRole, kind: SubjectKind, subject: &str) -> Result<(), store::Error> {
     #[derive(QueryableByName)]
     struct Locked {
         #[diesel(sql_type = BigInt)]
