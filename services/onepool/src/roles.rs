@@ -6,9 +6,13 @@ use bus::Topology;
 use service::Descriptor;
 
 /// Every service, the gateway first: it is what people look for.
-pub const ALL: [Descriptor; 2] = [
+pub const ALL: [Descriptor; 6] = [
     gateway::DESCRIPTOR,
     product::DESCRIPTOR,
+    inventory::DESCRIPTOR,
+    order::DESCRIPTOR,
+    member::DESCRIPTOR,
+    rebate::DESCRIPTOR,
 ];
 
 /// The names of all services.
