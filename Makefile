@@ -7,7 +7,6 @@ help: ## this list
 up: ## OnePool with every role in one process and a demo to look at, on http://localhost:8080
 	@tests/install build postgresql
 	cargo build --release -p onepool
-	@echo "OnePool starts on http://localhost:8080 — API at /docs, data in ./data, Ctrl-C stops it."
 	@exec target/release/onepool serve --demo
 
 test: ## every test, against private PostgreSQL, Redis and RabbitMQ

@@ -8,6 +8,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use crate::wait::Wait;
+
 /// No answer takes longer than what `Prefer: wait` may hold back, and some.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -179,23 +181,32 @@ impl Api {
         sent.unwrap_or_else(|error| panic!("{asked} was not answered: {error:?}"))
     }
 
-    /// [`Api::post`], where the link may break.
-    pub async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
-        self.try_bytes(Method::POST, path, body.to_string().into_bytes(), &[("content-type", "application/json")]).await
-    }
-
-    /// Posts until it is answered by a service that has everything it needs, as every caller of an API does: what it
-    /// asks is safe to be asked twice.
+    /// Posts until it is answered by a service that has everything it needs, with one key for all tries: so it happens
+    /// once, and the answer is the one it had then.
     pub async fn persist(&self, path: &str, body: &Value) -> Answer {
-        testkit::eventually(&format!("POST {path} is answered"), async || {
-            self.try_post(path, body).await.ok().filter(|answer| !answer.is_passing())
-        })
-        .await
+        let key = uuid::Uuid::now_v7().to_string();
+        let headers = [("content-type", "application/json"), ("idempotency-key", &key)];
+        let body = body.to_string().into_bytes();
+        let wait = Wait::until(&format!("POST {path} is answered"));
+        loop {
+            match self.try_bytes(Method::POST, path, body.clone(), &headers).await {
+                Ok(answer) if !answer.is_passing() => return answer,
+                Ok(answer) => wait.pause(answer.body).await,
+                Err(error) => wait.pause(error).await,
+            }
+        }
     }
 
-    /// [`Api::get`], where the link may break.
-    pub async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
-        self.try_bytes(Method::GET, path, Vec::new(), &[]).await
+    /// Reads until what is read is as expected, and answers it; the link may break meanwhile.
+    pub async fn get_until(&self, path: &str, what: &str, expected: impl Fn(&Value) -> bool) -> Value {
+        let wait = Wait::until(what);
+        loop {
+            match self.try_bytes(Method::GET, path, Vec::new(), &[]).await {
+                Ok(answer) if answer.status == 200 && expected(&answer.body) => return answer.body,
+                Ok(answer) => wait.pause(answer.body).await,
+                Err(error) => wait.pause(error).await,
+            }
+        }
     }
 
     async fn try_bytes(

@@ -1,10 +1,10 @@
 //! What must hold after any run, whatever was killed, cut or sent twice on the way.
 
-use serde_json::Value;
-use testkit::eventually;
 
 use crate::api::Api;
 use crate::deployment::{Deployment, ROLES};
+use crate::queues::Queues;
+use crate::wait::until;
 
 /// Services whose books are double entry.
 const LEDGERS: [&str; 2] = ["member", "rebate"];
@@ -20,11 +20,10 @@ pub async fn everything_adds_up(deployment: &Deployment, api: &Api) {
 
 /// [`everything_adds_up`], and no order is under way any more.
 pub async fn everything_is_final(deployment: &Deployment, api: &Api) {
-    eventually("every order is completed or cancelled", async || {
-        let open = deployment.try_number(&format!(
-            "SELECT count(*) AS number FROM \"order\".orders WHERE status NOT IN ({FINAL})"
-        ));
-        (open == Some(0)).then_some(())
+    let open = format!("SELECT count(*) AS number FROM \"order\".orders WHERE status NOT IN ({FINAL})");
+    until("every order is completed or cancelled", async || match deployment.try_number(&open) {
+        Some(0) => Ok(()),
+        open => Err(format!("{open:?} are open")),
     })
     .await;
     everything_adds_up(deployment, api).await;
@@ -35,45 +34,61 @@ pub async fn everything_is_final(deployment: &Deployment, api: &Api) {
 
 /// Waits until nothing is under way: every outbox is empty, every queue is read, and no failed event is to be retried.
 pub async fn settled(deployment: &Deployment) {
-    // What was taken tells something new, so the outboxes must be empty twice with nothing taken in between.
-    let taken = union("SELECT count(*) AS n FROM {}.inbox");
-    let waiting = union(
-        "SELECT (SELECT count(*) FROM {0}.outbox) + (SELECT count(next_attempt_at) FROM {0}.dead_letters) AS n",
-    );
-    let look = || {
-        let before = deployment.try_number(&taken)?;
-        if deployment.try_number(&waiting)? > 0 || queued(deployment) > 0 {
-            return None;
-        }
-        (deployment.try_number(&taken)? == before).then_some(before)
-    };
+    let mut queues = None;
     let mut earlier = None;
-    eventually("every event is sent and taken", async || {
-        let now = look();
-        let quiet = now.is_some() && now == earlier;
-        earlier = now;
-        quiet.then_some(())
+    until("every event is sent and taken", async || {
+        let now = quiet(deployment)?;
+        if let Some(backing) = deployment.backing() {
+            if queues.is_none() {
+                queues = Queues::connect(&backing.amqp, &backing.amqp_admin).await;
+            }
+            let waiting = match &queues {
+                Some(queues) => queues.waiting().await,
+                None => None,
+            };
+            if waiting != Some(0) {
+                queues = queues.take().filter(|_| waiting.is_some());
+                return Err(format!("messages in the queues: {waiting:?}"));
+            }
+        }
+        // What was taken between two looks may have told something new.
+        let still = quiet(deployment)? == now && earlier == Some(now);
+        earlier = Some(now);
+        if still { Ok(()) } else { Err(format!("{now} events were taken")) }
     })
     .await;
 }
 
-/// Messages that wait in the broker or are with a consumer; none where the outbox is the queue.
-fn queued(deployment: &Deployment) -> u64 {
-    let Some(broker) = deployment.broker() else { return 0 };
-    let queues = broker.list("queues");
-    let count = |queue: &Value| queue["messages"].as_u64().unwrap_or_default();
-    queues.as_array().map_or(0, |queues| queues.iter().map(count).sum())
+/// Waits until these services have nothing left to send; what they told may still wait in queues.
+pub async fn all_sent(deployment: &Deployment, services: &[&str]) {
+    for service in services {
+        let unsent = format!("SELECT count(*) AS number FROM \"{service}\".outbox");
+        until(&format!("{service} has sent everything"), async || match deployment.try_number(&unsent) {
+            Some(0) => Ok(()),
+            unsent => Err(format!("{unsent:?} messages are left")),
+        })
+        .await;
+    }
+}
+
+/// How many events were taken so far, unless some are under way.
+fn quiet(deployment: &Deployment) -> Result<i64, String> {
+    let of = |sql: &str| deployment.try_number(sql).ok_or_else(|| "the database is away".to_owned());
+    let unsent = of(&union("SELECT count(*) AS n FROM {}.outbox"))?;
+    let failed = of(&union("SELECT count(next_attempt_at) AS n FROM {}.dead_letters"))?;
+    let working = of("SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'")?;
+    let taken = of(&union("SELECT count(*) AS n FROM {}.inbox"))?;
+    if unsent + failed + working == 0 {
+        return Ok(taken);
+    }
+    Err(format!("{unsent} unsent messages, {failed} events to be tried again, {working} busy connections"))
 }
 
 /// The sum over all services of what the query says of one schema.
 fn union(query: &str) -> String {
-    let parts: Vec<String> =
-        ROLES.iter().map(|role| query.replace("{}", &quoted(role)).replace("{0}", &quoted(role))).collect();
+    let parts: Vec<String> = ROLES.iter().map(|role| query.replace("{}", &format!("\"{role}\""))).collect();
     format!("SELECT sum(n)::bigint AS number FROM ({}) AS all_services", parts.join(" UNION ALL "))
-}
-
-fn quoted(schema: &str) -> String {
-    format!("\"{schema}\"")
 }
 
 /// No event was given up on.
@@ -86,6 +101,8 @@ pub fn no_dead_letters(deployment: &Deployment) {
 async fn books_add_up(deployment: &Deployment, api: &Api) {
     let proof = api.get("/v1/stock/proof").await.ok();
     assert_eq!(proof["drift"], serde_json::json!([]), "stock has drifted: {proof}");
+    let proof = api.get("/v1/points/proof").await.ok();
+    assert_eq!(proof["drift"], serde_json::json!([]), "points have drifted: {proof}");
     stock_adds_up(deployment);
     allocations_add_up(deployment);
     for schema in LEDGERS {
@@ -176,12 +193,12 @@ fn ledger_adds_up(deployment: &Deployment, schema: &str) {
         &format!(
             "SELECT count(*) AS number FROM {schema}.ledger_balances FULL JOIN (
                  SELECT owner, account, unit, sum(amount) AS moved FROM (
-                     SELECT debit_owner AS owner, debit_account AS account, unit, amount FROM {schema}.ledger_transfers
+                     SELECT credit_owner AS owner, credit_account AS account, unit, amount FROM {schema}.ledger_transfers
                      UNION ALL
-                     SELECT credit_owner, credit_account, unit, -amount FROM {schema}.ledger_transfers
+                     SELECT debit_owner, debit_account, unit, -amount FROM {schema}.ledger_transfers
                  ) AS sides GROUP BY 1, 2, 3
              ) AS moved USING (owner, account, unit)
-             WHERE abs(coalesce(balance, 0)) <> abs(coalesce(moved, 0))"
+             WHERE coalesce(balance, 0) <> coalesce(moved, 0)"
         ),
     );
 }

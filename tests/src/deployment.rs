@@ -9,10 +9,12 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use testkit::{TestBroker, TestDatabase, eventually};
+use testkit::{TestBroker, TestDatabase};
 
 use crate::api::{Api, Hosts};
 use crate::process::{Process, free_port, send};
+use crate::servers::Servers;
+use crate::wait::until;
 
 /// What runs as a process of its own in production.
 pub const ROLES: [&str; 6] = ["gateway", "product", "inventory", "order", "member", "rebate"];
@@ -37,9 +39,11 @@ pub struct Backing {
     pub postgres: String,
     /// `amqp://…` with a virtual host of its own.
     pub amqp: String,
+    /// `http://…` of RabbitMQ's management API.
+    pub amqp_admin: String,
     /// `redis://…` of a database of its own.
     pub redis: String,
-    own: Option<(TestDatabase, TestBroker)>,
+    _own: Option<(TestDatabase, TestBroker)>,
 }
 
 impl Backing {
@@ -47,12 +51,19 @@ impl Backing {
     pub fn of_this_run() -> Self {
         let (database, broker) = (TestDatabase::empty(), TestBroker::new());
         let (postgres, amqp) = (database.url().to_owned(), broker.url());
-        Self { postgres, amqp, redis: crate::servers::empty_redis(), own: Some((database, broker)) }
+        let amqp_admin = std::env::var("ONEPOOL_TEST_AMQP_ADMIN").expect("the broker could be asked for a virtual host");
+        Self { postgres, amqp, amqp_admin, redis: crate::servers::empty_redis(), _own: Some((database, broker)) }
     }
 
     /// Servers that belong to one test alone.
-    pub fn at(postgres: &str, amqp: &str, redis: &str) -> Self {
-        Self { postgres: postgres.to_owned(), amqp: amqp.to_owned(), redis: redis.to_owned(), own: None }
+    pub fn of(servers: &Servers) -> Self {
+        Self {
+            postgres: servers.postgres.clone(),
+            amqp: servers.amqp.clone(),
+            amqp_admin: servers.amqp_admin.clone(),
+            redis: servers.redis.clone(),
+            _own: None,
+        }
     }
 
     fn settings(&self) -> [(&'static str, String); 3] {
@@ -142,12 +153,13 @@ impl Deployment {
         for index in 0..self.processes.len() {
             let url = format!("{}/readyz", self.hosts.of_role(&self.processes[index].name));
             let process = &mut self.processes[index];
-            eventually(&format!("{} is ready", process.name), async || {
+            until(&format!("{} is ready", process.name.clone()), async || {
                 if let Some(status) = process.ended() {
                     panic!("{} ended with {status}:\n{}", process.name, process.last_words());
                 }
-                let answer = http.get(&url).timeout(Duration::from_secs(2)).send().await.ok()?;
-                answer.status().is_success().then_some(())
+                let answer = http.get(&url).timeout(Duration::from_secs(2)).send().await;
+                let answer = answer.map_err(|error| error.to_string())?;
+                if answer.status().is_success() { Ok(()) } else { Err(answer.text().await.unwrap_or_default()) }
             })
             .await;
         }
@@ -161,11 +173,6 @@ impl Deployment {
     /// The servers under it, where it has any.
     pub const fn backing(&self) -> Option<&Backing> {
         self.backing.as_ref()
-    }
-
-    /// The virtual host under it, where it is one of this test run.
-    pub fn broker(&self) -> Option<&TestBroker> {
-        self.backing.as_ref().and_then(|backing| backing.own.as_ref()).map(|(_, broker)| broker)
     }
 
     /// A client with every permission.

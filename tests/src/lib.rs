@@ -7,9 +7,12 @@ pub mod api;
 pub mod checks;
 pub mod deployment;
 pub mod process;
+pub mod queues;
 pub mod servers;
 pub mod shop;
+pub mod wait;
 
 pub use api::{Answer, Api};
 pub use deployment::{Backing, Deployment, ROLES, Topology};
-pub use testkit::{FaultProxy, eventually};
+pub use testkit::FaultProxy;
+pub use wait::until;

@@ -41,6 +41,8 @@ pub struct Servers {
     pub postgres: String,
     /// `amqp://…`
     pub amqp: String,
+    /// `http://…` of RabbitMQ's management API.
+    pub amqp_admin: String,
     /// `redis://…`
     pub redis: String,
 }
@@ -66,6 +68,7 @@ impl Servers {
         Self {
             postgres: value("ONEPOOL_TEST_POSTGRES"),
             amqp: value("ONEPOOL_TEST_AMQP"),
+            amqp_admin: value("ONEPOOL_TEST_AMQP_ADMIN"),
             redis: value("ONEPOOL_TEST_REDIS"),
             directory: PathBuf::from(directory.expect("tests/servers says where the servers are")),
             keeper,

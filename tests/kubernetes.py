@@ -1,0 +1,119 @@
+"""What the schemas of the Kubernetes API do not say about the rendered files; called by tests/kubernetes."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import yaml
+
+faults = []
+checks = 0
+
+
+def must(holds, fault):
+    global checks
+    checks += 1
+    if not holds:
+        faults.append(fault)
+
+
+def pods(things):
+    return [(f"{thing['kind']} {thing['metadata']['name']}", thing["spec"]["template"]["spec"]) for thing in things if thing["kind"] in ("Deployment", "Job")]
+
+
+def named(things, kind):
+    return {thing["metadata"]["name"]: thing for thing in things if thing["kind"] == kind}
+
+
+def hardened(where, pod):
+    must(pod["securityContext"].get("runAsNonRoot") is True, f"{where}: may run as root")
+    must(pod.get("automountServiceAccountToken") is False, f"{where}: is given a token of the cluster")
+    for container in pod["containers"]:
+        security = container["securityContext"]
+        must(security.get("readOnlyRootFilesystem") is True, f"{where}: its root file system can be written")
+        must(security.get("allowPrivilegeEscalation") is False, f"{where}: may gain privileges")
+        must(security["capabilities"]["drop"] == ["ALL"], f"{where}: keeps capabilities")
+        must("memory" in container["resources"]["limits"], f"{where}: has no limit on memory")
+
+
+def watched(where, pod):
+    (container,) = pod["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    must(ports == {"http": 8080, "metrics": 9090}, f"{where}: listens on {ports}")
+    for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        must(container[probe]["httpGet"] == {"path": path, "port": "http"}, f"{where}: {probe} does not ask {path}")
+
+
+def environment(pod, things):
+    """The variables the container gets, or None when the overlay brings no Secrets."""
+    (container,) = pod["containers"]
+    variables = {}
+    for source in container["envFrom"]:
+        kind, key = ("ConfigMap", "configMapRef") if "configMapRef" in source else ("Secret", "secretRef")
+        thing = named(things, kind).get(source[key]["name"])
+        if thing is None:
+            return None
+        variables |= thing.get("data") or thing["stringData"]
+    return variables | {item["name"]: item["value"] for item in container.get("env", [])}
+
+
+def starts(where, pod, things, binary):
+    variables = environment(pod, things)
+    if variables is None:
+        return
+    (container,) = pod["containers"]
+    role = container["args"][2] if container["args"][0] == "serve" else "all"
+    ran = subprocess.run([binary, "check", "--role", role], env=variables, capture_output=True, text=True, check=False)
+    must(ran.returncode == 0, f"{where}: would not start:\n{ran.stdout}{ran.stderr}")
+
+
+def complete(where, things, roles):
+    """A Deployment, a Service that reaches it and a PodDisruptionBudget for each role."""
+    expected = {f"onepool-{role}" for role in roles}
+    for kind in ("Deployment", "Service", "PodDisruptionBudget"):
+        must(set(named(things, kind)) == expected, f"{where}: each {kind}: {sorted(named(things, kind))}, each role: {sorted(expected)}")
+    for name, deployment in named(things, "Deployment").items():
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        role = name.removeprefix("onepool-")
+        must(deployment["spec"]["template"]["spec"]["containers"][0]["args"] == ["serve", "--role", role], f"{where}: {name} runs something else")
+        selectors = {"Service": lambda thing: thing["spec"]["selector"], "PodDisruptionBudget": lambda thing: thing["spec"]["selector"]["matchLabels"]}
+        for kind, selector in selectors.items():
+            thing = named(things, kind).get(name)
+            chosen = thing and selector(thing)
+            must(chosen and chosen.items() <= labels.items() and chosen.get("app.kubernetes.io/component") == role, f"{where}: {kind} {name} selects {chosen}")
+
+
+def route(things, path):
+    """The service that ingress-nginx sends a path to: the longest pattern that fits."""
+    paths = [path for ingress in named(things, "Ingress").values() for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+    fitting = [entry for entry in paths if re.match(entry["path"], path)]
+    return max(fitting, key=lambda entry: len(entry["path"]))["backend"]["service"]["name"] if fitting else None
+
+
+def routed(where, things, roles):
+    """Every route in the source reaches the service whose source it stands in."""
+    call = re.compile(r'Route::(?:get|post|put|patch|delete)\(\s*"(/(?:v1|oauth|\.well-known)[^"]*)"')
+    for role in roles:
+        sources = pathlib.Path("services", role, "src").rglob("*.rs")
+        for path in sorted({path for source in sources for path in call.findall(source.read_text())}):
+            reached = route(things, re.sub(r"\{[^}]*\}", "0198", path))
+            must(reached == f"onepool-{role}", f"{where}: {path} is sent to {reached} and not to onepool-{role}")
+
+
+binary, *files = sys.argv[1:]
+roles = subprocess.run([binary, "roles"], capture_output=True, text=True, check=True).stdout.split()
+for file in files:
+    things = [thing for thing in yaml.safe_load_all(pathlib.Path(file).read_text()) if thing]
+    where = pathlib.Path(file).stem
+    complete(where, things, roles)
+    routed(where, things, roles)
+    for name, pod in pods(things):
+        hardened(f"{where}: {name}", pod)
+        starts(f"{where}: {name}", pod, things, binary)
+        if name.startswith("Deployment"):
+            watched(f"{where}: {name}", pod)
+for fault in faults:
+    print(fault)
+print(f"kubernetes: {checks - len(faults)} passed, {len(faults)} failed")
+sys.exit(bool(faults))
