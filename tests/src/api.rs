@@ -132,6 +132,11 @@ impl Api {
         &self.token
     }
 
+    /// The address of a role.
+    pub fn host(&self, role: &str) -> &str {
+        self.hosts.of_role(role)
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Answer {
         self.send_bytes(Method::GET, path, Vec::new(), &[]).await

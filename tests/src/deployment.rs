@@ -200,6 +200,12 @@ impl Deployment {
         Api::with_token(self.hosts.clone(), token)
     }
 
+    /// The key that its gateway signs tokens with, as someone who broke into the machine would read it.
+    pub fn signing_key(&self) -> String {
+        let path = self.scratch.join(&self.processes[0].name).join("keys/token-signing.pem");
+        read_to_string(path).expect("the first start made a key")
+    }
+
     /// The names of its processes.
     pub fn names(&self) -> Vec<String> {
         self.processes.iter().map(|process| process.name.clone()).collect()

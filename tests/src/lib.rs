@@ -4,6 +4,7 @@
 //! Nothing here knows a service from the inside; what is asserted is what a user sees, or what the database holds.
 
 pub mod api;
+pub mod bench;
 pub mod checks;
 pub mod deployment;
 pub mod process;

@@ -230,10 +230,11 @@ impl Shop {
         .await;
     }
 
-    /// How many units a channel may sell.
-    pub async fn sellable(&self, channel: &str, sku: &str) -> i64 {
-        let found = self.api.get(&format!("/v1/availability?channel={channel}&sku={sku}")).await.ok();
-        whole(&found[0]["available"])
+    /// What a channel may sell of a SKU, once it is so many units: it shows within a second.
+    pub async fn sellable_once(&self, channel: &str, sku: &str, units: i64) {
+        let path = format!("/v1/availability?channel={channel}&sku={sku}");
+        let what = format!("{channel} may sell {units} of {sku}");
+        self.api.get_until(&path, &what, |found| found[0]["available"] == units).await;
     }
 }
 

@@ -28,7 +28,7 @@ impl InventorySettings {
         let mut faults = Faults::default();
         let mut check = |key: &str, fine: bool, message: &str| {
             if !fine {
-                faults.push(&format!("inventory.{key}"), "", message);
+                faults.push(format!("inventory.{key}"), "", message);
             }
         };
         // Every set of up to max_parts of the candidates is tried for an order that no location can fill alone.

@@ -25,6 +25,10 @@ impl Leadership {
     fn try_acquire(url: &str, schema: &str, role: &str) -> Result<Option<Self>, Error> {
         let mut connection =
             PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+        // A leader whose machine vanished must not lead for the two hours that the system's own keep-alive takes.
+        connection.batch_execute(
+            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
+        )?;
         let row: Granted = diesel::sql_query("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS granted")
             .bind::<Text, _>(format!("onepool/{schema}/{role}"))
             .get_result(&mut connection)?;

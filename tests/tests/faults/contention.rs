@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::checks::everything_is_final;
+use system_tests::checks::{everything_is_final, settled};
 use system_tests::shop::{NewOrder, Shelf, Shop, places, text};
 use system_tests::{Answer, Deployment, Topology};
 use tokio::task::JoinSet;
@@ -20,8 +20,8 @@ async fn many_want_what_only_one_can_have() {
     let deployment = Deployment::start(Topology::AllInOneOverRabbit, &SETTINGS).await;
     let shop = open(&deployment).await;
     shop.skus(&[("LAST", "rare"), ("HELD", "rare")]).await;
+    settled(&deployment).await;
     shop.opening_stock(&[("LAST", "WH-SH", 1), ("HELD", "WH-SH", 1)]).await;
-    system_tests::checks::settled(&deployment).await;
     one_hold_wins(&shop).await;
     one_order_wins(&shop).await;
     the_same_order_is_taken_once(&shop).await;
@@ -56,7 +56,7 @@ async fn one_hold_wins(shop: &Shop) {
     }
     let id = text(&granted[0].body["id"]);
     let path = format!("/v1/reservations/{id}");
-    shop.api.get_until(&path, "the hold has run out", |hold| hold["status"] == "expired").await;
+    shop.api.get_until(&path, "the hold has run out", |hold| hold["state"] == "expired").await;
     let next = shop.api.post("/v1/reservations", &hold(0, 600)).await.status(201);
     shop.api.delete(&format!("/v1/reservations/{}", text(&next["id"]))).await.ok();
     shop.shelf_once("HELD", "WH-SH", Shelf::of(1, 0)).await;

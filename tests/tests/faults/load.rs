@@ -55,6 +55,7 @@ pub async fn open(deployment: &Deployment) -> Shop {
     shop.locations(&locations).await;
     let stock: Vec<(&str, &str, i64)> =
         SKUS.iter().flat_map(|sku| locations.iter().map(move |location| (*sku, location.0, STOCK))).collect();
+    settled(deployment).await;
     shop.opening_stock(&stock).await;
     shop.api.put("/v1/payees/guide-li", &json!({ "name": "Li", "kind": "guide" })).await.status(201);
     let document = json!({ "basis": "paid", "shares": [{ "role": "guide", "rate_ppm": 30_000 }] });

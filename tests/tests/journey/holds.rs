@@ -27,9 +27,9 @@ pub async fn claimed_by_an_order(shop: &Shop) {
 pub async fn run_out(shop: &Shop) {
     let hold = hold(shop, 1, 1).await;
     let path = format!("/v1/reservations/{}", text(&hold["id"]));
-    shop.api.get_until(&path, "the hold has run out", |hold| hold["status"] == "expired").await;
+    shop.api.get_until(&path, "the hold has run out", |hold| hold["state"] == "expired").await;
     shop.shelf_once("BAG", "WH-SH", Shelf::of(1, 0)).await;
-    assert_eq!(shop.sellable(CHANNEL, "BAG").await, 1);
+    shop.sellable_once(CHANNEL, "BAG", 1).await;
 }
 
 async fn hold(shop: &Shop, quantity: i64, ttl_seconds: i64) -> Value {

@@ -32,7 +32,7 @@ async fn the_journey_with_a_process_per_role() {
 async fn journey(topology: Topology) {
     let deployment = Deployment::start(topology, &["order.return_window_seconds=0"]).await;
     let shop = Shop::new(deployment.administrator().await);
-    open(&shop).await;
+    open(&deployment, &shop).await;
     rule(&deployment, &shop).await;
     settled(&deployment).await;
     let order = sale::sold_and_delivered(&shop).await;
@@ -46,7 +46,7 @@ async fn journey(topology: Topology) {
 }
 
 /// A channel, goods, places and opening stock.
-async fn open(shop: &Shop) {
+async fn open(deployment: &Deployment, shop: &Shop) {
     shop.channel(CHANNEL).await;
     shop.skus(&[
         ("TEE", "tops"),
@@ -63,6 +63,8 @@ async fn open(shop: &Shop) {
         ("ST-BJ", "store", places::BEIJING),
     ])
     .await;
+    // Stock is counted of what the product service has told of.
+    settled(deployment).await;
     shop.opening_stock(&[
         ("TEE", "ST-HZ", 5),
         ("CAP", "ST-HZ", 1),

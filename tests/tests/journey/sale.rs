@@ -56,8 +56,11 @@ async fn sourced_to_the_nearest_that_has_everything(shop: &Shop, order: &str) {
     shop.shelf_once("CAP", "WH-SH", Shelf::of(10, 2)).await;
     assert_eq!(shop.shelf("TEE", "ST-HZ").await, Shelf::of(5, 0));
     let why = shop.api.get(&format!("/v1/orders/{order}/sourcing?why_not=ST-HZ")).await.ok();
-    assert_eq!(why["decisions"][0]["allocations"][0]["location"], "WH-SH", "{why}");
+    assert_eq!((&why["winners"], &why["attempt"]), (&json!(["WH-SH"]), &json!(1)), "{why}");
+    assert_eq!(why["runner_up"]["locations"], json!(["ST-NJ"]), "{why}");
     assert_eq!(why["why_not"]["location"], "ST-HZ", "{why}");
+    assert_eq!(why["why_not"]["rule"], "stock", "{why}");
+    assert_eq!(why["why_not"]["missing"], json!([{ "sku": "CAP", "needed": 2, "available": 1 }]), "{why}");
 }
 
 async fn sourced_elsewhere_after_a_refusal(shop: &Shop, order: &str) {
@@ -67,6 +70,9 @@ async fn sourced_elsewhere_after_a_refusal(shop: &Shop, order: &str) {
     shop.shelf_once("TEE", "WH-SH", Shelf::of(10, 0)).await;
     shop.shelf_once("TEE", "ST-NJ", Shelf::of(10, 3)).await;
     shop.shelf_once("CAP", "ST-NJ", Shelf::of(10, 2)).await;
+    let why = shop.api.get(&format!("/v1/orders/{order}/sourcing?why_not=WH-SH")).await.ok();
+    assert_eq!((&why["winners"], &why["attempt"]), (&json!(["ST-NJ"]), &json!(2)), "{why}");
+    assert_eq!(why["why_not"]["rule"], "rejected", "{why}");
 }
 
 /// 385.99 yuan are 385 points; shared 289.49 : 96.50 they are 288.75 and 96.25, so 289 and 96.

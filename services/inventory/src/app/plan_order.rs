@@ -6,7 +6,7 @@ use kernel::SkuCode;
 use store::{Error, Tx};
 
 use super::source_orders::take_apart;
-use crate::domain::{Atlas, Decision, Request, Ruleset, Shelf, Shelves, Snapshot, plan};
+use crate::domain::{Atlas, Decision, Request, Ruleset, Shelves, Snapshot, plan};
 use crate::store::{code, locations, stock};
 
 /// Plans on what is committed, in a transaction that only reads.
@@ -17,7 +17,7 @@ pub fn plan_order(tx: &mut Tx<'_>, mut request: Request, rules: Ruleset) -> Resu
     let mut shelves = Shelves::new();
     for place in stock::of_skus(tx, &skus.iter().collect())? {
         if let Some(slot) = atlas.slot(&place.location) {
-            shelves.entry(code(&place.sku)?).or_insert_with(Shelf::default).set(slot, place.balance);
+            shelves.entry(code(&place.sku)?).or_default().set(slot, place.balance);
         }
     }
     Ok(plan(request, &Snapshot { atlas: &atlas, shelves: &shelves }, rules))

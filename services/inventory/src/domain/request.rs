@@ -89,7 +89,7 @@ pub struct Demand {
 impl Line {
     /// What the line needs, bundles taken apart.
     pub fn demands(&self) -> impl Iterator<Item = Demand> {
-        let whole = self.parts.is_empty().then(|| (&self.sku, 1));
+        let whole = self.parts.is_empty().then_some((&self.sku, 1));
         let parts = self.parts.iter().map(|part| (&part.sku, part.quantity.get()));
         whole.into_iter().chain(parts).map(|(sku, each)| Demand {
             line_no: self.line_no,

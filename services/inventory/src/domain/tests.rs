@@ -101,7 +101,8 @@ fn the_nearest_location_that_has_it_ships() {
 #[test]
 fn distance_is_along_the_great_circle_not_in_degrees() {
     // At 60° north, 3 degrees of longitude are 167 km and 2 degrees of latitude are 222 km.
-    let world = World::new(vec![site("EAST", 60.0, 3.0), site("NORTH", 62.0, 0.0)], &[("A", "EAST", 1), ("A", "NORTH", 1)]);
+    let world =
+        World::new(vec![site("EAST", 60.0, 3.0), site("NORTH", 62.0, 0.0)], &[("A", "EAST", 1), ("A", "NORTH", 1)]);
     let request = Request { to: Some(GeoPoint::new(60.0, 0.0).unwrap()), ..order(vec![line(1, "A", 1)]) };
     assert_eq!(shipped(&world.plan(request)), [row(1, "A", "EAST", 1)]);
 }
@@ -273,7 +274,8 @@ fn brute_force(locations: &[(u32, [i64; 3])], need: &[i64; 3]) -> Option<(u32, i
     (1u32..1 << locations.len())
         .filter(|set| set.count_ones() <= 4)
         .filter_map(|set| {
-            let chosen: Vec<_> = locations.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0).map(|(_, it)| it).collect();
+            let chosen: Vec<_> =
+                locations.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0).map(|(_, it)| it).collect();
             let covers = (0..3).all(|sku| chosen.iter().map(|(_, stock)| stock[sku]).sum::<i64>() >= need[sku]);
             covers.then(|| (set.count_ones(), chosen.iter().map(|(degrees, _)| metres(*degrees)).sum()))
         })

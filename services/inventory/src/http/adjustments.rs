@@ -40,7 +40,7 @@ pub(super) fn gather(platform: &Platform) -> Adjustments {
     Batcher::new(&platform.store, options, &platform.lifecycle, |tx, batch: &[Keyed<Arc<Adjust>>]| {
         keyed::run(tx, batch, |tx, fresh| {
             let fresh: Vec<&Adjust> = fresh.iter().map(|adjust| Arc::as_ref(adjust)).collect();
-            adjust_stock(tx, &fresh)?.into_iter().map(|outcome| answer(outcome)).collect()
+            adjust_stock(tx, &fresh)?.into_iter().map(answer).collect()
         })
     })
 }

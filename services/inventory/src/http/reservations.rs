@@ -35,9 +35,7 @@ pub(super) type Holds = Batcher<Keyed<Hold>, Answered, Refused<Refusal>>;
 pub(super) fn gather(platform: &Platform, rules: HoldRules, pool: Arc<Pool>) -> Holds {
     let options = BatchOptions { name: "reserve_stock", max_batch: 512, lanes: 1, queue: 8_192 };
     Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, batch: &[Keyed<Hold>]| {
-        keyed::run(tx, batch, |tx, fresh| {
-            reserve_stock(tx, &pool, rules, fresh)?.into_iter().map(|outcome| created(outcome)).collect()
-        })
+        keyed::run(tx, batch, |tx, fresh| reserve_stock(tx, &pool, rules, fresh)?.into_iter().map(created).collect())
     })
 }
 

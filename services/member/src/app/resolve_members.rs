@@ -113,7 +113,7 @@ fn link(
     let rows = rows(&first.links, marked, keys)?;
     let won: HashSet<Fingerprint> = identities::claim(tx, &rows)?.into_iter().collect();
     let lost: Vec<Fingerprint> = first.links.keys().filter(|it| !won.contains(*it)).copied().collect();
-    if lost.is_empty() || true {
+    if lost.is_empty() {
         return Ok(first);
     }
     holders.extend(identities::holders(tx, &lost)?);

@@ -41,7 +41,8 @@ async fn parcels_hold_no_more_than_the_fulfilment() {
     shop.act(&format!("/v1/fulfilments/{fulfilment}/accept")).await;
     let ship = |lines: serde_json::Value| {
         let parcels = json!({"parcels": [{"carrier": "SF", "tracking_no": "1"}, {"carrier": "SF", "tracking_no": "2", "lines": lines}]});
-        shop.post(&format!("/v1/fulfilments/{fulfilment}/ship"), parcels)
+        let (shop, path) = (&shop, format!("/v1/fulfilments/{fulfilment}/ship"));
+        async move { shop.post(&path, parcels).await }
     };
     let refused = ship(json!([{"line_no": 1, "quantity": 3}])).await;
     assert_eq!((refused.code(), refused.fields()), ((422, "invalid_field"), vec!["parcels[1].lines[0]"]));

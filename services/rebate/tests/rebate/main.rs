@@ -8,4 +8,3 @@
 mod http;
 mod journey;
 mod world;
-mod speed;

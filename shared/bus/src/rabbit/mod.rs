@@ -100,8 +100,12 @@ impl Transport for RabbitMq {
 
     fn check(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async {
-            self.publishing.ensure().await?;
-            self.reading.ensure().await
+            let both = async {
+                self.publishing.connection().await?;
+                self.reading.connection().await?;
+                Ok(())
+            };
+            timeout(LINK_TIMEOUT, both).await.map_err(|_| Error::Timeout("connecting"))?
         })
     }
 }
@@ -112,7 +116,7 @@ pub(crate) struct Link {
     name: &'static str,
     topology: Arc<Topology>,
     max_queue_messages: u32,
-    up: Mutex<Option<Connection>>,
+    up: Mutex<Option<Arc<Connection>>>,
     /// Somebody has removed a queue, so that everything is to be declared again.
     stale: AtomicBool,
 }
@@ -120,30 +124,28 @@ pub(crate) struct Link {
 impl Link {
     /// A channel on the connection, after everything is declared.
     async fn channel(&self) -> Result<Channel, Error> {
-        let mut up = self.up.lock().await;
-        // A connection with which something fails is not put back, and is closed by being dropped.
-        let connection = self.connection(up.take()).await?;
-        let channel = open_channel(&connection).await?;
-        *up = Some(connection);
-        Ok(channel)
-    }
-
-    async fn ensure(&self) -> Result<(), Error> {
-        let mut up = self.up.lock().await;
-        *up = Some(self.connection(up.take()).await?);
-        Ok(())
-    }
-
-    async fn connection(&self, up: Option<Connection>) -> Result<Connection, Error> {
-        match up {
-            Some(connection) if connection.status().connected() => {
-                if self.stale.swap(false, Ordering::AcqRel) {
-                    declare::topology(&connection, &self.topology, self.max_queue_messages).await?;
-                }
-                Ok(connection)
-            }
-            _ => self.connect().await,
+        let connection = self.connection().await?;
+        let opened = open_channel(&connection).await;
+        if opened.is_err() {
+            // A connection that says it is up but opens nothing is no use to anybody.
+            self.up.lock().await.take_if(|up| Arc::ptr_eq(up, &connection));
         }
+        opened
+    }
+
+    /// The connection that is up, or a new one. To give up waiting for it leaves everything as it was.
+    async fn connection(&self) -> Result<Arc<Connection>, Error> {
+        let mut up = self.up.lock().await;
+        let Some(connection) = up.as_ref().filter(|connection| connection.status().connected()) else {
+            let connection = Arc::new(self.connect().await?);
+            *up = Some(connection.clone());
+            return Ok(connection);
+        };
+        if self.stale() {
+            declare::topology(connection, &self.topology, self.max_queue_messages).await?;
+            self.stale.store(false, Ordering::Release);
+        }
+        Ok(connection.clone())
     }
 
     async fn connect(&self) -> Result<Connection, Error> {

@@ -64,7 +64,7 @@ impl RabbitPublisher {
     #[expect(clippy::disallowed_methods, reason = "the one place that publishes, used by the relay alone")]
     async fn send(&mut self, message: Message) -> Result<(), Error> {
         if self.link.stale() {
-            self.link.ensure().await?;
+            self.link.connection().await?;
         }
         // A kind that one of ours hears must reach a queue; one that nobody hears is done when the broker has it.
         let options = BasicPublishOptions { mandatory: self.link.topology.hears(&message.kind), immediate: false };

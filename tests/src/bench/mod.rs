@@ -1,0 +1,8 @@
+//! The benchmark: what OnePool does per second on this machine, measured through its API, with the proof after each run.
+
+pub mod limit;
+pub mod load;
+pub mod machine;
+pub mod orders;
+pub mod report;
+pub mod stock;

@@ -1,0 +1,84 @@
+//! `make bench`: starts OnePool on durable servers, puts it under load, and writes what it saw.
+
+use std::fs;
+use std::time::Instant;
+
+use clap::Parser;
+use system_tests::bench::report::{Limit, Report};
+use system_tests::bench::{limit, machine, orders, stock};
+use system_tests::{Deployment, Topology};
+
+/// How much is measured.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Orders placed as fast as they are taken.
+    #[arg(long, default_value_t = 40_000)]
+    orders: usize,
+    /// Orders placed at 2,000 a second.
+    #[arg(long, default_value_t = 30_000)]
+    paced: usize,
+    /// Holds of the one hot SKU.
+    #[arg(long, default_value_t = 60_000)]
+    holds: usize,
+    /// Reads of ten SKUs.
+    #[arg(long, default_value_t = 100_000)]
+    reads: usize,
+    /// Leaves the embedded run out.
+    #[arg(long)]
+    without_embedded: bool,
+}
+
+const SETTINGS: &[&str] = &[
+    "log=warn",
+    "limits.client_requests_per_second=1000000",
+    "limits.client_request_burst=1000000",
+];
+
+#[tokio::main]
+async fn main() {
+    let arguments = Arguments::parse();
+    let mut report = Report::default();
+    over_rabbitmq(&arguments, &mut report).await;
+    if !arguments.without_embedded {
+        embedded(&arguments, &mut report).await;
+    }
+    let machine = machine::describe();
+    let json = serde_json::to_string_pretty(&report.json(&machine)).expect("a report is JSON");
+    fs::create_dir_all("target/bench").expect("target/ can be written to");
+    fs::write("target/bench/report.json", json).expect("target/ can be written to");
+    println!("{machine:#}\n\n{}\n\nwritten to target/bench/report.json", report.table());
+    if !report.failures().is_empty() {
+        eprintln!("\nnot as it must be:\n  {}", report.failures().join("\n  "));
+        std::process::exit(1);
+    }
+}
+
+async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
+    let deployment = Deployment::start(Topology::AllInOneOverRabbit, SETTINGS).await;
+    let api = deployment.administrator().await;
+    orders::stock_up(&api, 7).await;
+    orders::measure(&deployment, &api, "rabbitmq", (arguments.orders, arguments.paced), report).await;
+    let settled = report.value("rabbitmq_orders_per_second");
+    let chosen = i64::try_from(arguments.orders.min(20_000)).unwrap_or(20_000);
+    let possible = limit::measure(&deployment, chosen, report);
+    report.figure("orders_to_db_limit_percent", 100.0 * settled / possible, Limit::None);
+    stock::reservations(&api, arguments.holds, report).await;
+    stock::availability(&api, arguments.reads, report).await;
+    report.figure("rss_mb", machine::resident_mib("onepool") as f64, Limit::None);
+    let proof = api.get("/v1/stock/proof").await.ok();
+    report.must("the stock proof shows no drift at the end", proof["drift"].as_array().is_some_and(Vec::is_empty));
+}
+
+async fn embedded(arguments: &Arguments, report: &mut Report) {
+    let began = Instant::now();
+    let mut deployment = Deployment::start(Topology::Embedded, SETTINGS).await;
+    report.figure("embedded_first_start_ms", began.elapsed().as_secs_f64() * 1_000.0, Limit::None);
+    deployment.process("all").terminate();
+    let began = Instant::now();
+    deployment.process("all").start();
+    deployment.ready().await;
+    report.figure("embedded_next_start_ms", began.elapsed().as_secs_f64() * 1_000.0, Limit::None);
+    let api = deployment.administrator().await;
+    orders::stock_up(&api, 7).await;
+    orders::measure(&deployment, &api, "embedded", (arguments.orders, arguments.paced), report).await;
+}
