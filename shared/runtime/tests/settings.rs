@@ -82,15 +82,16 @@ fn everything_that_is_wrong_is_told_at_once() {
     ];
     let faults = load(Some(&file), &environment).err().unwrap();
     let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    // The file's first, then the variables', each by name.
     assert_eq!(
         keys,
-        ["htpp", "http.port", "http.prot", "order.database.pool", "database.pool_size", "cache", "order.returndays"]
+        ["htpp", "http.port", "http.prot", "order.database.pool", "cache", "database.pool_size", "order.returndays"]
     );
     let told = told(&faults);
     let path = file.display();
     assert_eq!(told[1], format!("http.port (from {path}): expects a whole number"));
     assert!(told[2].contains("is not a setting; [http] has"), "{}", told[2]);
-    assert!(told[4].contains("from ONEPOOL__DATABASE__POOL_SIZE"), "{}", told[4]);
+    assert!(told[5].contains("from ONEPOOL__DATABASE__POOL_SIZE"), "{}", told[5]);
     assert!(told[6].contains("[order] has database, hold, methods, return_days, share"), "{}", told[6]);
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use config::{Environment, File, FileFormat, Source, ValueKind};
 use toml::{Table, Value};
 
 use super::Faults;
 
-/// The separator between the parts of an environment variable's name, and the name's beginning.
+/// How the name of an environment variable that is meant for the settings begins, and what stands between its parts.
 pub(super) const ENVIRONMENT_PREFIX: &str = "ONEPOOL__";
-const ENVIRONMENT_SEPARATOR: &str = "__";
+const PREFIX: &str = "ONEPOOL";
+const SEPARATOR: &str = "__";
 
 /// The values in force while they are being put together.
 pub(super) struct Layers {
@@ -23,11 +25,15 @@ impl Layers {
         Self { values: defaults.clone(), defaults, origins: BTreeMap::new(), faults: Faults::default() }
     }
 
-    /// Lays every setting in a file's text over the defaults.
+    /// Lays every setting in a file's text over the defaults: JSON where the file is called so, else TOML.
     pub fn file(&mut self, origin: &str, text: &str) {
-        match text.parse::<Table>() {
-            Ok(table) => self.table(&table, &[], origin),
-            Err(error) => self.faults.push("", origin, syntax_problem(text, &error)),
+        let format = if origin.ends_with(".json") { FileFormat::Json } else { FileFormat::Toml };
+        match File::from_str(text, format).collect() {
+            Ok(read) => {
+                let table = read.into_iter().filter_map(|(key, value)| Some((key, plain(value)?))).collect();
+                self.table(&table, &[], origin);
+            }
+            Err(_) => self.faults.push("", origin, syntax_problem(text, format)),
         }
     }
 
@@ -46,11 +52,24 @@ impl Layers {
         }
     }
 
-    /// Lays one environment variable over what is there; one that is not ours is passed by.
-    pub fn variable(&mut self, name: &str, text: &str) {
-        let Some(rest) = name.strip_prefix(ENVIRONMENT_PREFIX) else { return };
-        let key = rest.to_lowercase();
-        let path: Vec<&str> = key.split(ENVIRONMENT_SEPARATOR).collect();
+    /// Lays the environment's variables over what is there; those that are not ours are passed by.
+    pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        let variables = variables.into_iter().collect();
+        let source = Environment::with_prefix(PREFIX).prefix_separator(SEPARATOR).separator(SEPARATOR);
+        let Ok(read) = source.source(Some(variables)).collect() else {
+            self.faults.push("", "the environment", "cannot be read");
+            return;
+        };
+        let read: BTreeMap<String, config::Value> = read.into_iter().collect();
+        for (key, value) in read {
+            let name = format!("{ENVIRONMENT_PREFIX}{}", key.to_uppercase().replace('.', SEPARATOR));
+            // Nothing was parsed, so every value is the text itself.
+            self.variable(&key, &name, &value.into_string().unwrap_or_default());
+        }
+    }
+
+    fn variable(&mut self, key: &str, name: &str, text: &str) {
+        let path: Vec<&str> = key.split('.').collect();
         match find(&self.defaults, &path) {
             None => self.unknown(&path, name),
             Some(Value::Table(_)) => self.faults.push(path.join("."), name, "is a section, not a value"),
@@ -148,9 +167,32 @@ fn kind(default: &Value) -> &'static str {
     }
 }
 
+/// A value as it was read, without where it came from; none for JSON's null, which says nothing.
+fn plain(value: config::Value) -> Option<Value> {
+    match value.kind {
+        ValueKind::Nil => None,
+        ValueKind::Boolean(value) => Some(Value::Boolean(value)),
+        ValueKind::I64(value) => Some(Value::Integer(value)),
+        ValueKind::I128(value) => i64::try_from(value).ok().map(Value::Integer),
+        ValueKind::U64(value) => i64::try_from(value).ok().map(Value::Integer),
+        ValueKind::U128(value) => i64::try_from(value).ok().map(Value::Integer),
+        ValueKind::Float(value) => Some(Value::Float(value)),
+        ValueKind::String(value) => Some(Value::String(value)),
+        ValueKind::Array(items) => Some(Value::Array(items.into_iter().filter_map(plain).collect())),
+        ValueKind::Table(map) => {
+            Some(Value::Table(map.into_iter().filter_map(|(key, value)| Some((key, plain(value)?))).collect()))
+        }
+    }
+}
+
 /// The parser's own message would quote the line, which may hold a secret; the line's number is enough.
-pub(super) fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+pub(super) fn syntax_problem(text: &str, format: FileFormat) -> String {
+    if format == FileFormat::Json {
+        let line = serde_json::from_str::<serde_json::Value>(text).err().map_or(1, |error| error.line());
+        return format!("line {line} is not valid JSON");
+    }
+    let span = text.parse::<Table>().err().and_then(|error| error.span());
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
     format!("line {line} is not valid TOML")
 }

@@ -56,9 +56,7 @@ impl Settings {
                 Err(error) => layers.faults.push("", origin, format!("cannot be read: {error}")),
             }
         }
-        for (name, text) in environment {
-            layers.variable(&name, &text);
-        }
+        layers.environment(environment);
         let Layers { defaults, values, origins, faults } = layers;
         faults.into_result(Some(Self { defaults, values, origins, services }))
     }
@@ -159,5 +157,5 @@ fn defaults_of(texts: &[&str]) -> Result<(Table, BTreeSet<String>), Faults> {
 }
 
 fn parse_defaults(text: &str) -> Result<Table, Faults> {
-    text.parse().map_err(|error| Faults::one("defaults", syntax_problem(text, &error)))
+    text.parse().map_err(|_| Faults::one("defaults", syntax_problem(text, config::FileFormat::Toml)))
 }

@@ -204,8 +204,6 @@ pub struct LimitSettings {
     pub client_requests_per_second: u32,
     #[serde(deserialize_with = "positive")]
     pub client_request_burst: u32,
-    #[serde(deserialize_with = "positive")]
-    pub batch_items: u32,
     pub wait_seconds: u32,
 }
 
