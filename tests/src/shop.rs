@@ -211,8 +211,8 @@ impl Shop {
     pub async fn shelf(&self, sku: &str, location: &str) -> Shelf {
         let found = self.api.get(&format!("/v1/stock/{sku}")).await.ok();
         let levels = found["items"].as_array().expect("a balance per location");
-        let level = levels.iter().find(|level| level["location"] == location);
-        let level = level.unwrap_or_else(|| panic!("{sku} was never at {location}: {found}"));
+        // Where a SKU never was, there is nothing of it.
+        let Some(level) = levels.iter().find(|level| level["location"] == location) else { return Shelf::of(0, 0) };
         Shelf {
             on_hand: whole(&level["on_hand"]),
             reserved: whole(&level["reserved"]),

@@ -47,7 +47,7 @@ pub enum Command {
     /// Look after events that could not be taken.
     DeadLetters {
         /// Of which services: `all`, or names separated by commas.
-        #[arg(long, default_value = "all")]
+        #[arg(long, global = true, default_value = "all")]
         role: Selection,
         /// What to do with them.
         #[command(subcommand)]
@@ -78,7 +78,7 @@ pub enum Command {
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
-    /// List them, oldest first.
+    /// List them, newest first.
     List {
         /// Only those that wait for a person.
         #[arg(long)]

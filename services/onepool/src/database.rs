@@ -57,6 +57,13 @@ impl Databases {
         Ok((Store::connect(options, self.clock.clone())?, embedded))
     }
 
+    /// Stops the embedded cluster, unless it ran before: then a server is using it.
+    pub fn leave(&self) {
+        if !self.cluster.as_ref().is_some_and(Cluster::was_running) {
+            self.close();
+        }
+    }
+
     /// Stops the embedded cluster, if there is one.
     pub fn close(&self) {
         if let Some(Err(error)) = self.cluster.as_ref().map(Cluster::stop) {

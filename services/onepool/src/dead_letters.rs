@@ -21,23 +21,33 @@ pub async fn run(settings: &Settings, role: &Selection, command: DeadLettersComm
     let databases = Databases::open(settings, role.descriptors(), &root.data_dir, Arc::new(SystemClock))?;
     let stores: Vec<Store> =
         role.descriptors().map(|descriptor| databases.store(descriptor.name).map(|(store, _)| store)).collect::<Result<_, _>>()?;
+    let outcome = run_on(&stores, command).await;
+    databases.leave();
+    outcome
+}
+
+async fn run_on(stores: &[Store], command: DeadLettersCommand) -> anyhow::Result<()> {
     match command {
         DeadLettersCommand::List { parked } => {
-            for store in &stores {
-                list(store, parked).await?;
+            let mut found = false;
+            for store in stores {
+                found |= list(store, parked).await?;
             }
-            Ok(())
+            if found { Ok(()) } else { say("there are none") }
         }
         DeadLettersCommand::Replay { id } => {
-            let store = the_one(&stores)?;
+            let store = the_one(stores)?;
             let due: Result<bool, Error> = store.transact("replay", move |tx| dead_letters::replay(tx, id)).await;
-            if due? { say(&format!("{} {id} is tried again within a second", store.schema())) } else { bail!("there is no {id}") }
+            if !due? {
+                bail!("{} has no dead letter {id}", store.schema());
+            }
+            say(&format!("{} {id} is tried again within a second", store.schema()))
         }
         DeadLettersCommand::Drop { id } => {
-            let store = the_one(&stores)?;
+            let store = the_one(stores)?;
             let dropped: Result<Option<DeadLetter>, Error> =
                 store.transact("drop", move |tx| dead_letters::discard(tx, id)).await;
-            let Some(letter) = dropped? else { bail!("there is no {id}") };
+            let Some(letter) = dropped? else { bail!("{} has no dead letter {id}", store.schema()) };
             say(&letter.event)
         }
     }
@@ -51,11 +61,13 @@ fn the_one(stores: &[Store]) -> anyhow::Result<&Store> {
     }
 }
 
-async fn list(store: &Store, parked: bool) -> anyhow::Result<()> {
-    let mut cursor = None;
+/// Lists a service's dead letters; says whether there were any.
+async fn list(store: &Store, parked: bool) -> anyhow::Result<bool> {
+    let (mut cursor, mut found) = (None, false);
     loop {
         let page = PageRequest { limit: None, cursor };
         let letters = store.read("list_dead_letters", move |tx| dead_letters::list(tx, parked, &page)).await?;
+        found |= !letters.items.is_empty();
         for letter in &letters.items {
             let next = letter.next_attempt_at.map_or("parked".to_owned(), |at| format!("next {}", Timestamp::new(at)));
             let DeadLetter { id, subscription, kind, subject, attempts, reason, .. } = letter;
@@ -63,7 +75,7 @@ async fn list(store: &Store, parked: bool) -> anyhow::Result<()> {
         }
         cursor = letters.next_cursor;
         if cursor.is_none() {
-            return Ok(());
+            return Ok(found);
         }
     }
 }

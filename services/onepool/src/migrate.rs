@@ -20,6 +20,6 @@ pub async fn migrate(settings: &Settings, role: &Selection) -> anyhow::Result<()
         let done = if ran.is_empty() { "is up to date".to_owned() } else { format!("ran {}", ran.join(", ")) };
         say(&format!("{}: {done}", descriptor.name))?;
     }
-    databases.close();
+    databases.leave();
     Ok(())
 }

@@ -24,5 +24,6 @@ pub async fn run(settings: &Settings, command: &OutboxCommand) -> anyhow::Result
         let since = backlog.oldest.map(|at| format!(", the oldest since {}", Timestamp::new(at))).unwrap_or_default();
         say(&format!("{}: {} events in {} messages wait{since}", descriptor.name, backlog.events, backlog.rows))?;
     }
+    databases.leave();
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! What the program says to the person who runs it.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 
-/// Says something on standard output.
+/// Says something on standard output; a reader that has closed it, such as `head`, has read enough.
 pub fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(stdout().lock(), "{text}")?;
-    Ok(())
+    match writeln!(stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Complains on standard error; where that is closed, nobody wants to hear it.

@@ -23,6 +23,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     let mut seen = Vec::new();
     check::<ChannelChanged>(&mut seen);
     check::<SkuChanged>(&mut seen);
+    check::<ListingChanged>(&mut seen);
     check::<LocationChanged>(&mut seen);
     check::<StockSourced>(&mut seen);
     check::<StockBackordered>(&mut seen);

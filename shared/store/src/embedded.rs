@@ -26,6 +26,7 @@ pub struct Cluster {
     home: PathBuf,
     account: Option<(u32, u32)>,
     url: String,
+    was_running: bool,
 }
 
 /// Where the programs and the data are, and whose they are.
@@ -44,18 +45,25 @@ impl Cluster {
         if !place.data().join("PG_VERSION").exists() {
             place.create()?;
         }
-        let port = match place.running_port()? {
+        let running = place.running_port()?;
+        let port = match running {
             Some(port) => port,
             None => place.launch(port)?,
         };
         let password = read(&place.home.join("password"))?;
         let url = format!("postgres://onepool:{}@127.0.0.1:{port}/postgres", password.trim());
-        Ok(Self { bin: place.bin, home: place.home, account: place.account, url })
+        let was_running = running.is_some();
+        Ok(Self { bin: place.bin, home: place.home, account: place.account, url, was_running })
     }
 
     /// How to connect as the cluster's owner.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether it ran already, so that another process may be using it.
+    pub const fn was_running(&self) -> bool {
+        self.was_running
     }
 
     /// Stops the cluster; open transactions are rolled back.

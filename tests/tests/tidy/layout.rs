@@ -85,7 +85,7 @@ fn dependencies_point_one_way() {
     };
     keep(
         wrong,
-        "dependencies point one way (docs/architecture.md): what two crates need moves to the shared crate that owns it; what one service \
+        "dependencies point one way (docs/ARCHITECTURE.md): what two crates need moves to the shared crate that owns it; what one service \
          needs of another it hears in events.",
         &[
             ("shared/kernel/Cargo.toml", "[package]\nname = \"kernel\"\n[dependencies]\ncontracts.workspace = true\n"),
@@ -120,7 +120,7 @@ fn crates_know_only_what_their_part_needs() {
     };
     keep(
         wrong,
-        "the crate that owns the thing wraps it (docs/architecture.md says which crate that is).",
+        "the crate that owns the thing wraps it (docs/ARCHITECTURE.md says which crate that is).",
         &[
             ("shared/web/Cargo.toml", "[package]\nname = \"web\"\n[dependencies]\ndiesel.workspace = true\n"),
             ("shared/store/Cargo.toml", "[package]\nname = \"store\"\n[dependencies]\nlapin = \"4\"\n"),
@@ -157,7 +157,7 @@ fn every_crate_takes_the_workspaces_lints_and_versions() {
 
 #[test]
 fn files_lie_where_a_newcomer_looks() {
-    const TOP: [&str; 15] = [
+    const TOP: [&str; 16] = [
         ".ci",
         ".clippy.toml",
         ".dockerignore",
@@ -169,6 +169,7 @@ fn files_lie_where_a_newcomer_looks() {
         "LICENSE-MIT",
         "Makefile",
         "README.md",
+        "README.zh-CN.md",
         "docs",
         "k8s",
         "migrations",
@@ -190,7 +191,7 @@ fn files_lie_where_a_newcomer_looks() {
     };
     keep(
         |tree| faults(tree.files(), misplaced),
-        "put it into the folder that owns it (docs/architecture.md lists them); the repository's root stays as it is.",
+        "put it into the folder that owns it (docs/ARCHITECTURE.md lists them); the repository's root stays as it is.",
         &[
             ("notes.md", ""),
             ("scripts/deploy.sh", ""),

@@ -187,6 +187,9 @@ pub struct MovementsQuery {
     /// At this location alone.
     #[param(value_type = Option<String>)]
     location: Option<LocationCode>,
+    /// Of this kind alone.
+    #[param(inline)]
+    kind: Option<movements::MovementKind>,
     /// From this instant on.
     from: Option<Timestamp>,
     /// Before this instant.
@@ -213,6 +216,7 @@ pub async fn movements(
         within: locations_asked(&principal, query.location.as_ref())?,
         sku: path.into_inner().into(),
         location: query.location.map(String::from),
+        kind: query.kind,
         from: query.from,
         until: query.until,
         after,

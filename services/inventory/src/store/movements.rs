@@ -154,6 +154,8 @@ pub struct Filter {
     pub location: Option<String>,
     /// At these locations alone: the caller's scope.
     pub within: Option<Vec<String>>,
+    /// Of this kind alone.
+    pub kind: Option<MovementKind>,
     /// From this instant on.
     pub from: Option<Timestamp>,
     /// Before this instant.
@@ -169,7 +171,8 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Recorded>, Error> {
     Ok(diesel::sql_query(
         "SELECT id, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, at \
          FROM movements WHERE sku = $1 AND ($2 IS NULL OR location = $2) AND ($3 IS NULL OR location = ANY($3)) \
-         AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) AND ($6 IS NULL OR id > $6) ORDER BY id LIMIT $7",
+         AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) AND ($6 IS NULL OR id > $6) \
+         AND ($8 IS NULL OR kind = $8) ORDER BY id LIMIT $7",
     )
     .bind::<Text, _>(&filter.sku)
     .bind::<Nullable<Text>, _>(&filter.location)
@@ -178,5 +181,6 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Recorded>, Error> {
     .bind::<Nullable<Timestamptz>, _>(filter.until.map(Timestamp::utc))
     .bind::<Nullable<BigInt>, _>(filter.after)
     .bind::<BigInt, _>(filter.limit)
+    .bind::<Nullable<Text>, _>(filter.kind.map(MovementKind::as_str))
     .load(tx.conn())?)
 }

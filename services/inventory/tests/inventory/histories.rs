@@ -108,7 +108,7 @@ async fn the_books_are_right_after_any_history() {
         // The kept totals are the sums of the balances, and no two orders hold the same unit.
         let totals = "SELECT count(*) FROM availability v WHERE available <> (SELECT coalesce(sum(greatest(0, \
             on_hand - reserved - quarantined - safety)), 0) FROM stock s WHERE s.sku = v.sku)";
-        assert_eq!(pool.number(totals), 0);
-        assert_eq!(pool.number("SELECT count(*) FROM stock WHERE reserved + quarantined > on_hand"), 0);
+        assert_eq!(pool.number(totals).await, 0);
+        assert_eq!(pool.number("SELECT count(*) FROM stock WHERE reserved + quarantined > on_hand").await, 0);
     }
 }

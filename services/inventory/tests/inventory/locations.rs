@@ -67,8 +67,8 @@ async fn the_nearest_locations_come_first() {
     };
     let near = pool.service.get("/v1/locations?near=0,2.9&limit=3").await;
     assert_eq!(codes(&near.body), ["S3", "S2", "S1"]);
-    // A tenth of a degree on the equator.
-    assert_eq!(near.body["items"][0]["distance_metres"], 11_119);
+    // A tenth of a degree on the equator: 6,371,008.8 m × π ÷ 1,800 = 11,119.5 m.
+    assert_eq!(near.body["items"][0]["distance_metres"], 11_120);
     assert_eq!(codes(&pool.service.get("/v1/locations?kind=warehouse").await.body), ["W"]);
     let first = pool.service.get("/v1/locations?limit=3").await.body;
     let second =

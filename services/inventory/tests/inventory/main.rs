@@ -12,3 +12,4 @@ mod returns;
 mod sourcing;
 mod stock;
 mod support;
+mod zz_bench;

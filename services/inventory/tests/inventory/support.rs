@@ -235,8 +235,18 @@ impl Pool {
             .unwrap();
     }
 
-    pub fn number(&self, sql: &str) -> i64 {
-        self.service.test.database.number(&format!("SELECT ({sql})::bigint AS number"))
+    /// The one number that `sql` selects as `number`.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let row = self.service.test.store.read("number", move |tx| {
+            let query = diesel::sql_query(format!("SELECT ({sql})::bigint AS number"));
+            Ok::<Row, store::Error>(diesel::RunQueryDsl::get_result(query, tx.conn())?)
+        });
+        row.await.unwrap().number
     }
 
     /// A hold of `(sku, units)` for ten minutes, but for what `fields` say.

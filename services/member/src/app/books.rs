@@ -238,13 +238,9 @@ fn transfer(owner: &str, movement: &Movement, now: Timestamp) -> Transfer {
     }
 }
 
-/// The ledger account of a pot. The house is kept in sixteen parts, by the end of the member's id, so that commands for
-/// different members seldom wait for each other.
+/// The ledger account of a pot. The house's side of a movement is kept with the member too: nobody waits for an account
+/// that everybody shares, and the member's lock is the only one there is.
 fn account_of(owner: &str, pot: Pot) -> ledger::Account {
-    if pot.is_house() {
-        let part = owner.get(owner.len().saturating_sub(1)..).unwrap_or_default();
-        return ledger::Account::new(format!("house/{part}"), pot.account());
-    }
     let account = ledger::Account::new(owner, pot.account());
     if pot.is_floored() { account.with_floor(0) } else { account }
 }

@@ -9,7 +9,7 @@ use super::Desk;
 use crate::domain::identity::{IdentityError, Strength, normalise};
 use crate::store::identities::{self, Claim, Evidence, NewIdentity, Source};
 use crate::store::locks::lock_members;
-use crate::store::members;
+use crate::store::members::{self, MemberRow};
 
 /// What is to be linked or unlinked.
 pub struct LinkCommand {
@@ -67,8 +67,7 @@ impl From<LinkError> for Problem {
 pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Result<(), LinkError> {
     let member = command.member;
     let identity = normalise(&command.identity, desk.region).map_err(LinkError::Identity)?;
-    let row = members::get(tx, member.uuid())?.ok_or(LinkError::NoMember(member))?;
-    expect(command.expected_version, row.version)?;
+    let row = lock(tx, command)?;
     let fingerprint = desk.vault.fingerprint(&identity);
     let strong = identity.kind.strength() == Strength::Strong;
     if strong {
@@ -86,7 +85,7 @@ pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Res
     let (source, reference) = (Source::Request, command.reason.as_str());
     identities::record(tx, &[Evidence { member, fingerprint, kind: identity.kind, claim, source, reference }])?;
     if strong {
-        changed(tx, command)?;
+        members::touch(tx, &[member.uuid()])?;
         let identity_type = identity.kind.as_str().to_owned();
         let event = IdentityLinked { member_id: member, identity_type, linked_at: tx.now() };
         outbox::append(tx, &event, &command.cause)?;
@@ -98,8 +97,7 @@ pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Res
 pub fn unlink_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Result<(), LinkError> {
     let member = command.member;
     let identity = normalise(&command.identity, desk.region).map_err(LinkError::Identity)?;
-    let row = members::get(tx, member.uuid())?.ok_or(LinkError::NoMember(member))?;
-    expect(command.expected_version, row.version)?;
+    lock(tx, command)?;
     let fingerprint = desk.vault.fingerprint(&identity);
     if !identities::unlink(tx, member, &fingerprint)? {
         return Err(LinkError::NotLinked);
@@ -107,17 +105,15 @@ pub fn unlink_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> R
     let (kind, claim, source) = (identity.kind, Claim::Unlinked, Source::Request);
     let reference = command.reason.as_str();
     identities::record(tx, &[Evidence { member, fingerprint, kind, claim, source, reference }])?;
-    changed(tx, command)
+    Ok(members::touch(tx, &[member.uuid()])?)
 }
 
-fn expect(expected: Option<i64>, current: i64) -> Result<(), LinkError> {
-    if expected.is_some_and(|expected| expected != current) { Err(LinkError::Stale) } else { Ok(()) }
-}
-
-/// The version grows; under the lock it is looked at once more, for nobody held it until now.
-fn changed(tx: &mut Tx<'_>, command: &LinkCommand) -> Result<(), LinkError> {
+/// The member under lock, at the version that the client has seen.
+fn lock(tx: &mut Tx<'_>, command: &LinkCommand) -> Result<MemberRow, LinkError> {
     lock_members(tx, &[command.member.uuid()])?;
     let row = members::get(tx, command.member.uuid())?.ok_or(LinkError::NoMember(command.member))?;
-    expect(command.expected_version, row.version)?;
-    Ok(members::touch(tx, &[command.member.uuid()])?)
+    match command.expected_version {
+        Some(expected) if expected != row.version => Err(LinkError::Stale),
+        _ => Ok(row),
+    }
 }

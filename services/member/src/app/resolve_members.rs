@@ -109,6 +109,11 @@ fn link(
         &mut Keys,
     ),
 ) -> Result<Plan, Error> {
+    // Members are locked before identities are claimed, here as everywhere: whoever has claimed one waits for nobody.
+    let joined = joined(&first);
+    if !joined.is_empty() {
+        lock_members(tx, &joined)?;
+    }
     keys.fetch(tx, desk, &first)?;
     let rows = rows(&first.links, marked, keys)?;
     let won: HashSet<Fingerprint> = identities::claim(tx, &rows)?.into_iter().collect();
@@ -208,15 +213,20 @@ fn register(
         new.push(NewMember { member_id: member.uuid(), data_key: wrapped.clone(), profile });
     }
     members::insert(tx, &new, lowest_tier)?;
-    let registered: HashSet<MemberId> = plan.found.iter().filter_map(Found::registered).collect();
-    let joined: BTreeSet<Uuid> =
-        plan.links.values().map(|link| link.member).filter(|it| !registered.contains(it)).map(MemberId::uuid).collect();
-    let joined: Vec<Uuid> = joined.into_iter().collect();
+    let joined = joined(plan);
     if !joined.is_empty() {
         lock_members(tx, &joined)?;
         members::touch(tx, &joined)?;
     }
     Ok(())
+}
+
+/// The members that were there before and get an identity.
+fn joined(plan: &Plan) -> Vec<Uuid> {
+    let registered: HashSet<MemberId> = plan.found.iter().filter_map(Found::registered).collect();
+    let joined: BTreeSet<Uuid> =
+        plan.links.values().map(|link| link.member).filter(|it| !registered.contains(it)).map(MemberId::uuid).collect();
+    joined.into_iter().collect()
 }
 
 fn tell(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], marked: &[Vec<Marked<'_>>]) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use contracts::{Cause, Event, Payload};
 
 use crate::app::{Desk, FactError};
 
-/// What happens to orders. One queue keeps the batches large, and they all book against the same accounts of the house.
+/// What happens to orders. One queue, because a batch locks many members: two batches at once would wait for each other.
 pub const ORDERS: Hearing = Hearing {
     service: "member",
     subscription: "orders",

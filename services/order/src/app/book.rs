@@ -36,7 +36,7 @@ pub struct Book {
     pub order: OrderRow,
     /// Its lines, in line order.
     pub lines: Vec<Line>,
-    /// Its fulfilment orders, oldest first.
+    /// Its fulfilment orders, the first attempt's first.
     pub fulfilments: Vec<Fulfilment>,
 }
 
@@ -108,14 +108,8 @@ impl Book {
     pub fn save_fulfilment(&mut self, tx: &mut Tx<'_>, changed: Fulfilment) -> Result<Fulfilment, Error> {
         let changed = Fulfilment { version: changed.version.saturating_add(1), changed_at: tx.now(), ..changed };
         fulfilments::save(tx, std::slice::from_ref(&changed))?;
-        match self.fulfilments.binary_search_by(|it| it.id.cmp(&changed.id)) {
-            Ok(index) => {
-                if let Some(place) = self.fulfilments.get_mut(index) {
-                    place.clone_from(&changed);
-                }
-            }
-            Err(_) => return Err(Error::Broken("a fulfilment order belongs to its order")),
-        }
+        let place = self.fulfilments.iter_mut().find(|it| it.id == changed.id);
+        place.ok_or(Error::Broken("a fulfilment order belongs to its order"))?.clone_from(&changed);
         Ok(changed)
     }
 }

@@ -13,8 +13,10 @@ use super::state::{FulfilmentStatus, OrderStatus};
 /// A fulfilment order, as far as covering goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Its id; newer ones compare greater.
+    /// Its id.
     pub id: FulfilmentId,
+    /// The sourcing attempt that made it: newer ones have greater numbers.
+    pub attempt: i32,
     /// Who has it.
     pub location: LocationCode,
     /// Where it stands.
@@ -121,11 +123,11 @@ pub struct TooFew {
 }
 
 /// Plans the cancelling of `wanted` units per line (each line named once): first those that have no location yet, then
-/// those that a location has done the least for, then the newest fulfilment order.
+/// those that a location has done the least for, then those of the newest attempt, the highest location code first.
 pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> Result<CancelPlan, TooFew> {
     let mut free = uncovered(lines, pieces);
     let mut open: Vec<Piece> = pieces.iter().filter(|piece| piece.status.is_open()).cloned().collect();
-    open.sort_by_key(|piece| (piece.status, std::cmp::Reverse(piece.id)));
+    open.sort_by(|a, b| (a.status, b.attempt, &b.location).cmp(&(b.status, a.attempt, &a.location)));
     let mut plan = CancelPlan::default();
     let mut touched = Vec::new();
     for (line_no, units) in wanted {
@@ -230,9 +232,9 @@ mod tests {
         FulfilmentLine { line_no, sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }
     }
 
-    fn piece(second: i64, location: &str, status: FulfilmentStatus, lines: Vec<FulfilmentLine>) -> Piece {
-        let id = FulfilmentId::at(Timestamp::EPOCH.plus_seconds(second));
-        Piece { id, location: location.parse().unwrap(), status, lines }
+    fn piece(attempt: i32, location: &str, status: FulfilmentStatus, lines: Vec<FulfilmentLine>) -> Piece {
+        let id = FulfilmentId::at(Timestamp::EPOCH.plus_seconds(attempt.into()));
+        Piece { id, attempt, location: location.parse().unwrap(), status, lines }
     }
 
     fn allocation(line_no: i32, sku: &str, location: &str, quantity: i64) -> Allocation {

@@ -37,13 +37,15 @@ pub struct SummaryQuery {
     cancelled: Option<bool>,
 }
 
-/// Totals over orders and over returns.
+/// Totals over orders, over returns, and over both.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SummaryView {
     /// Orders with at least one line that counts, and those lines as they were ordered.
     orders: TotalsView,
     /// Returns with at least one line that counts, and those lines.
     returns: TotalsView,
+    /// Both together: counted in either; units and amounts of orders less those of returns.
+    net: TotalsView,
 }
 
 /// Totals over the lines that count.
@@ -61,6 +63,12 @@ pub struct TotalsView {
     skus: i64,
     /// Units.
     units: i64,
+    /// When the first was placed (returns: asked for); left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_at: Option<Timestamp>,
+    /// When the last was placed (returns: asked for).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_at: Option<Timestamp>,
     /// Amounts per currency.
     amounts: Vec<AmountsView>,
 }
@@ -98,14 +106,13 @@ pub async fn summary(app: Data<App>, meta: Meta, query: Query<SummaryQuery>) -> 
         cancelled: query.cancelled,
     };
     let read = app.store.read("sum_up_orders", move |tx| {
-        Ok::<_, Error>((summary::orders(tx, &filter)?, summary::returns(tx, &filter)?))
+        Ok::<_, Error>([summary::orders, summary::returns, summary::net].map(|totals| totals(tx, &filter)))
     });
-    let ((orders, order_amounts), (returns, return_amounts)) = read.await?;
-    let view = SummaryView { orders: view(&orders, &order_amounts)?, returns: view(&returns, &return_amounts)? };
-    Ok(answer::ok(&view))
+    let [orders, returns, net] = read.await?;
+    Ok(answer::ok(&SummaryView { orders: view(orders?)?, returns: view(returns?)?, net: view(net?)? }))
 }
 
-fn view(counts: &Counts, amounts: &[Amounts]) -> Result<TotalsView, Error> {
+fn view((counts, amounts): (Counts, Vec<Amounts>)) -> Result<TotalsView, Error> {
     Ok(TotalsView {
         count: counts.documents,
         lines: counts.lines,
@@ -113,6 +120,8 @@ fn view(counts: &Counts, amounts: &[Amounts]) -> Result<TotalsView, Error> {
         members: counts.members,
         skus: counts.skus,
         units: whole(counts.units)?,
+        first_at: counts.first_at.map(Into::into),
+        last_at: counts.last_at.map(Into::into),
         amounts: amounts.iter().map(amounts_view).collect::<Result<_, _>>()?,
     })
 }

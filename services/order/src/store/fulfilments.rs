@@ -49,7 +49,13 @@ pub struct Fulfilment {
 impl Fulfilment {
     /// What covering an order needs of it.
     pub fn piece(&self) -> Piece {
-        Piece { id: self.id, location: self.location.clone(), status: self.status, lines: self.lines.clone() }
+        Piece {
+            id: self.id,
+            attempt: self.attempt,
+            location: self.location.clone(),
+            status: self.status,
+            lines: self.lines.clone(),
+        }
     }
 }
 
@@ -164,10 +170,10 @@ pub fn find(tx: &mut Tx<'_>, id: FulfilmentId) -> Result<Option<Fulfilment>, Err
     row.map(Fulfilment::try_from).transpose()
 }
 
-/// The fulfilment orders of orders, by order, oldest first.
+/// The fulfilment orders of orders, by order, the first attempt's first.
 pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<Fulfilment>>, Error> {
     let rows: Vec<Row> =
-        diesel::sql_query("SELECT * FROM fulfilments WHERE order_id = ANY ($1) ORDER BY order_id, fulfilment_id")
+        diesel::sql_query("SELECT * FROM fulfilments WHERE order_id = ANY ($1) ORDER BY order_id, attempt, location")
             .bind::<Array<SqlUuid>, _>(orders)
             .load(tx.conn())?;
     let mut fulfilments: HashMap<Uuid, Vec<Fulfilment>> = HashMap::new();

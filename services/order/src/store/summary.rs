@@ -1,5 +1,6 @@
 //! Exact totals over orders, lines and returns, computed by the database.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Text, Timestamptz};
 use kernel::Timestamp;
@@ -46,6 +47,12 @@ pub struct Counts {
     /// Units.
     #[diesel(sql_type = Numeric)]
     pub units: Decimal,
+    /// When the first was placed (returns: asked for).
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub first_at: Option<DateTime<Utc>>,
+    /// When the last was.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub last_at: Option<DateTime<Utc>>,
 }
 
 /// Totals of one currency.
@@ -71,49 +78,56 @@ pub struct Amounts {
     pub freight_amount: Decimal,
 }
 
-const ORDERS: &str = "FROM orders o JOIN order_lines l USING (order_id) LEFT JOIN order_members m USING (order_id) \
+/// The lines of orders that count.
+const ORDERS: &str = "SELECT o.order_id AS document, o.placed_at AS at, o.buyer_key, m.member_id, l.sku, l.quantity, \
+    o.currency, l.unit_price * l.quantity AS list_revenue, l.list_amount, l.discount_amount, l.paid_amount, \
+    l.freight_amount \
+    FROM orders o JOIN order_lines l USING (order_id) LEFT JOIN order_members m USING (order_id) \
     WHERE ($1 IS NULL OR o.channel = ANY ($1)) AND ($2 IS NULL OR o.currency = $2) \
     AND ($3 IS NULL OR o.placed_at >= $3) AND ($4 IS NULL OR o.placed_at < $4) \
     AND ($5 IS NULL OR (o.buyer_key IS NOT NULL) = $5) AND ($6 IS NULL OR (l.unit_price > 0) = $6) \
     AND ($7 IS NULL OR (o.status = 'cancelled') = $7)";
 
-const RETURNS: &str = "FROM returns o JOIN return_lines l USING (return_id) LEFT JOIN order_members m USING (order_id) \
+/// The lines of returns that count, in the columns of [`ORDERS`].
+const RETURNS: &str = "SELECT o.return_id AS document, o.returned_at AS at, o.buyer_key, m.member_id, l.sku, l.quantity, \
+    o.currency, coalesce(l.unit_price * l.quantity, 0) AS list_revenue, 0::bigint AS list_amount, \
+    0::bigint AS discount_amount, coalesce(l.refund_amount, 0) AS paid_amount, 0::bigint AS freight_amount \
+    FROM returns o JOIN return_lines l USING (return_id) LEFT JOIN order_members m USING (order_id) \
     WHERE ($1 IS NULL OR o.channel = ANY ($1)) AND ($2 IS NULL OR o.currency = $2) \
     AND ($3 IS NULL OR o.returned_at >= $3) AND ($4 IS NULL OR o.returned_at < $4) \
     AND ($5 IS NULL OR (o.buyer_key IS NOT NULL) = $5) AND ($6 IS NULL OR (coalesce(l.unit_price, 0) > 0) = $6) \
     AND ($7 IS NULL OR (o.status = 'cancelled') = $7)";
 
+/// The columns of [`ORDERS`], with everything that adds up turned round.
+const TURNED_ROUND: &str = "document, at, buyer_key, member_id, sku, -quantity, currency, -list_revenue, -list_amount, \
+    -discount_amount, -paid_amount, -freight_amount";
+
 /// Totals over orders.
 pub fn orders(tx: &mut Tx<'_>, filter: &Filter) -> Result<(Counts, Vec<Amounts>), Error> {
-    let counts = format!(
-        "SELECT count(DISTINCT o.order_id) AS documents, count(*) AS lines, count(DISTINCT o.buyer_key) AS buyers, \
-         count(DISTINCT m.member_id) AS members, count(DISTINCT l.sku) AS skus, \
-         coalesce(sum(l.quantity), 0)::numeric AS units {ORDERS}"
-    );
-    let amounts = format!(
-        "SELECT o.currency, sum(l.unit_price * l.quantity) AS list_revenue, sum(l.list_amount)::numeric AS list_amount, \
-         sum(l.discount_amount)::numeric AS discount_amount, sum(l.paid_amount)::numeric AS paid_amount, \
-         sum(l.freight_amount)::numeric AS freight_amount {ORDERS} GROUP BY o.currency ORDER BY o.currency"
-    );
-    totals(tx, filter, counts, amounts)
+    totals(tx, filter, ORDERS)
 }
 
 /// Totals over returns.
 pub fn returns(tx: &mut Tx<'_>, filter: &Filter) -> Result<(Counts, Vec<Amounts>), Error> {
-    let counts = format!(
-        "SELECT count(DISTINCT o.return_id) AS documents, count(*) AS lines, count(DISTINCT o.buyer_key) AS buyers, \
-         count(DISTINCT m.member_id) AS members, count(DISTINCT l.sku) AS skus, \
-         coalesce(sum(l.quantity), 0)::numeric AS units {RETURNS}"
-    );
-    let amounts = format!(
-        "SELECT o.currency, coalesce(sum(l.unit_price * l.quantity), 0) AS list_revenue, 0::numeric AS list_amount, \
-         0::numeric AS discount_amount, coalesce(sum(l.refund_amount), 0)::numeric AS paid_amount, \
-         0::numeric AS freight_amount {RETURNS} GROUP BY o.currency ORDER BY o.currency"
-    );
-    totals(tx, filter, counts, amounts)
+    totals(tx, filter, RETURNS)
 }
 
-fn totals(tx: &mut Tx<'_>, filter: &Filter, counts: String, amounts: String) -> Result<(Counts, Vec<Amounts>), Error> {
+/// Totals over both: documents, lines, buyers and so on of either, units and amounts of orders less those of returns.
+pub fn net(tx: &mut Tx<'_>, filter: &Filter) -> Result<(Counts, Vec<Amounts>), Error> {
+    totals(tx, filter, &format!("{ORDERS} UNION ALL SELECT {TURNED_ROUND} FROM ({RETURNS}) AS back"))
+}
+
+fn totals(tx: &mut Tx<'_>, filter: &Filter, lines: &str) -> Result<(Counts, Vec<Amounts>), Error> {
+    let counts = format!(
+        "SELECT count(DISTINCT document) AS documents, count(*) AS lines, count(DISTINCT buyer_key) AS buyers, \
+         count(DISTINCT member_id) AS members, count(DISTINCT sku) AS skus, coalesce(sum(quantity), 0)::numeric AS units, \
+         min(at) AS first_at, max(at) AS last_at FROM ({lines}) AS counted"
+    );
+    let amounts = format!(
+        "SELECT currency, sum(list_revenue) AS list_revenue, sum(list_amount)::numeric AS list_amount, \
+         sum(discount_amount)::numeric AS discount_amount, sum(paid_amount)::numeric AS paid_amount, \
+         sum(freight_amount)::numeric AS freight_amount FROM ({lines}) AS counted GROUP BY currency ORDER BY currency"
+    );
     let mut counted: Vec<Counts> = run(tx, filter, counts)?;
     Ok((counted.pop().unwrap_or_default(), run(tx, filter, amounts)?))
 }

@@ -126,7 +126,10 @@ async fn of_a_ship_and_a_cancel_exactly_one_wins() {
         let order = shop.order(&id).await;
         let (status, units) = if shipped.status == 200 { ("shipped", [0, 2]) } else { ("cancelled", [2, 0]) };
         assert_eq!(order["status"], status);
-        assert_eq!([&order["lines"][0]["cancelled"], &order["lines"][0]["shipped"]], units.map(|it| json!(it)).each_ref());
+        assert_eq!(
+            [&order["lines"][0]["cancelled"], &order["lines"][0]["shipped"]],
+            units.map(|it| json!(it)).each_ref()
+        );
     }
 }
 
@@ -146,8 +149,7 @@ async fn many_cancels_of_one_unit_each_take_no_more_than_there_is() {
 #[actix_web::test]
 async fn a_bundle_is_cancelled_by_its_components() {
     let shop = Shop::new().await;
-    let id =
-        shop.sourced("T-1", json!([line(1, "SET", 2, 1000)]), &[(1, "CUP", "W1", 4), (1, "POT", "W1", 2)]).await;
+    let id = shop.sourced("T-1", json!([line(1, "SET", 2, 1000)]), &[(1, "CUP", "W1", 4), (1, "POT", "W1", 2)]).await;
     let cancel = shop.post(&format!("/v1/orders/{id}/cancel"), json!({"lines": [{"line_no": 1, "quantity": 1}]})).await;
     assert_eq!(cancel.status, 200, "{}", cancel.body);
     let left = json!([{"line_no": 1, "sku": "CUP", "quantity": 2}, {"line_no": 1, "sku": "POT", "quantity": 1}]);

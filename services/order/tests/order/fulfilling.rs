@@ -18,7 +18,8 @@ async fn from_offered_to_delivered() {
         assert_eq!(shop.act(&path(step)).await.status, 200, "{step}");
         assert_eq!(shop.order(&id).await["status"], status, "{step}");
     }
-    let parcels = json!({"parcels": [{"carrier": "SF", "tracking_no": "SF1", "lines": [{"line_no": 1, "quantity": 2}]}]});
+    let parcels =
+        json!({"parcels": [{"carrier": "SF", "tracking_no": "SF1", "lines": [{"line_no": 1, "quantity": 2}]}]});
     let shipped = shop.post(&path("ship"), parcels).await;
     assert_eq!((shipped.status, &shipped.body["parcels"][0]["tracking_no"]), (200, &json!("SF1")));
     let order = shop.order(&id).await;
@@ -100,7 +101,9 @@ async fn a_stale_version_is_not_overwritten() {
     let id = shop.sourced("T-1", json!([line(1, "A", 2, 1000)]), &[(1, "A", "W1", 2)]).await;
     let [fulfilment] = shop.fulfilments(&id).await.try_into().unwrap();
     let step = |step: &str, version: &str| {
-        TestRequest::post().uri(&format!("/v1/fulfilments/{fulfilment}/{step}")).insert_header(("If-Match", version.to_owned()))
+        TestRequest::post()
+            .uri(&format!("/v1/fulfilments/{fulfilment}/{step}"))
+            .insert_header(("If-Match", version.to_owned()))
     };
     let claims = shop.claims("*");
     let accepted = shop.send(&claims, step("accept", "\"1\"")).await;
@@ -120,5 +123,8 @@ async fn a_rejection_says_what_needs_another_location() {
     assert_eq!(shop.post(&path, json!({"reason": "out of stock"})).await.status, 200);
     assert_eq!(shop.order(&id).await["status"], "sourcing");
     let told: Vec<FulfilmentRejected> = told(&shop.test.store).await;
-    assert_eq!((told[0].location.as_str(), told[0].lines[0].quantity.get(), told[0].reason.as_str()), ("W1", 2, "out of stock"));
+    assert_eq!(
+        (told[0].location.as_str(), told[0].lines[0].quantity.get(), told[0].reason.as_str()),
+        ("W1", 2, "out of stock")
+    );
 }

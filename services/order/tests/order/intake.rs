@@ -17,7 +17,10 @@ async fn routes_and_document_agree() {
 #[actix_web::test]
 async fn a_new_order_is_answered_told_and_read_back_alike() {
     let shop = Shop::new().await;
-    let mut body = order("T-1", json!([line(1, "A", 2, 1000), {"line_no": 2, "sku": "SET", "quantity": 3, "unit_price_decimal": "0.125"}]));
+    let mut body = order(
+        "T-1",
+        json!([line(1, "A", 2, 1000), {"line_no": 2, "sku": "SET", "quantity": 3, "unit_price_decimal": "0.125"}]),
+    );
     body["discount"] = fen(100);
     body["freight"] = fen(500);
     body["payments"] = json!([{"method": "alipay", "amount": fen(2438), "reference": "p-1"}]);
@@ -103,7 +106,8 @@ async fn the_same_number_with_other_content_is_a_contradiction_that_is_named() {
 async fn one_bad_order_does_not_hold_up_its_neighbours() {
     let shop = Shop::new().await;
     shop.placed("T-0", json!([line(1, "A", 1, 1000)])).await;
-    let orders = (0..20).map(|number| shop.post("/v1/orders", order(&format!("T-{number}"), json!([line(1, "A", 2, 1000)]))));
+    let orders =
+        (0..20).map(|number| shop.post("/v1/orders", order(&format!("T-{number}"), json!([line(1, "A", 2, 1000)]))));
     let answers = join_all(orders).await;
     assert_eq!(answers[0].code(), (409, "contradiction"));
     assert!(answers[1..].iter().all(|answer| answer.status == 201));
@@ -161,7 +165,10 @@ async fn a_channels_own_sku_is_translated() {
     shop.hear(&listing).await;
     let lines = json!([{"line_no": 1, "channel_sku": "tm-99", "quantity": 1, "unit_price": fen(5)}]);
     let answer = shop.post("/v1/orders", order("T-1", lines.clone())).await;
-    assert_eq!((&answer.body["lines"][0]["sku"], &answer.body["lines"][0]["channel_sku"]), (&json!("B"), &json!("tm-99")));
+    assert_eq!(
+        (&answer.body["lines"][0]["sku"], &answer.body["lines"][0]["channel_sku"]),
+        (&json!("B"), &json!("tm-99"))
+    );
     (listing.removed, listing.version) = (true, 2);
     shop.hear(&listing).await;
     let refused = shop.post("/v1/orders", order("T-2", lines)).await;
@@ -195,7 +202,11 @@ async fn hostile_bodies_are_refused_by_field_and_never_an_error_of_ours() {
         }),
         (422, "channel_order_no", changed("/channel_order_no", json!("a\u{0}b"))),
         (422, "buyer.name", changed("/buyer/name", json!("\u{0}"))),
-        (422, "buyer.identities", changed("/buyer/identities", json!(vec![json!({"type": "phone", "value": "1"}); 11]))),
+        (
+            422,
+            "buyer.identities",
+            changed("/buyer/identities", json!(vec![json!({"type": "phone", "value": "1"}); 11])),
+        ),
         (422, "fulfilment.ship_to.province", changed("/fulfilment/ship_to/province", json!("x".repeat(257)))),
         (422, "fulfilment.ship_to", changed("/fulfilment/ship_to/latitude", json!(1e300))),
         (422, "lines[0].unit_price", changed("/lines/0/unit_price/amount", json!(-1))),
@@ -218,9 +229,8 @@ async fn hostile_bodies_are_refused_by_field_and_never_an_error_of_ours() {
 async fn an_import_answers_each_line() {
     let shop = Shop::new().await;
     shop.placed("T-1", json!([line(1, "A", 1, 1000)])).await;
-    let mut lines: Vec<String> = (1..=1_200)
-        .map(|number| order(&format!("T-{number}"), json!([line(1, "A", 1, 1000)])).to_string())
-        .collect();
+    let mut lines: Vec<String> =
+        (1..=1_200).map(|number| order(&format!("T-{number}"), json!([line(1, "A", 1, 1000)])).to_string()).collect();
     lines.push("{\"channel\":".to_owned());
     lines.push(order("T-2", json!([line(1, "A", 9, 1000)])).to_string());
     lines.push(order("T-9999", json!([line(1, "NOPE", 9, 1000)])).to_string());

@@ -39,7 +39,8 @@ async fn the_member_appears_on_the_order_without_a_new_version() {
     let id = shop.placed("T-1", json!([line(1, "A", 1, 1000)])).await;
     let other = shop.placed("T-2", json!([line(1, "A", 1, 1000)])).await;
     let member = MemberId::at(shop.test.store.now());
-    let identified = |order: &str, member_id| BuyerIdentified { order_id: order.parse().unwrap(), member_id, tier: None };
+    let identified =
+        |order: &str, member_id| BuyerIdentified { order_id: order.parse().unwrap(), member_id, tier: None };
     shop.hear(&identified(&id, Some(member))).await;
     shop.hear(&identified(&other, None)).await;
     let order = shop.order(&id).await;
@@ -51,21 +52,26 @@ async fn the_member_appears_on_the_order_without_a_new_version() {
 #[actix_web::test]
 async fn totals_are_exact_to_the_last_decimal() {
     let shop = Shop::new().await;
-    let decimal = |line_no: i32, sku: &str, quantity: i64, price: &str| {
-        json!({"line_no": line_no, "sku": sku, "quantity": quantity, "unit_price_decimal": price})
-    };
+    let decimal = |line_no: i32, sku: &str, quantity: i64, price: &str| json!({"line_no": line_no, "sku": sku, "quantity": quantity, "unit_price_decimal": price});
     // 3 × 0.001 + 2 × 2.555 = 5.113; the free line does not count where only priced ones do.
-    shop.placed("T-1", json!([decimal(1, "A", 3, "0.001"), decimal(2, "B", 2, "2.555"), decimal(3, "A", 7, "0")])).await;
+    shop.placed("T-1", json!([decimal(1, "A", 3, "0.001"), decimal(2, "B", 2, "2.555"), decimal(3, "A", 7, "0")]))
+        .await;
     let mut anonymous = order("T-2", json!([decimal(1, "A", 1, "1000000.00")]));
     anonymous["buyer"] = json!({});
     shop.post("/v1/orders", anonymous).await;
     let mut yen = order("T-3", json!([decimal(1, "A", 1, "99.5")]));
     (yen["channel"], yen["currency"]) = (json!("till"), json!("JPY"));
     shop.post("/v1/orders", yen).await;
-    shop.post("/v1/returns", json!({"channel": "tmall", "reason": "r", "buyer": {"identities": [{"type": "phone", "value": "9"}]},
-        "lines": [{"sku": "A", "quantity": 2, "unit_price_decimal": "0.001", "refund_amount": fen(1)}]})).await;
+    shop.post(
+        "/v1/returns",
+        json!({"channel": "tmall", "reason": "r", "buyer": {"identities": [{"type": "phone", "value": "9"}]},
+        "lines": [{"sku": "A", "quantity": 2, "unit_price_decimal": "0.001", "refund_amount": fen(1)}]}),
+    )
+    .await;
     let all = shop.get("/v1/orders/summary").await.body;
-    let counts = |part: &Value| ["count", "lines", "buyers", "members", "skus", "units"].map(|name| part[name].as_i64().unwrap());
+    let counts = |part: &Value| {
+        ["count", "lines", "buyers", "members", "skus", "units"].map(|name| part[name].as_i64().unwrap())
+    };
     assert_eq!(counts(&all["orders"]), [3, 5, 1, 0, 2, 14]);
     assert_eq!(all["orders"]["amounts"][0]["list_revenue"], "1000005.113");
     assert_eq!(all["orders"]["amounts"][1]["list_revenue"], "99.5");

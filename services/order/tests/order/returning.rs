@@ -77,12 +77,19 @@ async fn any_split_ends_exactly_at_what_was_paid() {
     body["freight"] = fen(11);
     let id = shop.post("/v1/orders", body).await.id();
     shop.hear(&answered(&id, 1, &[(1, "A", "W1", 3), (2, "CUP", "W1", 4), (2, "POT", "W1", 2)])).await;
-    assert_eq!(shop.post(&format!("/v1/orders/{id}/cancel"), json!({"lines": [{"line_no": 1, "quantity": 1}]})).await.status, 200);
+    assert_eq!(
+        shop.post(&format!("/v1/orders/{id}/cancel"), json!({"lines": [{"line_no": 1, "quantity": 1}]})).await.status,
+        200
+    );
     let [fulfilment] = shop.fulfilments(&id).await.try_into().unwrap();
     for step in ["accept", "ship", "deliver"] {
         assert_eq!(shop.act(&format!("/v1/fulfilments/{fulfilment}/{step}")).await.status, 200);
     }
-    for lines in [json!([{"line_no": 2, "quantity": 1}]), json!([{"line_no": 1, "quantity": 1}]), json!([{"line_no": 1, "quantity": 1}])] {
+    for lines in [
+        json!([{"line_no": 2, "quantity": 1}]),
+        json!([{"line_no": 1, "quantity": 1}]),
+        json!([{"line_no": 1, "quantity": 1}]),
+    ] {
         let refunded = returned(&shop, &id, lines).await;
         assert_eq!(refunded.body["freight_amount"], fen(0));
     }
@@ -94,7 +101,14 @@ async fn any_split_ends_exactly_at_what_was_paid() {
     assert_eq!((&order["payment_status"], &order["totals"]["given_back_amount"]), (&json!("refunded"), &fen(680)));
     assert_eq!(order["totals"]["total_amount"], fen(680));
     let refunds: Vec<RefundIssued> = told(&shop.test.store).await;
-    let of_line = |number| refunds.iter().flat_map(|it| &it.lines).filter(|it| it.line_no == number).map(|it| it.amount).collect::<Vec<_>>();
+    let of_line = |number| {
+        refunds
+            .iter()
+            .flat_map(|it| &it.lines)
+            .filter(|it| it.line_no == number)
+            .map(|it| it.amount)
+            .collect::<Vec<_>>()
+    };
     // 208 over three units: 69.33 → 69 for the cancelled one, then 139 − 69 = 70, then 69.
     assert_eq!(of_line(1), [70, 69]);
     // 461 over two: 230.5 → 231, then 230.
@@ -172,13 +186,28 @@ async fn what_cannot_be_returned_is_refused_by_field() {
         ("lines", json!({"order_id": id, "lines": [], "reason": "r"})),
         ("reason", json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1}], "reason": "a\u{0}"})),
         ("lines[0]", json!({"order_id": id, "lines": [{"line_no": 9, "quantity": 1}], "reason": "r"})),
-        ("lines[0].refund_amount", json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1, "refund_amount": fen(1)}], "reason": "r"})),
+        (
+            "lines[0].refund_amount",
+            json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1, "refund_amount": fen(1)}], "reason": "r"}),
+        ),
         ("channel", json!({"lines": [{"sku": "A", "quantity": 1, "refund_amount": fen(1)}], "reason": "r"})),
-        ("channel", json!({"channel": "jd", "lines": [{"sku": "A", "quantity": 1, "refund_amount": fen(1)}], "reason": "r"})),
-        ("channel_order_no", json!({"channel": "tmall", "channel_order_no": "T-404", "lines": [{"line_no": 1, "quantity": 1}], "reason": "r"})),
+        (
+            "channel",
+            json!({"channel": "jd", "lines": [{"sku": "A", "quantity": 1, "refund_amount": fen(1)}], "reason": "r"}),
+        ),
+        (
+            "channel_order_no",
+            json!({"channel": "tmall", "channel_order_no": "T-404", "lines": [{"line_no": 1, "quantity": 1}], "reason": "r"}),
+        ),
         ("lines[0].refund_amount", json!({"channel": "tmall", "lines": [{"sku": "A", "quantity": 1}], "reason": "r"})),
-        ("lines[0].sku", json!({"channel": "tmall", "lines": [{"sku": "NOPE", "quantity": 1, "refund_amount": fen(1)}], "reason": "r"})),
-        ("location", json!({"order_id": id, "location": "NOWHERE", "lines": [{"line_no": 1, "quantity": 1}], "reason": "r"})),
+        (
+            "lines[0].sku",
+            json!({"channel": "tmall", "lines": [{"sku": "NOPE", "quantity": 1, "refund_amount": fen(1)}], "reason": "r"}),
+        ),
+        (
+            "location",
+            json!({"order_id": id, "location": "NOWHERE", "lines": [{"line_no": 1, "quantity": 1}], "reason": "r"}),
+        ),
     ];
     for (field, body) in cases {
         let answer = shop.post("/v1/returns", body.clone()).await;

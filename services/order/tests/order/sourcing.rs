@@ -87,7 +87,11 @@ async fn a_rejected_part_goes_to_another_location() {
     assert_eq!(shop.order(&id).await["status"], "fulfilling");
     shop.hear(&answered(&id, 2, &[(1, "A", "S1", 2)])).await;
     let order = shop.order(&id).await;
-    let states: Vec<_> =
-        order["fulfilments"].as_array().unwrap().iter().map(|it| (it["location"].as_str().unwrap(), it["status"].as_str().unwrap())).collect();
+    let states: Vec<_> = order["fulfilments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["location"].as_str().unwrap(), it["status"].as_str().unwrap()))
+        .collect();
     assert_eq!(states, [("W1", "rejected"), ("W2", "accepted"), ("S1", "offered")]);
 }

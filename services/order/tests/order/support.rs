@@ -113,7 +113,8 @@ impl Shop {
         let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (etag, location) = (header("etag"), header("location"));
         let text = read_body(response).await;
-        let body = serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into()));
+        let body =
+            serde_json::from_slice(&text).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into()));
         Answer { status, etag, location, body }
     }
 
@@ -256,7 +257,8 @@ pub fn channel(name: &str, currency: &str, version: i64) -> ChannelChanged {
 }
 
 pub fn sku(name: &str, bundle: &[(&str, i64)]) -> SkuChanged {
-    let part = |(sku, quantity): &(&str, i64)| BundleComponent { sku: code(sku), quantity: (*quantity).try_into().unwrap() };
+    let part =
+        |(sku, quantity): &(&str, i64)| BundleComponent { sku: code(sku), quantity: (*quantity).try_into().unwrap() };
     SkuChanged {
         sku: code(name),
         name: name.to_owned(),

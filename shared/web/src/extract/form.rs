@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use contracts::{Problem, ProblemCode};
 use serde::de::DeserializeOwned;
 
-use super::malformed;
+use super::{malformed, nul};
 use crate::Failure;
 use crate::body::{media_type, read_whole};
 
@@ -30,6 +30,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 return Err(problem.detail("send the body as application/x-www-form-urlencoded").into());
             }
             let body = body.await?;
+            nul::refuse_in_form(&body)?;
             let source = serde_urlencoded::Deserializer::new(form_urlencoded::parse(&body));
             serde_path_to_error::deserialize(source).map(Self).map_err(|error| malformed(&error).into())
         })

@@ -3,6 +3,7 @@
 mod form;
 mod json;
 mod meta;
+mod nul;
 mod path;
 mod query;
 
@@ -11,6 +12,7 @@ pub use json::Json;
 pub(crate) use json::parse;
 pub(crate) use meta::BodyDigest;
 pub use meta::Meta;
+pub(crate) use nul::refuse_in_text;
 pub use path::Path;
 pub use query::Query;
 

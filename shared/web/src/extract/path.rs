@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use contracts::{Problem, ProblemCode};
 use serde::de::DeserializeOwned;
 
+use super::nul;
 use crate::Failure;
 
 /// The path's parameters: a single value, a tuple in the order of the path, or a struct by name.
@@ -36,6 +37,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Path<T> {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if let Err(problem) = nul::refuse_in_path(request) {
+            return ready(Err(problem.into()));
+        }
         let parsed = actix_web::web::Path::<T>::extract(request).into_inner();
         ready(parsed.map(|path| Self(path.into_inner())).map_err(|error| {
             Problem::new(ProblemCode::Malformed).detail(format!("the path could not be read: {error}")).into()

@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
-use super::malformed;
+use super::{malformed, nul};
 use crate::Failure;
 
 /// The query's parameters, as a struct; what does not parse is 400 `malformed` and names the parameter.
@@ -36,7 +36,9 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let source = serde_urlencoded::Deserializer::new(form_urlencoded::parse(request.query_string().as_bytes()));
-        ready(serde_path_to_error::deserialize(source).map(Self).map_err(|error| malformed(&error).into()))
+        let query = request.query_string().as_bytes();
+        let source = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
+        let parsed = serde_path_to_error::deserialize(source).map_err(|error| malformed(&error));
+        ready(nul::refuse_in_form(query).and(parsed).map(Self).map_err(Failure::from))
     }
 }

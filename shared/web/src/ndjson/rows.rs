@@ -8,6 +8,7 @@ use csv_core::{ReadRecordResult, Reader};
 use serde::de::DeserializeOwned;
 
 use super::framing::TooLong;
+use crate::extract::refuse_in_text;
 
 /// More fields than this in a record are no table but an attack.
 const MOST_FIELDS: usize = 1_000;
@@ -125,6 +126,7 @@ fn text(fields: Vec<Vec<u8>>) -> Result<StringRecord, Problem> {
 }
 
 fn item<T: DeserializeOwned>(header: &StringRecord, record: &StringRecord) -> Result<T, Problem> {
+    header.iter().zip(record).try_for_each(|(name, value)| refuse_in_text(name, value))?;
     if header.len() != record.len() {
         return Err(malformed(&format!("the line has {} fields, the header {}", record.len(), header.len())));
     }

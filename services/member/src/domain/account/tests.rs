@@ -1,3 +1,5 @@
+//! Accounts of points, tried on purchases and what is given back.
+
 use super::*;
 use crate::domain::purchase::PurchasedLine;
 use proptest::prelude::*;
