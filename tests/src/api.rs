@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::wait::Wait;
@@ -21,6 +22,11 @@ impl Hosts {
     /// Every role at one port.
     pub fn single(port: u16) -> Self {
         Self(HashMap::from([("", at(port))]))
+    }
+
+    /// Every role at one address, such as that of an Ingress.
+    pub fn at(url: &str) -> Self {
+        Self(HashMap::from([("", url.trim_end_matches('/').to_owned())]))
     }
 
     /// A port per role.
@@ -140,6 +146,22 @@ impl Api {
     /// Reads.
     pub async fn get(&self, path: &str) -> Answer {
         self.send_bytes(Method::GET, path, Vec::new(), &[]).await
+    }
+
+    /// Reads what is too long to be held as a JSON value; again while there is too much to do.
+    pub async fn read<T: DeserializeOwned>(&self, path: &str) -> T {
+        let wait = Wait::until(&format!("GET {path} is answered"));
+        loop {
+            let request = self.authorised(self.http.get(format!("{}{path}", self.hosts.of_path(path))));
+            let answer = request.send().await.unwrap_or_else(|error| panic!("GET {path} was not answered: {error:?}"));
+            let status = answer.status();
+            let body = answer.bytes().await.unwrap_or_else(|error| panic!("GET {path} broke off: {error:?}"));
+            match status.as_u16() {
+                429 | 502..=504 => wait.pause(status).await,
+                200 => return serde_json::from_slice(&body).unwrap_or_else(|error| panic!("GET {path}: {error}")),
+                _ => panic!("GET {path} was answered with {status}: {}", String::from_utf8_lossy(&body)),
+            }
+        }
     }
 
     /// Creates or acts.

@@ -72,7 +72,7 @@ pub async fn all_sent(deployment: &Deployment, services: &[&str]) {
 }
 
 /// How many events were taken so far, unless some are under way.
-fn quiet(deployment: &Deployment) -> Result<i64, String> {
+pub fn quiet(deployment: &Deployment) -> Result<i64, String> {
     let of = |sql: &str| deployment.try_number(sql).ok_or_else(|| "the database is away".to_owned());
     let unsent = of(&union("SELECT count(*) AS n FROM {}.outbox"))?;
     let failed = of(&union("SELECT count(next_attempt_at) AS n FROM {}.dead_letters"))?;

@@ -83,8 +83,8 @@ pub struct Deployment {
     hosts: Arc<Hosts>,
     scratch: PathBuf,
     backing: Option<Backing>,
-    /// The database past everything the product guards, by way of no proxy.
-    database: String,
+    /// Where the test itself reads the database; the embedded one says where it is.
+    database: Option<String>,
 }
 
 impl Deployment {
@@ -127,14 +127,11 @@ impl Deployment {
             }
             _ => vec![process("onepool", &["serve"], ports[0])],
         };
-        let database = database.map(ToOwned::to_owned).unwrap_or_default();
+        let database = database.map(ToOwned::to_owned);
         let mut deployment = Self { topology, processes, hosts, scratch, backing, database };
         deployment.migrate();
         deployment.processes.iter_mut().for_each(Process::start);
         deployment.ready().await;
-        if topology == Topology::Embedded {
-            deployment.database = embedded_url(&deployment.scratch.join("onepool")).expect("the cluster runs");
-        }
         deployment
     }
 
@@ -233,7 +230,9 @@ impl Deployment {
 
     /// A connection to its database, past everything the product guards; none while the database is away.
     pub fn try_connect(&self) -> Option<PgConnection> {
-        PgConnection::establish(&self.database).ok()
+        // The embedded cluster listens elsewhere after each start.
+        let embedded = || embedded_url(&self.scratch.join("onepool"));
+        PgConnection::establish(&self.database.clone().or_else(embedded)?).ok()
     }
 
     /// The one whole number that `sql` selects as `number`.

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod deployment;
 pub mod process;
 pub mod queues;
+pub mod replay;
 pub mod servers;
 pub mod shop;
 pub mod wait;

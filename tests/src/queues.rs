@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use futures_util::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -89,12 +91,19 @@ async fn send(channel: &Channel, exchange: &str, key: &str, body: &str) {
 
 /// Everything that waits in a queue, in its order.
 async fn drain(channel: &Channel, queue: &str) -> Vec<Value> {
+    let look = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.into(), look, FieldTable::default()).await.expect("the queue is there");
+    let consumer = channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+    let mut consumer = consumer.await.expect("nobody else reads it");
     let mut events: Vec<Value> = Vec::new();
-    while let Some(message) = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("the queue is there") {
-        let batch: Vec<Value> = serde_json::from_slice(&message.delivery.data).expect("a batch of events");
+    for _ in 0..declared.message_count() {
+        let message = consumer.next().await.expect("as many as were counted").expect("the broker is there");
+        let batch: Vec<Value> = serde_json::from_slice(&message.data).expect("a batch of events");
         events.extend(batch);
-        message.delivery.acker.ack(BasicAckOptions::default()).await.expect("the broker is there");
+        message.acker.ack(BasicAckOptions::default()).await.expect("the broker is there");
     }
+    // Let go of the queue before its own reader comes back.
+    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.expect("the broker is there");
     events
 }
 

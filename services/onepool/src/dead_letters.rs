@@ -19,8 +19,10 @@ use crate::terminal::say;
 pub async fn run(settings: &Settings, role: &Selection, command: DeadLettersCommand) -> anyhow::Result<()> {
     let root = settings.root().map_err(|faults| report(&faults))?;
     let databases = Databases::open(settings, role.descriptors(), &root.data_dir, Arc::new(SystemClock))?;
-    let stores: Vec<Store> =
-        role.descriptors().map(|descriptor| databases.store(descriptor.name).map(|(store, _)| store)).collect::<Result<_, _>>()?;
+    let stores: Vec<Store> = role
+        .descriptors()
+        .map(|descriptor| databases.store(descriptor.name).map(|(store, _)| store))
+        .collect::<Result<_, _>>()?;
     let outcome = run_on(&stores, command).await;
     databases.leave();
     outcome
@@ -71,7 +73,10 @@ async fn list(store: &Store, parked: bool) -> anyhow::Result<bool> {
         for letter in &letters.items {
             let next = letter.next_attempt_at.map_or("parked".to_owned(), |at| format!("next {}", Timestamp::new(at)));
             let DeadLetter { id, subscription, kind, subject, attempts, reason, .. } = letter;
-            say(&format!("{} {id}\t{subscription}\t{kind}\t{subject}\t{attempts} tries\t{next}\t{reason}", store.schema()))?;
+            say(&format!(
+                "{} {id}\t{subscription}\t{kind}\t{subject}\t{attempts} tries\t{next}\t{reason}",
+                store.schema()
+            ))?;
         }
         cursor = letters.next_cursor;
         if cursor.is_none() {

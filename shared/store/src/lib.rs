@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod leadership;
 pub mod migrate;
 pub mod outbox;
+pub mod statement;
 mod transact;
 
 pub use batcher::{BatchOptions, Batcher};
@@ -20,4 +21,5 @@ pub use connect::{Store, StoreOptions};
 pub use error::Error;
 pub use leadership::Leadership;
 pub use migrate::MIGRATIONS;
+pub use statement::statement;
 pub use transact::Tx;

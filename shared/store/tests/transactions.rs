@@ -167,14 +167,14 @@ async fn what_was_accepted_is_finished_before_the_process_ends() {
     let fresh = fresh().await;
     let lifecycle = Lifecycle::new();
     let batcher = batcher(&fresh, &lifecycle);
-    let waiting: Vec<_> = (100..200).map(|id| { let batcher = batcher.clone(); tokio::spawn(async move { batcher.submit(id).await }) }).collect();
-    eventually("the first command is in", async || (count(&fresh) > 0).then_some(())).await;
-    lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
-    let mut accepted = 0;
-    for outcome in waiting {
-        accepted += i64::from(outcome.await.unwrap().is_ok());
-    }
-    assert_eq!(accepted, count(&fresh));
+    let waiting = futures_util::future::join_all((100..200).map(|id| batcher.submit(id)));
+    let ending = async {
+        eventually("the first command is in", async || (count(&fresh) > 0).then_some(())).await;
+        lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
+    };
+    let (outcomes, ()) = tokio::join!(waiting, ending);
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(i64::try_from(accepted).unwrap(), count(&fresh));
 }
 
 #[tokio::test(flavor = "multi_thread")]

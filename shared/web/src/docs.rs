@@ -24,11 +24,13 @@ pub(crate) fn register(config: &mut ServiceConfig, document: &Bytes) {
         let answer = HttpResponse::Ok().content_type("application/json").body(document.clone());
         std::future::ready(answer)
     });
-    let enter = web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() });
+    let enter = || web::get().to(|| async { HttpResponse::Found().insert_header((LOCATION, "/docs/")).finish() });
     let file = web::get().to(move |file: web::Path<String>| serve(file.into_inner(), Arc::clone(&page)));
     config
         .service(Resource::new("/openapi.json").route(send))
-        .service(Resource::new("/docs").route(enter))
+        // A person who opens the address that the program prints wants the page.
+        .service(Resource::new("/").route(enter()))
+        .service(Resource::new("/docs").route(enter()))
         .service(Resource::new("/docs/{file:.*}").route(file));
 }
 

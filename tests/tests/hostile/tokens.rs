@@ -75,7 +75,7 @@ async fn wrong_credentials_get_no_token() {
     let grant = "grant_type=client_credentials";
     ask(&format!("{grant}&client_id=admin&client_secret=guess")).await.problem(401, "invalid_client");
     ask(&format!("{grant}&client_id=nobody&client_secret=guess")).await.problem(401, "invalid_client");
-    ask(&format!("{grant}&client_id=admin%00&client_secret=%ff")).await;
+    ask(&format!("{grant}&client_id=admin%00&client_secret=%ff")).await.problem(400, "malformed");
     ask("grant_type=password&username=admin&password=admin").await.problem(400, "malformed");
     ask("\u{0}").await.problem(400, "malformed");
     victim.is_unharmed(&shop).await;

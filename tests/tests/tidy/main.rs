@@ -1,6 +1,7 @@
 //! The house rules that neither the compiler nor clippy checks. Each is tried on a planted violation first, so that a rule
 //! that has stopped seeing anything fails too.
 
+mod documentation;
 mod layout;
 mod tree;
 

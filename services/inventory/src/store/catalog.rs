@@ -6,7 +6,7 @@ use contracts::events::SkuChanged;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 use kernel::{Quantity, SkuCode};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
 use super::code;
 use crate::domain::Part;
@@ -64,7 +64,7 @@ struct PartRow {
 /// What those of these SKUs that are bundles are made of.
 pub fn bundles<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Bundles, Error> {
     let rows: Vec<PartRow> =
-        diesel::sql_query("SELECT sku, part, quantity FROM bundle_parts WHERE sku = ANY($1) ORDER BY sku, part")
+        statement("SELECT sku, part, quantity FROM bundle_parts WHERE sku = ANY($1) ORDER BY sku, part")
             .bind::<Array<Text>, _>(skus.map(SkuCode::as_str).collect::<Vec<_>>())
             .load(tx.conn())?;
     let mut bundles = Bundles::new();
@@ -83,7 +83,7 @@ pub fn stockable(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<String>, Error> {
         #[diesel(sql_type = Text)]
         sku: String,
     }
-    let rows: Vec<Known> = diesel::sql_query(
+    let rows: Vec<Known> = statement(
         "SELECT s.sku FROM skus s WHERE s.sku = ANY($1) AND NOT EXISTS (SELECT FROM bundle_parts b WHERE b.sku = s.sku)",
     )
     .bind::<Array<Text>, _>(skus)

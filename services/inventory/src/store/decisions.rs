@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{DecisionId, OrderId};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::Decision;
@@ -54,15 +54,15 @@ pub fn insert(tx: &mut Tx<'_>, decisions: &[NewDecision]) -> Result<(), Error> {
         return Ok(());
     }
     let at = tx.now().utc();
-    diesel::sql_query(
+    statement(
         "INSERT INTO decisions (order_id, attempt, id, decided_at, document) \
-         SELECT order_id, attempt, id, $5, document FROM unnest($1, $2, $3, $4) AS t (order_id, attempt, id, document)",
+         SELECT order_id, attempt, id, $1, document FROM unnest($2, $3, $4, $5) AS t (order_id, attempt, id, document)",
     )
+    .bind::<Timestamptz, _>(at)
     .bind::<Array<SqlUuid>, _>(decisions.iter().map(|it| it.order_id.uuid()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(decisions.iter().map(|it| it.attempt).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(decisions.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(decisions.iter().map(|it| it.document.as_str()).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(at)
     .execute(tx.conn())?;
     Ok(())
 }
@@ -75,7 +75,7 @@ struct Known {
 
 /// Which of these orders have been decided on.
 pub fn known(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Uuid>, Error> {
-    let rows: Vec<Known> = diesel::sql_query("SELECT order_id FROM decisions WHERE order_id = ANY($1) AND attempt = 1")
+    let rows: Vec<Known> = statement("SELECT order_id FROM decisions WHERE order_id = ANY($1) AND attempt = 1")
         .bind::<Array<SqlUuid>, _>(orders)
         .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
@@ -83,7 +83,7 @@ pub fn known(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Uuid>, Error> {
 
 /// The first decisions of these orders, which show their lines as they were ordered.
 pub fn first(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT order_id, attempt, id, decided_at, document FROM decisions WHERE order_id = ANY($1) AND attempt = 1",
     )
     .bind::<Array<SqlUuid>, _>(orders)
@@ -92,7 +92,7 @@ pub fn first(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
 
 /// The newest decisions of these orders.
 pub fn newest(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT DISTINCT ON (order_id) order_id, attempt, id, decided_at, document FROM decisions \
          WHERE order_id = ANY($1) ORDER BY order_id, attempt DESC",
     )

@@ -6,7 +6,7 @@ use contracts::events::LocationKind;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use kernel::GeoPoint;
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
 use super::code;
 use crate::domain::{Capability, Location, LocationStatus, Site};
@@ -164,7 +164,7 @@ pub fn known(tx: &mut Tx<'_>, codes: &BTreeSet<&str>) -> Result<BTreeSet<String>
         #[diesel(sql_type = Text)]
         code: String,
     }
-    let rows: Vec<Known> = diesel::sql_query("SELECT code FROM locations WHERE code = ANY($1)")
+    let rows: Vec<Known> = statement("SELECT code FROM locations WHERE code = ANY($1)")
         .bind::<Array<Text>, _>(codes.iter().copied().collect::<Vec<_>>())
         .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.code).collect())

@@ -6,12 +6,12 @@
 //! colliding would. Readers are never held up.
 
 use diesel::prelude::*;
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
 /// Takes the pool's lock; taking it again in the same transaction costs nothing. Idempotency keys are claimed before it,
 /// never after.
 pub fn pool(tx: &mut Tx<'_>) -> Result<(), Error> {
-    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('onepool/' || current_schema() || '/pool', 0))")
+    statement("SELECT pg_advisory_xact_lock(hashtextextended('onepool/' || current_schema() || '/pool', 0))")
         .execute(tx.conn())?;
     Ok(())
 }

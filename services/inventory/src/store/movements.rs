@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use kernel::{LocationCode, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use utoipa::ToSchema;
 
 use super::stock::Balance;
@@ -69,13 +69,14 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     let after = balances_after(movements, balances)?;
     let at = tx.now().utc();
     let column = |pick: fn(&Movement) -> i64| movements.iter().map(pick).collect::<Vec<i64>>();
-    diesel::sql_query(
+    statement(
         "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, \
          reference, actor, at) SELECT sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, \
-         reason, reference, actor, $11 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WITH ORDINALITY AS t \
+         reason, reference, actor, $1 FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
          (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, place) \
          ORDER BY place",
     )
+    .bind::<Timestamptz, _>(at)
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
@@ -86,7 +87,6 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(movements.iter().map(|it| it.reference.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.actor.as_str()).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(at)
     .execute(tx.conn())?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use kernel::id::{OrderId, ReservationId};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 /// A hold to be stored.
@@ -70,7 +70,7 @@ pub fn insert(tx: &mut Tx<'_>, holds: &[NewReservation]) -> Result<(), Error> {
     if holds.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    statement(
         "INSERT INTO reservations (id, state, channel, buyer, lines, held_units, expires_at) \
          SELECT id, 'held', channel, buyer, lines, units, expires_at FROM unnest($1, $2, $3, $4, $5, $6) \
          AS t (id, channel, buyer, lines, units, expires_at)",
@@ -90,7 +90,7 @@ pub fn of_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Reservation>, Error> 
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT id, state, channel, buyer, lines, order_id, expires_at, version FROM reservations WHERE id = ANY($1)",
     )
     .bind::<Array<SqlUuid>, _>(ids)
@@ -102,7 +102,7 @@ pub fn claim(tx: &mut Tx<'_>, claims: &[(ReservationId, OrderId)]) -> Result<(),
     if claims.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    statement(
         "UPDATE reservations r SET state = 'claimed', order_id = c.order_id, version = version + 1 \
          FROM unnest($1, $2) AS c (id, order_id) WHERE r.id = c.id",
     )
@@ -146,7 +146,7 @@ pub struct Expired {
 /// Marks up to `limit` holds that have run out as expired, and answers them.
 pub fn expire(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Expired>, Error> {
     let now = tx.now().utc();
-    Ok(diesel::sql_query(
+    Ok(statement(
         "UPDATE reservations SET state = 'expired', version = version + 1 WHERE id = ANY (ARRAY( \
             SELECT id FROM reservations WHERE state = 'held' AND expires_at <= $1 ORDER BY expires_at LIMIT $2)) \
          RETURNING id, expires_at",
@@ -175,7 +175,7 @@ pub fn held_by(tx: &mut Tx<'_>, buyers: &[(&str, &str)]) -> Result<Vec<HeldByBuy
     if buyers.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT r.channel, r.buyer, sum(r.held_units)::bigint AS units FROM reservations r \
          JOIN (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
            ON r.channel = b.channel AND r.buyer = b.buyer WHERE r.state = 'held' GROUP BY r.channel, r.buyer",

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Uuid as SqlUuid};
 use kernel::{LocationCode, SkuCode};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use super::code;
@@ -39,7 +39,7 @@ struct Row {
 
 /// Everything promised to these owners, in the order of owner, line, SKU and location.
 pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, Error> {
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT owner, line_no, sku, location, quantity FROM reserved_lines WHERE owner = ANY($1) \
          ORDER BY owner, line_no, sku, location",
     )
@@ -63,7 +63,7 @@ pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    statement(
         "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity) \
          SELECT * FROM unnest($1, $2, $3, $4, $5) \
          ON CONFLICT (owner, line_no, sku, location) DO UPDATE SET quantity = r.quantity + excluded.quantity",
@@ -82,7 +82,7 @@ pub fn take_off(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    statement(
         "WITH asked AS (SELECT owner, line_no, sku, location, sum(quantity)::bigint AS quantity \
             FROM unnest($1, $2, $3, $4, $5) AS t (owner, line_no, sku, location, quantity) \
             GROUP BY owner, line_no, sku, location), \

@@ -155,19 +155,19 @@ pub enum Placed {
 }
 
 impl Place {
-    /// Works out everything of a checked order whose references hold.
+    /// Works out everything of a checked order whose references hold; also what its answer needs beside its rows.
     pub fn new(
         form: OrderForm,
-        priced: Priced,
+        priced: &Priced,
         known: &Known,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(Self, Document), Refusal> {
         let skus = known.order(&form)?;
         let order_id = OrderId::at(now);
         let content = Content::of(&form, &priced.lines).map_err(Error::from)?;
-        let rows = line_rows(order_id, &form, &priced, &skus)?;
-        let event = placed(order_id, &form, &priced, &skus);
+        let rows = line_rows(order_id, &form, priced, &skus)?;
+        let event = placed(order_id, &form, priced, &skus);
         let totals = priced.totals;
         let document = Document {
             buyer: form.buyer,
@@ -204,7 +204,8 @@ impl Place {
             given_back_freight: 0,
             version: 1,
         };
-        Ok(Self { order, lines: rows, answer: None, event, cause: origin.cause, key: origin.key })
+        let place = Self { order, lines: rows, answer: None, event, cause: origin.cause, key: origin.key };
+        Ok((place, document))
     }
 
     /// Whether its answer will be stored.

@@ -215,7 +215,8 @@ fn of_order(
         .collect();
     let claims = returning::claim(&book.lines, &wanted).map_err(|refusal| match refusal {
         returning::Refusal::Unknown { index } => {
-            Refusal::invalid(format!("lines[{index}]"), "the order has no such line")
+            let name = if form.lines.get(index).is_some_and(|line| line.line_no.is_some()) { "line_no" } else { "sku" };
+            Refusal::invalid(format!("lines[{index}].{name}"), "is on no line of the order")
         }
         returning::Refusal::TooMany { index, returnable } => {
             Refusal::invalid(format!("lines[{index}].quantity"), format!("{returnable} may be returned"))

@@ -67,7 +67,7 @@ async fn place_one(
     checked: Result<(OrderForm, Priced), Problem>,
 ) -> Result<Imported, Problem> {
     let (form, priced) = checked?;
-    let place = Place::new(form, priced, known, origin.clone(), app.store.now())?;
+    let (place, _) = Place::new(form, &priced, known, origin.clone(), app.store.now())?;
     let id = place.order.id();
     match app.intake.submit(place).await? {
         Placed::New | Placed::Replayed(_) => Ok(Imported { id, change: "created" }),

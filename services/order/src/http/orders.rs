@@ -20,7 +20,7 @@ use super::views::OrderView;
 use super::{App, page};
 use crate::app::caller::Caller;
 use crate::app::cancel_order::{Cancel, cancel_order};
-use crate::app::place_orders::{self, Origin, Place, Placed};
+use crate::app::place_orders::{self, Document, Origin, Place, Placed};
 use crate::app::read_orders::{list_orders, read_order};
 use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
@@ -44,8 +44,8 @@ pub async fn place(app: Data<App>, meta: Meta, body: Json<OrderForm>) -> web::An
     needs.add_order(&form);
     let known = app.references.find(&needs).await?;
     let origin = origin(&meta);
-    let mut place = Place::new(form, priced, &known, origin, app.store.now())?;
-    let answer = Arc::new(created(&place)?);
+    let (mut place, document) = Place::new(form, &priced, &known, origin, app.store.now())?;
+    let answer = Arc::new(created(&place, document)?);
     if place.has_key() {
         place.answer = Some(Arc::clone(&answer));
     }
@@ -72,8 +72,8 @@ pub fn origin(meta: &Meta) -> Origin {
 }
 
 /// The answer to an order that is new.
-fn created(place: &Place) -> Result<Answer, Error> {
-    let view = OrderView::fresh(&place.order, &place.lines)?;
+fn created(place: &Place, document: Document) -> Result<Answer, Error> {
+    let view = OrderView::fresh(&place.order, &place.lines, document)?;
     Answer::created(&view, view.version, location(view.id))
 }
 
@@ -134,6 +134,9 @@ pub struct ListQuery {
 pub async fn list(app: Data<App>, meta: Meta, query: Query<ListQuery>) -> Result<HttpResponse, Failure> {
     let query = query.into_inner();
     let (limit, before) = page::<(Timestamp, Uuid)>(query.limit, query.cursor)?;
+    let mut faults = intake::Faults::default();
+    faults.optional_text("channel_order_no", query.channel_order_no.as_deref(), intake::MAX_NUMBER_LENGTH);
+    faults.into_result().map_err(Refusal::Invalid)?;
     let filter = Filter {
         channels: channels(&meta, query.channel)?,
         channel_order_no: query.channel_order_no,

@@ -256,9 +256,8 @@ pub struct DispositionView {
 
 impl OrderView {
     /// An order that has just been taken: nothing happened to it yet.
-    pub fn fresh(order: &OrderRow, lines: &[LineRow]) -> Result<Self, Error> {
+    pub fn fresh(order: &OrderRow, lines: &[LineRow], document: Document) -> Result<Self, Error> {
         let currency = order.currency()?;
-        let document: Document = serde_json::from_str(&order.document)?;
         let money = |amount| Money::new(amount, currency);
         Ok(Self {
             id: order.id(),
@@ -298,7 +297,7 @@ impl OrderView {
         Ok(Self {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
-            ..Self::fresh(&read.order, &read.lines)?
+            ..Self::fresh(&read.order, &read.lines, serde_json::from_str(&read.order.document)?)?
         })
     }
 

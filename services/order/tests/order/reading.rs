@@ -27,6 +27,7 @@ async fn orders_are_listed_newest_first_and_page_by_page() {
     assert_eq!(numbers(&shop.get(window).await.body), ["T-3", "T-2"]);
     assert_eq!(numbers(&shop.get("/v1/orders?channel=tmall&channel_order_no=T-4").await.body), ["T-4"]);
     assert_eq!(shop.get("/v1/orders?status=shipped").await.body["items"], json!([]));
+    assert_eq!(shop.get("/v1/orders?channel_order_no=%00").await.fields(), ["channel_order_no"]);
     for bad in ["limit=0", "limit=501", "cursor=x", "status=lost", "colour=red", "from=yesterday"] {
         let answer = shop.get(&format!("/v1/orders?{bad}")).await;
         assert_eq!((answer.status, answer.fields().len()), (400, 1), "{bad}: {}", answer.body);

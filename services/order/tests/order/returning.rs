@@ -185,7 +185,7 @@ async fn what_cannot_be_returned_is_refused_by_field() {
     let cases = [
         ("lines", json!({"order_id": id, "lines": [], "reason": "r"})),
         ("reason", json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1}], "reason": "a\u{0}"})),
-        ("lines[0]", json!({"order_id": id, "lines": [{"line_no": 9, "quantity": 1}], "reason": "r"})),
+        ("lines[0].line_no", json!({"order_id": id, "lines": [{"line_no": 9, "quantity": 1}], "reason": "r"})),
         (
             "lines[0].refund_amount",
             json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1, "refund_amount": fen(1)}], "reason": "r"}),

@@ -239,7 +239,7 @@ pub(super) fn database_url_of(text: &str) -> Result<SecretString, String> {
 }
 
 fn bus_url<'de, D: Deserializer<'de>>(value: D) -> Result<SecretString, D::Error> {
-    url(&String::deserialize(value)?, &[EMBEDDED, "amqp://", "amqps://"]).map_err(D::Error::custom)
+    url(&String::deserialize(value)?, &[EMBEDDED, "amqp://"]).map_err(D::Error::custom)
 }
 
 fn cache_url<'de, D: Deserializer<'de>>(value: D) -> Result<SecretString, D::Error> {

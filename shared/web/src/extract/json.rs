@@ -63,7 +63,7 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
     let mut source = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| malformed(&error))?;
-    nul::refuse_in_json(body)?;
     source.end().map_err(|error| Problem::new(ProblemCode::Malformed).field("", error.to_string()))?;
+    nul::refuse_in_json(body)?;
     Ok(value)
 }

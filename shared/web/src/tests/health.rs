@@ -91,6 +91,7 @@ fn what_the_document_lacks_and_what_it_invents_is_named() {
 #[actix_web::test]
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let shop = described();
+    assert_eq!(shop.send(get("/")).await.header("location"), Some("/docs/"));
     assert_eq!(shop.send(get("/docs")).await.header("location"), Some("/docs/"));
     let page = shop.send(get("/docs/")).await;
     assert_eq!(page.status, 200);

@@ -1,0 +1,256 @@
+//! What OnePool holds in the end, read back page by page through its API and compared with the file row by row.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use futures_util::stream::{self, StreamExt};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::plan::Plan;
+use super::rows::Row;
+use super::setup::CHANNEL;
+use super::{Outcome, Source};
+use crate::api::Api;
+
+/// Requests at once.
+const AT_ONCE: usize = 8;
+/// Differences that are told; the rest is counted.
+const TOLD: usize = 20;
+
+/// What was read back.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// What became of each row, as far as OnePool shows it; a row that shows twice has both.
+    pub rows: Vec<Vec<Outcome>>,
+    /// Invoice numbers of orders, of cancellations, and of adjustments.
+    pub invoices: [BTreeSet<String>; 3],
+    /// Cancellations of buyers that are known.
+    pub identified_cancellations: BTreeSet<String>,
+    /// Countries that orders go to.
+    pub countries: BTreeSet<String>,
+    /// SKUs whose units were shipped, came back or were adjusted.
+    pub skus: BTreeSet<String>,
+    /// Units of each adjustment.
+    pub adjustments: Vec<i64>,
+    /// What is not as it was sent.
+    pub differences: Vec<String>,
+    /// How many there are.
+    pub different: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Buyer {
+    identities: Vec<Identity>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Identity {
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Order {
+    channel_order_no: String,
+    placed_at: DateTime<Utc>,
+    buyer: Buyer,
+    fulfilment: Fulfilment,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Fulfilment {
+    ship_to: Address,
+}
+
+#[derive(Debug, Deserialize)]
+struct Address {
+    country: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    line_no: usize,
+    sku: String,
+    quantity: i64,
+    unit_price_decimal: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Return {
+    return_no: String,
+    order_id: Option<String>,
+    status: String,
+    buyer: Option<Buyer>,
+    returned_at: DateTime<Utc>,
+    lines: Vec<ReturnLine>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReturnLine {
+    position: usize,
+    sku: String,
+    quantity: i64,
+    unit_price_decimal: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sku {
+    sku: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Movement {
+    on_hand: i64,
+    reason: String,
+    reference: Option<String>,
+}
+
+/// Every page of a list, one after the other.
+async fn pages<T: DeserializeOwned>(api: &Api, path: &str, mut take: impl FnMut(T)) {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let mut cursor = None;
+    loop {
+        let after = cursor.map(|cursor: String| format!("&cursor={cursor}")).unwrap_or_default();
+        let page: Page<T> = api.read(&format!("{path}{separator}limit=500{after}")).await;
+        page.items.into_iter().for_each(&mut take);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return;
+        }
+    }
+}
+
+impl Held {
+    /// Reads everything back.
+    pub async fn read(api: &Api, source: &Source, plan: &Plan) -> Self {
+        let mut held = Self { rows: vec![Vec::new(); source.rows.len()], ..Self::default() };
+        let rows = &source.rows;
+        let orders: HashMap<&str, &[usize]> =
+            plan.orders.iter().map(|order| (order.invoice.as_str(), order.rows.as_slice())).collect();
+        pages(api, &format!("/v1/orders?channel={CHANNEL}"), |it: Order| held.order(rows, &orders, it)).await;
+        let returns: HashMap<&str, &super::plan::Return> =
+            plan.returns.iter().map(|it| (it.number.as_str(), it)).collect();
+        pages(api, &format!("/v1/returns?channel={CHANNEL}"), |it: Return| held.returned(rows, &returns, it)).await;
+        held.read_movements(api, rows, plan).await;
+        held
+    }
+
+    fn order(&mut self, rows: &[Row], orders: &HashMap<&str, &[usize]>, it: Order) {
+        let sent = orders.get(it.channel_order_no.as_str()).copied().unwrap_or_default();
+        for line in &it.lines {
+            let row = line.line_no.checked_sub(1).and_then(|place| sent.get(place)).copied();
+            let same = |row: &Row| {
+                (row.sku == line.sku
+                    && row.quantity == line.quantity
+                    && price(&line.unit_price_decimal) == Some(row.price))
+                    && row.customer.as_ref() == it.buyer.identities.first().map(|identity| &identity.value)
+                    && row.country == it.fulfilment.ship_to.country
+            };
+            let found = row.filter(|row| same(&rows[*row]));
+            self.found(found, Outcome::OrderLine, || format!("order {} line {line:?}", it.channel_order_no));
+        }
+        self.check_time(sent.first().map(|row| &rows[*row]), it.placed_at, &it.channel_order_no);
+        self.countries.insert(it.fulfilment.ship_to.country);
+        self.invoices[0].insert(it.channel_order_no);
+    }
+
+    fn returned(&mut self, rows: &[Row], returns: &HashMap<&str, &super::plan::Return>, it: Return) {
+        let sent = returns.get(it.return_no.as_str()).map(|it| it.lines.as_slice()).unwrap_or_default();
+        let outcome = if it.order_id.is_some() { Outcome::ReturnWithOriginal } else { Outcome::ReturnWithoutOriginal };
+        for line in &it.lines {
+            let row = line.position.checked_sub(1).and_then(|place| sent.get(place)).map(|(row, _)| *row);
+            let same = |row: &Row| {
+                row.sku == line.sku
+                    && row.quantity == -line.quantity
+                    && line.unit_price_decimal.as_deref().and_then(price) == Some(row.price)
+                    && it.status == "refunded"
+            };
+            let found = row.filter(|row| same(&rows[*row]));
+            self.found(found, outcome, || format!("return {} {} line {line:?}", it.return_no, it.status));
+        }
+        self.check_time(sent.first().map(|(row, _)| &rows[*row]), it.returned_at, &it.return_no);
+        let invoice = it.return_no.split('/').next().unwrap_or_default().to_owned();
+        // The buyer of a return with an original is that order's, and only orders of known buyers are searched.
+        if it.order_id.is_some() || it.buyer.is_some_and(|buyer| !buyer.identities.is_empty()) {
+            self.identified_cancellations.insert(invoice.clone());
+        }
+        self.invoices[1].insert(invoice);
+    }
+
+    /// Of every article: whether it moved at all, and each adjustment.
+    async fn read_movements(&mut self, api: &Api, rows: &[Row], plan: &Plan) {
+        let mut articles = Vec::new();
+        pages(api, "/v1/skus", |it: Sku| articles.push(it.sku)).await;
+        let moved = |sku: String| async move {
+            let path = format!("/v1/stock/{}/movements", encoded(&sku));
+            let mut adjustments: Vec<Movement> = Vec::new();
+            pages(api, &format!("{path}?kind=adjustment"), |it| adjustments.push(it)).await;
+            let mut moved = !adjustments.is_empty();
+            for kind in ["shipment", "return"] {
+                if !moved {
+                    let page: Page<Movement> = api.read(&format!("{path}?kind={kind}&limit=1")).await;
+                    moved = !page.items.is_empty();
+                }
+            }
+            (sku, moved, adjustments)
+        };
+        let mut read = stream::iter(articles).map(moved).buffer_unordered(AT_ONCE);
+        let mut sent: BTreeMap<(&str, &str, i64), Vec<usize>> = BTreeMap::new();
+        for index in plan.windows.iter().flat_map(|window| &window.adjustments) {
+            let row = &rows[*index];
+            sent.entry((&row.invoice, &row.sku, row.quantity)).or_default().push(*index);
+        }
+        while let Some((sku, moved, adjustments)) = read.next().await {
+            for it in adjustments {
+                let invoice = it.reference.as_deref().unwrap_or_default();
+                let found = sent.get_mut(&(invoice, sku.as_str(), it.on_hand)).and_then(Vec::pop);
+                let outcome = Outcome::StockAdjustment;
+                self.found(found, outcome, || format!("adjustment of {sku} by {} for {}", it.on_hand, it.reason));
+                self.invoices[2].insert(invoice.to_owned());
+                self.adjustments.push(it.on_hand);
+            }
+            if moved {
+                self.skus.insert(sku);
+            }
+        }
+    }
+
+    fn check_time(&mut self, sent: Option<&Row>, at: DateTime<Utc>, number: &str) {
+        let expected: Option<NaiveDateTime> = sent.map(|row| row.at);
+        if expected != Some(at.naive_utc()) {
+            self.differs(format!("{number} is of {at}, not of {expected:?}"));
+        }
+    }
+
+    fn found(&mut self, row: Option<usize>, outcome: Outcome, what: impl FnOnce() -> String) {
+        match row {
+            Some(row) => self.rows[row].push(outcome),
+            None => self.differs(format!("{} is not as it was sent", what())),
+        }
+    }
+
+    fn differs(&mut self, what: String) {
+        self.different += 1;
+        if self.differences.len() < TOLD {
+            self.differences.push(what);
+        }
+    }
+}
+
+fn price(text: &str) -> Option<Decimal> {
+    Decimal::from_str(text).ok()
+}
+
+/// A code in a path.
+fn encoded(code: &str) -> String {
+    code.replace('%', "%25").replace(' ', "%20").replace('/', "%2F")
+}
