@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::process::unique;
 use crate::wait::Wait;
 
 /// No answer takes longer than what `Prefer: wait` may hold back, and some.
@@ -211,7 +212,7 @@ impl Api {
     /// Posts until it is answered by a service that has everything it needs, with one key for all tries: so it happens
     /// once, and the answer is the one it had then.
     pub async fn persist(&self, path: &str, body: &Value) -> Answer {
-        let key = uuid::Uuid::now_v7().to_string();
+        let key = unique();
         let headers = [("content-type", "application/json"), ("idempotency-key", &key)];
         let body = body.to_string().into_bytes();
         let wait = Wait::until(&format!("POST {path} is answered"));

@@ -1,6 +1,5 @@
 //! What must hold after any run, whatever was killed, cut or sent twice on the way.
 
-
 use crate::api::Api;
 use crate::deployment::{Deployment, ROLES};
 use crate::queues::Queues;

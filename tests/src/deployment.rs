@@ -12,7 +12,7 @@ use diesel::sql_types::BigInt;
 use testkit::{TestBroker, TestDatabase};
 
 use crate::api::{Api, Hosts};
-use crate::process::{Process, free_port, send};
+use crate::process::{Process, free_port, send, unique};
 use crate::servers::Servers;
 use crate::wait::until;
 
@@ -51,7 +51,8 @@ impl Backing {
     pub fn of_this_run() -> Self {
         let (database, broker) = (TestDatabase::empty(), TestBroker::new());
         let (postgres, amqp) = (database.url().to_owned(), broker.url());
-        let amqp_admin = std::env::var("ONEPOOL_TEST_AMQP_ADMIN").expect("the broker could be asked for a virtual host");
+        let amqp_admin =
+            std::env::var("ONEPOOL_TEST_AMQP_ADMIN").expect("the broker could be asked for a virtual host");
         Self { postgres, amqp, amqp_admin, redis: crate::servers::empty_redis(), _own: Some((database, broker)) }
     }
 
@@ -144,12 +145,11 @@ impl Deployment {
         assert!(status.success(), "`onepool migrate` failed with {status}:\n{text}");
     }
 
-    /// Waits until every process serves.
+    /// Waits until every process that is to run serves.
     pub async fn ready(&mut self) {
         let http = reqwest::Client::new();
-        for index in 0..self.processes.len() {
-            let url = format!("{}/readyz", self.hosts.of_role(&self.processes[index].name));
-            let process = &mut self.processes[index];
+        for process in self.processes.iter_mut().filter(|process| process.is_started()) {
+            let url = format!("{}/readyz", self.hosts.of_role(&process.name));
             until(&format!("{} is ready", process.name.clone()), async || {
                 if let Some(status) = process.ended() {
                     panic!("{} ended with {status}:\n{}", process.name, process.last_words());
@@ -278,8 +278,7 @@ impl Drop for Deployment {
 
 /// A directory that the account which runs PostgreSQL can walk to, whatever account runs the tests.
 fn scratch() -> PathBuf {
-    let name = uuid::Uuid::now_v7().simple().to_string();
-    let path = std::env::temp_dir().join(format!("onepool-test-{name}"));
+    let path = std::env::temp_dir().join(format!("onepool-test-{}", unique()));
     create_dir_all(&path).expect("the temporary directory can be written to");
     set_permissions(&path, Permissions::from_mode(0o755)).expect("a directory of our own");
     path

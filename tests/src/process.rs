@@ -42,6 +42,11 @@ pub fn free_port() -> u16 {
     panic!("no free port between {LOWEST} and {}", LOWEST + COUNT);
 }
 
+/// A name that nothing else has.
+pub fn unique() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// A process of the deployment under test, and how to start it again.
 #[derive(Debug)]
 pub struct Process {
@@ -87,6 +92,11 @@ impl Process {
 
     fn log_file(&self) -> File {
         OpenOptions::new().create(true).append(true).open(&self.log).expect("the scratch directory can be written to")
+    }
+
+    /// Whether it was started and neither killed nor stopped since.
+    pub const fn is_started(&self) -> bool {
+        self.child.is_some()
     }
 
     /// How it ended, if it did.

@@ -75,7 +75,10 @@ pub async fn publish(channel: &Channel, kind: &str, body: &str) {
     send(channel, EXCHANGE, kind, body).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "what a broken relay or a stranger would do is done here, past the outbox")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a broken relay or a stranger would do is done here, past the outbox"
+)]
 async fn send(channel: &Channel, exchange: &str, key: &str, body: &str) {
     let mut headers = FieldTable::default();
     headers.insert("partition".into(), AMQPValue::LongString("0".into()));
@@ -93,7 +96,8 @@ async fn send(channel: &Channel, exchange: &str, key: &str, body: &str) {
 async fn drain(channel: &Channel, queue: &str) -> Vec<Value> {
     let look = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
     let declared = channel.queue_declare(queue.into(), look, FieldTable::default()).await.expect("the queue is there");
-    let consumer = channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+    let consumer =
+        channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
     let mut consumer = consumer.await.expect("nobody else reads it");
     let mut events: Vec<Value> = Vec::new();
     for _ in 0..declared.message_count() {

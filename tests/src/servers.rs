@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use testkit::eventually;
 
-use crate::process::send;
+use crate::process::{send, unique};
+use crate::wait::until;
 
 /// Redis comes with so many databases.
 const REDIS_DATABASES: u8 = 16;
@@ -37,6 +38,8 @@ pub struct Servers {
     /// The process that ends them when it ends.
     keeper: Child,
     directory: PathBuf,
+    /// The RabbitMQ that was started in place of a crashed one.
+    rabbitmq: Option<Child>,
     /// `postgres://…`
     pub postgres: String,
     /// `amqp://…`
@@ -48,13 +51,14 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts all three.
+    /// Starts all three, so that PostgreSQL keeps what it has committed when it crashes.
     pub fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers");
-        let said = std::env::temp_dir().join(format!("onepool-servers-{}", uuid::Uuid::now_v7().simple()));
+        let said = std::env::temp_dir().join(format!("onepool-said-{}", unique()));
         let mut command = Command::new(script);
         // What runs between start and end prints the addresses, then waits to be ended.
-        command.args(["run", "sh", "-c", "env; echo STARTED; exec tail -f /dev/null"]).stdin(Stdio::null());
+        command.args(["run", "sh", "-c", "env; echo STARTED; exec sleep infinity"]).stdin(Stdio::null());
+        command.env("DURABLE", "1");
         command.stdout(Stdio::piped()).stderr(File::create(&said).expect("the temporary directory can be written to"));
         let mut keeper = command.spawn().expect("tests/servers can be run");
         let lines = BufReader::new(keeper.stdout.take().expect("a piped output")).lines();
@@ -71,6 +75,7 @@ impl Servers {
             amqp_admin: value("ONEPOOL_TEST_AMQP_ADMIN"),
             redis: value("ONEPOOL_TEST_REDIS"),
             directory: PathBuf::from(directory.expect("tests/servers says where the servers are")),
+            rabbitmq: None,
             keeper,
         }
     }
@@ -93,7 +98,7 @@ impl Servers {
     }
 
     /// Crashes RabbitMQ and starts it again.
-    pub async fn restart_rabbitmq(&self) {
+    pub async fn restart_rabbitmq(&mut self) {
         let directory = self.directory.join("rabbitmq");
         let process = self.noted("rabbitmq/beam.pid");
         let mut command = Command::new(program_of(process));
@@ -105,10 +110,14 @@ impl Servers {
         }
         end("KILL", process).await;
         let log = || File::create(directory.join("again.log")).expect("the servers' directory can be written to");
-        let again = command.stdin(Stdio::null()).stdout(log()).stderr(log()).spawn().expect("RabbitMQ can be started");
+        let spawned = command.stdin(Stdio::null()).stdout(log()).stderr(log()).spawn();
+        let again = self.rabbitmq.insert(spawned.expect("RabbitMQ can be started"));
         std::fs::write(directory.join("beam.pid"), format!("{}\n", again.id())).expect("a note of its id");
         let address = self.amqp.rsplit_once('@').expect("amqp://user:password@host:port").1;
-        eventually("RabbitMQ answers the protocol's greeting", async || greets(address)).await;
+        until("RabbitMQ answers the protocol's greeting", async || {
+            greets(address).ok_or_else(|| read_to_string(directory.join("again.log")).unwrap_or_default())
+        })
+        .await;
     }
 
     /// Crashes Redis and starts it again, empty.
@@ -136,6 +145,8 @@ impl Drop for Servers {
     fn drop(&mut self) {
         send("TERM", self.keeper.id());
         let _status = self.keeper.wait();
+        // What the keeper has ended here too is waited for by whoever started it.
+        let _status = self.rabbitmq.as_mut().map(Child::wait);
     }
 }
 

@@ -111,9 +111,7 @@ impl Shop {
 
     /// Imports SKUs, each with its category.
     pub async fn skus(&self, skus: &[(&str, &str)]) {
-        let line = |(sku, category): &(&str, &str)| {
-            json!({ "sku": sku, "name": format!("The {sku}"), "category": category, "status": "active" })
-        };
+        let line = |(sku, category): &(&str, &str)| json!({ "sku": sku, "name": format!("The {sku}"), "category": category, "status": "active" });
         let lines: Vec<Value> = skus.iter().map(line).collect();
         all_taken(&self.api.post_lines("/v1/skus/import", &lines).await, lines.len());
     }
@@ -132,9 +130,7 @@ impl Shop {
 
     /// Imports opening balances: SKU, location, units.
     pub async fn opening_stock(&self, balances: &[(&str, &str, i64)]) {
-        let line = |(sku, location, on_hand): &(&str, &str, i64)| {
-            json!({ "sku": sku, "location": location, "on_hand": on_hand })
-        };
+        let line = |(sku, location, on_hand): &(&str, &str, i64)| json!({ "sku": sku, "location": location, "on_hand": on_hand });
         let lines: Vec<Value> = balances.iter().map(line).collect();
         all_taken(&self.api.post_lines("/v1/stock/import", &lines).await, lines.len());
     }

@@ -1,7 +1,8 @@
 -- The order book. Orders are distributed by order_id, so every table of an order carries it in its key.
 
 -- One row per order: what the channel handed in, and where the order stands. No index names a column that changes, and
--- the pages keep room, so that every change of state is a heap-only update.
+-- the pages keep room for a second version of every row, so that changes of state are heap-only updates, also when a
+-- batch changes all rows of a page at once.
 CREATE TABLE orders (
     order_id            uuid        NOT NULL PRIMARY KEY,
     channel             text        NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE orders (
         AND list_amount - discount_amount + freight_amount = total_amount),
     CONSTRAINT orders_never_give_back_more_than_paid CHECK (given_back_amount BETWEEN 0 AND total_amount
         AND given_back_freight BETWEEN 0 AND freight_amount)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX orders_number ON orders (channel, channel_order_no);
 CREATE INDEX orders_placed ON orders (placed_at, order_id);
 

@@ -31,7 +31,7 @@ pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<
             Ok(progress(serve_backorders(tx, &pool, rules)?))
         })
         .woken_by(stock_arrived),
-        Job::new("tell_stock", Duration::from_millis(500), |tx| Ok(progress(tell_stock(tx)?))),
+        Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("prove_stock", Duration::from_secs(10), |tx| {
             let (drift, more) = prove_stock(tx)?;
             for it in &drift {

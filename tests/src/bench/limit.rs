@@ -34,7 +34,9 @@ pub fn measure(deployment: &Deployment, orders: i64, report: &mut Report) -> f64
     let prepare: String = tables
         .iter()
         .enumerate()
-        .map(|(n, table)| format!("CREATE TABLE bench_limit.t{n} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY);", table.name))
+        .map(|(n, table)| {
+            format!("CREATE TABLE bench_limit.t{n} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY);", table.name)
+        })
         .collect();
     let order = format!(
         "DROP SCHEMA IF EXISTS bench_limit CASCADE; CREATE SCHEMA bench_limit; {prepare} \

@@ -40,10 +40,15 @@ pub async fn stock_up(api: &Api, seed: u64) {
     let locations: Vec<Value> = (0..LOCATIONS).map(&mut place).collect();
     api.post_lines("/v1/locations/import", &locations).await;
     for location in 0..LOCATIONS {
-        let balance = |n: usize| json!({ "sku": sku(n), "location": format!("LOC-{location:02}"), "on_hand": 1_000_000 });
+        let balance =
+            |n: usize| json!({ "sku": sku(n), "location": format!("LOC-{location:02}"), "on_hand": 1_000_000 });
         let lines: Vec<Value> = (0..SKUS).map(balance).collect();
         let answers = api.post_lines("/v1/stock/import", &lines).await;
-        assert!(answers.iter().all(|line| line["problem"].is_null()), "the opening stock is taken: {:?}", answers.first());
+        assert!(
+            answers.iter().all(|line| line["problem"].is_null()),
+            "the opening stock is taken: {:?}",
+            answers.first()
+        );
     }
 }
 

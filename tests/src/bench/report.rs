@@ -54,7 +54,8 @@ impl Report {
 
     /// The report as JSON.
     pub fn json(&self, machine: &Value) -> Value {
-        let figures: serde_json::Map<String, Value> = self.figures.iter().map(|f| (f.name.clone(), json!(f.value))).collect();
+        let figures: serde_json::Map<String, Value> =
+            self.figures.iter().map(|f| (f.name.clone(), json!(f.value))).collect();
         json!({ "machine": machine, "figures": figures, "failures": self.failures })
     }
 

@@ -43,7 +43,10 @@ pub async fn reservations(api: &Api, count: usize, report: &mut Report) {
     shelf(api, "LAST-UNITS", 500).await;
     let scramble = load::run(api.token(), CONNECTIONS, holds(url, "LAST-UNITS", 20_000), None).await;
     let (granted, refused) = (scramble.with_status(201), scramble.with_status(409));
-    report.must(&format!("20,000 buyers, 500 units: {granted} granted, {refused} refused"), (granted, refused) == (500, 19_500));
+    report.must(
+        &format!("20,000 buyers, 500 units: {granted} granted, {refused} refused"),
+        (granted, refused) == (500, 19_500),
+    );
 }
 
 /// Reads of ten SKUs' availability a second.

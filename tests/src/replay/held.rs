@@ -156,7 +156,7 @@ impl Held {
                     && row.country == it.fulfilment.ship_to.country
             };
             let found = row.filter(|row| same(&rows[*row]));
-            self.found(found, Outcome::OrderLine, || format!("order {} line {line:?}", it.channel_order_no));
+            self.found(found, &Outcome::OrderLine, || format!("order {} line {line:?}", it.channel_order_no));
         }
         self.check_time(sent.first().map(|row| &rows[*row]), it.placed_at, &it.channel_order_no);
         self.countries.insert(it.fulfilment.ship_to.country);
@@ -175,7 +175,7 @@ impl Held {
                     && it.status == "refunded"
             };
             let found = row.filter(|row| same(&rows[*row]));
-            self.found(found, outcome, || format!("return {} {} line {line:?}", it.return_no, it.status));
+            self.found(found, &outcome, || format!("return {} {} line {line:?}", it.return_no, it.status));
         }
         self.check_time(sent.first().map(|(row, _)| &rows[*row]), it.returned_at, &it.return_no);
         let invoice = it.return_no.split('/').next().unwrap_or_default().to_owned();
@@ -204,18 +204,19 @@ impl Held {
             (sku, moved, adjustments)
         };
         let mut read = stream::iter(articles).map(moved).buffer_unordered(AT_ONCE);
-        let mut sent: BTreeMap<(&str, &str, i64), Vec<usize>> = BTreeMap::new();
+        let mut sent: BTreeMap<(String, String, i64), Vec<usize>> = BTreeMap::new();
         for index in plan.windows.iter().flat_map(|window| &window.adjustments) {
             let row = &rows[*index];
-            sent.entry((&row.invoice, &row.sku, row.quantity)).or_default().push(*index);
+            sent.entry((row.invoice.clone(), row.sku.clone(), row.quantity)).or_default().push(*index);
         }
         while let Some((sku, moved, adjustments)) = read.next().await {
             for it in adjustments {
-                let invoice = it.reference.as_deref().unwrap_or_default();
-                let found = sent.get_mut(&(invoice, sku.as_str(), it.on_hand)).and_then(Vec::pop);
-                let outcome = Outcome::StockAdjustment;
-                self.found(found, outcome, || format!("adjustment of {sku} by {} for {}", it.on_hand, it.reason));
-                self.invoices[2].insert(invoice.to_owned());
+                let invoice = it.reference.unwrap_or_default();
+                let found = sent.get_mut(&(invoice.clone(), sku.clone(), it.on_hand)).and_then(Vec::pop);
+                self.found(found, &Outcome::StockAdjustment, || {
+                    format!("adjustment of {sku} by {} for {}", it.on_hand, it.reason)
+                });
+                self.invoices[2].insert(invoice);
                 self.adjustments.push(it.on_hand);
             }
             if moved {
@@ -231,9 +232,9 @@ impl Held {
         }
     }
 
-    fn found(&mut self, row: Option<usize>, outcome: Outcome, what: impl FnOnce() -> String) {
+    fn found(&mut self, row: Option<usize>, outcome: &Outcome, what: impl FnOnce() -> String) {
         match row {
-            Some(row) => self.rows[row].push(outcome),
+            Some(row) => self.rows[row].push(outcome.clone()),
             None => self.differs(format!("{} is not as it was sent", what())),
         }
     }

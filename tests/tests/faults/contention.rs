@@ -64,7 +64,8 @@ async fn one_hold_wins(shop: &Shop) {
 
 /// 64 orders for the last unit are all taken; one is sourced, the others wait, and say so.
 async fn one_order_wins(shop: &Shop) {
-    let order = |client: usize| NewOrder::new(CHANNEL, &format!("LAST-{client}"), places::SHANGHAI).line("LAST", 1, 100);
+    let order =
+        |client: usize| NewOrder::new(CHANNEL, &format!("LAST-{client}"), places::SHANGHAI).line("LAST", 1, 100);
     let answers = all_at_once(shop, "/v1/orders", |client| order(client).body().clone()).await;
     let orders: Vec<String> = answers.into_iter().map(|answer| text(&answer.status(201)["id"])).collect();
     let (mut sourced, mut waiting) = (Vec::new(), Vec::new());

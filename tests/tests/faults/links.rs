@@ -49,7 +49,7 @@ async fn links_to_every_server_break_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_server_crashes_under_load() {
-    let servers = Servers::start();
+    let mut servers = Servers::start();
     let deployment = Deployment::start_on(
         Topology::AllInOneOverRabbit,
         &SETTINGS,

@@ -152,8 +152,12 @@ async fn give_back(shop: &Shop, order: &str, units: impl Iterator<Item = (&Value
         lines.iter().map(|line| json!({ "line_no": line["line_no"], "disposition": "restock" })).collect();
     let wanted = json!({ "order_id": order, "lines": lines, "location": "ST-HZ", "reason": "too small" });
     let id = text(&shop.api.persist("/v1/returns", &wanted).await.ok()["id"]);
-    let steps =
-        [("approve", json!({})), ("receive", json!({})), ("inspect", json!({ "lines": inspected })), ("refund", json!({}))];
+    let steps = [
+        ("approve", json!({})),
+        ("receive", json!({})),
+        ("inspect", json!({ "lines": inspected })),
+        ("refund", json!({})),
+    ];
     for (action, body) in steps {
         shop.api.persist(&format!("/v1/returns/{id}/{action}"), &body).await.ok();
     }

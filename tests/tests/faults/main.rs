@@ -8,5 +8,6 @@ mod load;
 mod poison;
 mod processes;
 
-/// Settings of every deployment here: orders are final on delivery, and what failed is tried again soon.
-pub const SETTINGS: [&str; 2] = ["order.return_window_seconds=0", "bus.retry_longest_ms=500"];
+/// Settings of every deployment here: orders are final on delivery, and what waits for a fact that has not arrived is tried
+/// again soon, and for longer than a server is away.
+pub const SETTINGS: [&str; 3] = ["order.return_window_seconds=0", "bus.retry_longest_ms=500", "bus.retry_attempts=500"];

@@ -66,7 +66,8 @@ async fn nonsense_is_dropped(deployment: &Deployment, shop: &Shop) {
 /// A release that forgot a table: the rebates of an order wait, everything else of it goes on, and nothing is lost.
 async fn a_fault_is_mended_and_replayed(deployment: &Deployment, shop: &Shop) {
     deployment.execute("ALTER TABLE rebate.sale_facts RENAME TO forgotten");
-    let order = NewOrder::new(CHANNEL, "UNLUCKY", places::SHANGHAI).line("RED", 1, 10_000).with("guide", json!("guide-li"));
+    let order =
+        NewOrder::new(CHANNEL, "UNLUCKY", places::SHANGHAI).line("RED", 1, 10_000).with("guide", json!("guide-li"));
     let order = shop.place(&order).await;
     shop.see_through(&order).await;
     let waits = "SELECT count(*) AS number FROM rebate.dead_letters WHERE kind = 'order.placed'";
@@ -84,7 +85,11 @@ async fn a_fault_is_mended_and_replayed(deployment: &Deployment, shop: &Shop) {
         }
         let lines = shop.api.get(&path).await.ok();
         let left = deployment.number("SELECT count(*) AS number FROM rebate.dead_letters");
-        if lines["items"][0]["status"] == "payable" && left == 0 { Ok(()) } else { Err(format!("{left} left, {lines}")) }
+        if lines["items"][0]["status"] == "payable" && left == 0 {
+            Ok(())
+        } else {
+            Err(format!("{left} left, {lines}"))
+        }
     })
     .await;
 }

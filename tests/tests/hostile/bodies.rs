@@ -62,13 +62,21 @@ async fn an_order_that_is_wrong_is_refused_with_the_field_named() {
         ("a price beyond all money", but("/lines/0/unit_price", yuan(i64::MAX)), "lines[0].unit_price"),
         ("a fraction of a cent", but("/lines/0/unit_price/amount", json!(0.5)), "lines[0].unit_price.amount"),
         ("no price", but("/lines/0/unit_price", Value::Null), "lines[0].unit_price"),
-        ("a price in other money", but("/lines/0/unit_price", json!({ "amount": 1, "currency": "JPY" })), "lines[0].unit_price"),
+        (
+            "a price in other money",
+            but("/lines/0/unit_price", json!({ "amount": 1, "currency": "JPY" })),
+            "lines[0].unit_price",
+        ),
         ("money that is none", but("/currency", json!("XYZ")), "currency"),
         ("the money of another country", but("/currency", json!("JPY")), "lines[0].unit_price"),
         ("a discount beyond the price", but("/discount", yuan(101)), "discount"),
         ("a discount below zero", but("/discount", yuan(-1)), "discount"),
         ("freight below zero", but("/freight", yuan(-1)), "freight"),
-        ("payments that do not add up", but("/payments", json!([{ "method": "cash", "amount": yuan(99) }])), "payments"),
+        (
+            "payments that do not add up",
+            but("/payments", json!([{ "method": "cash", "amount": yuan(99) }])),
+            "payments",
+        ),
         ("no lines", but("/lines", json!([])), "lines"),
         ("lines that are a text", but("/lines", json!("TEE")), "lines"),
         ("line 0", but("/lines/0/line_no", json!(0)), "lines"),
@@ -79,7 +87,11 @@ async fn an_order_that_is_wrong_is_refused_with_the_field_named() {
         ("an empty number", but("/channel_order_no", json!("")), "channel_order_no"),
         ("a remark with a NUL", but("/note", json!(nul)), "note"),
         ("a name with a NUL", but("/fulfilment/ship_to/name", json!(nul)), "fulfilment.ship_to.name"),
-        ("an identity with a NUL", but("/buyer", json!({ "identities": [{ "type": "phone", "value": nul }] })), "buyer.identities[0].value"),
+        (
+            "an identity with a NUL",
+            but("/buyer", json!({ "identities": [{ "type": "phone", "value": nul }] })),
+            "buyer.identities[0].value",
+        ),
         ("an unknown channel", but("/channel", json!("ghost")), "channel"),
         ("no channel", but("/channel", Value::Null), "channel"),
         ("a place beyond the pole", but("/fulfilment/ship_to/latitude", json!(91.0)), "fulfilment.ship_to"),
@@ -104,7 +116,8 @@ async fn bytes_that_are_no_order_are_refused() {
     let json_type = [("content-type", "application/json")];
     let send = async |bytes: Vec<u8>| shop.api.send_bytes(Method::POST, "/v1/orders", bytes, &json_type).await;
     let text = fine().to_string();
-    let broken = text.replace("HOSTILE", "HOST\u{1}LE").into_bytes().iter().map(|b| if *b == 1 { 0xff } else { *b }).collect();
+    let broken =
+        text.replace("HOSTILE", "HOST\u{1}LE").into_bytes().iter().map(|b| if *b == 1 { 0xff } else { *b }).collect();
     let half = text.as_bytes()[..text.len() / 2].to_vec();
     let after = format!("{text} and more").into_bytes();
     let twice = text.replacen('{', "{\"currency\":\"CNY\",", 1).into_bytes();
@@ -138,11 +151,18 @@ async fn ten_thousand_lines_are_refused() {
     let (victim, shop) = victim().await;
     let mut lines = String::new();
     for number in 1..=10_000 {
-        write!(lines, "{}{{\"line_no\":{number},\"sku\":\"TEE\",\"quantity\":1,\"unit_price_decimal\":\"1\"}}", if number > 1 { "," } else { "" })
-            .expect("a string takes everything");
+        write!(
+            lines,
+            "{}{{\"line_no\":{number},\"sku\":\"TEE\",\"quantity\":1,\"unit_price_decimal\":\"1\"}}",
+            if number > 1 { "," } else { "" }
+        )
+        .expect("a string takes everything");
     }
     let body = fine().to_string().replace(&fine()["lines"].to_string(), &format!("[{lines}]"));
-    let answer = shop.api.send_bytes(Method::POST, "/v1/orders", body.into_bytes(), &[("content-type", "application/json")]).await;
+    let answer = shop
+        .api
+        .send_bytes(Method::POST, "/v1/orders", body.into_bytes(), &[("content-type", "application/json")])
+        .await;
     names(&answer, "lines", "ten thousand lines");
     let adjustments: Vec<Value> =
         (0..10_000).map(|_| json!({ "sku": "TEE", "location": "WH-SH", "delta": 1, "reason": "x" })).collect();
@@ -178,7 +198,12 @@ async fn every_other_write_names_what_is_wrong() {
         ("POST", "/v1/reservations", hold("ttl_seconds", json!(i64::MAX)), "ttl_seconds"),
         ("POST", "/v1/reservations", hold("buyer", json!(nul)), "buyer"),
         ("PUT", "/v1/locations/NEW", json!({ "name": "x", "kind": "moon", "latitude": 0, "longitude": 0 }), "kind"),
-        ("PUT", "/v1/locations/NEW", json!({ "name": "x", "kind": "store", "latitude": 90.1, "longitude": 0 }), "latitude"),
+        (
+            "PUT",
+            "/v1/locations/NEW",
+            json!({ "name": "x", "kind": "store", "latitude": 90.1, "longitude": 0 }),
+            "latitude",
+        ),
         ("PUT", "/v1/locations/NEW", json!({ "name": nul, "kind": "store", "latitude": 9, "longitude": 0 }), "name"),
         ("PUT", "/v1/skus/NEW", json!({ "name": nul }), "name"),
         ("PUT", "/v1/skus/NEW", json!({ "name": "x", "gtin": "4006381333932" }), "gtin"),
@@ -188,13 +213,38 @@ async fn every_other_write_names_what_is_wrong() {
         ("PUT", "/v1/payees/new", json!({ "name": nul, "kind": "guide" }), "name"),
         ("PUT", "/v1/payees/new", json!({ "name": "x", "kind": "king" }), "kind"),
         ("POST", "/v1/clients", json!({ "name": "x", "permissions": ["everything"] }), "permissions"),
-        ("POST", "/v1/members", json!({ "identities": [{ "type": "soul", "value": "1" }] }), "identities[0].type"),
-        ("POST", "/v1/members", json!({ "identities": [{ "type": "phone", "value": "not a number" }] }), "identities[0].value"),
+        ("POST", "/v1/members", json!({ "identities": [{ "type": "soul", "value": "1" }] }), "identities[0]"),
+        (
+            "POST",
+            "/v1/members",
+            json!({ "identities": [{ "type": "phone", "value": "not a number" }] }),
+            "identities[0]",
+        ),
         ("POST", "/v1/points/grants", json!({ "member_id": "me", "points": 1, "reason": "x" }), "member_id"),
-        ("POST", "/v1/rebate/policies", json!({ "code": "x", "name": "x", "document": { "basis": "paid", "shares": [] } }), "document.shares"),
-        ("PUT", "/v1/tier-programs/default", json!({ "currency": "CNY", "window": { "kind": "lifetime" }, "tiers": [] }), "tiers"),
-        ("POST", "/v1/returns", json!({ "order_id": victim.order, "lines": [{ "line_no": 1, "quantity": 1 }], "reason": "x" }), "lines[0].quantity"),
-        ("POST", "/v1/returns", json!({ "order_id": victim.order, "lines": [{ "line_no": 9, "quantity": 1 }], "reason": "x" }), "lines[0].line_no"),
+        (
+            "POST",
+            "/v1/rebate/policies",
+            json!({ "code": "x", "name": "x", "document": { "basis": "paid", "shares": [] } }),
+            "document.shares",
+        ),
+        (
+            "PUT",
+            "/v1/tier-programs/default",
+            json!({ "currency": "CNY", "window": { "kind": "lifetime" }, "tiers": [] }),
+            "tiers",
+        ),
+        (
+            "POST",
+            "/v1/returns",
+            json!({ "order_id": victim.order, "lines": [{ "line_no": 1, "quantity": 1 }], "reason": "x" }),
+            "lines[0].quantity",
+        ),
+        (
+            "POST",
+            "/v1/returns",
+            json!({ "order_id": victim.order, "lines": [{ "line_no": 9, "quantity": 1 }], "reason": "x" }),
+            "lines[0].line_no",
+        ),
     ];
     for (method, path, body, field) in wrong {
         let answer = shop.api.send(method.parse().expect("a method"), path, &body, &[]).await;

@@ -107,7 +107,10 @@ async fn a_client_of_one_location_or_payee_sees_and_changes_no_other() {
     hangzhou.api.post(&reject, &json!({ "reason": "spite" })).await.problem(403, "forbidden");
     let location = json!({ "name": "mine now", "kind": "store", "latitude": 0.0, "longitude": 0.0 });
     hangzhou.api.put("/v1/locations/WH-SH", &location).await.problem(403, "forbidden");
-    let lines = hangzhou.api.post_lines("/v1/stock/import", &[json!({ "sku": "TEE", "location": "WH-SH", "on_hand": 0 })]).await;
+    let lines = hangzhou
+        .api
+        .post_lines("/v1/stock/import", &[json!({ "sku": "TEE", "location": "WH-SH", "on_hand": 0 })])
+        .await;
     assert_eq!(lines[0]["problem"]["code"], "forbidden", "{lines:?}");
     hangzhou.api.get("/v1/rebate/balances?payee=guide-li").await.problem(403, "forbidden");
     hangzhou.api.get("/v1/payees/guide-li").await.problem(403, "forbidden");

@@ -34,7 +34,8 @@ async fn no_token_but_a_true_one_opens_anything() {
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
     let theirs = EncodingKey::from_ed_pem(pem.as_bytes()).expect("an Ed25519 key");
     let header = Header { kid: head["kid"].as_str().map(ToOwned::to_owned), ..Header::new(Algorithm::EdDSA) };
-    let sign = |claims: &Value, key: &EncodingKey| jsonwebtoken::encode(&header, claims, key).expect("it can be signed");
+    let sign =
+        |claims: &Value, key: &EncodingKey| jsonwebtoken::encode(&header, claims, key).expect("it can be signed");
     let now = claims["iat"].as_i64().expect("an instant");
     let shared = EncodingKey::from_secret(head["kid"].as_str().expect("a key id").as_bytes());
     let symmetric = Header { alg: Algorithm::HS256, ..header.clone() };
@@ -53,7 +54,8 @@ async fn no_token_but_a_true_one_opens_anything() {
     ];
     for (what, token) in forged {
         let caller = victim.deployment.bearer(&token);
-        for path in ["/v1/orders", "/v1/stock", "/v1/skus", "/v1/members?identity=phone:1", "/v1/payees", "/v1/clients"] {
+        for path in ["/v1/orders", "/v1/stock", "/v1/skus", "/v1/members?identity=phone:1", "/v1/payees", "/v1/clients"]
+        {
             let answer = caller.get(path).await;
             assert_eq!(answer.status, 401, "a token that is {what} opened {path}: {}", answer.body);
             answer.problem(401, "unauthenticated");

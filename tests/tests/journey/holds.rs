@@ -15,7 +15,9 @@ pub async fn claimed_by_an_order(shop: &Shop) {
     let more = json!({ "channel": CHANNEL, "lines": [{ "sku": "BAG", "quantity": 2 }], "ttl_seconds": 600,
         "ship_to": { "country": "CN", "latitude": latitude, "longitude": longitude } });
     shop.api.post("/v1/reservations", &more).await.problem(409, "insufficient_stock");
-    let order = NewOrder::new(CHANNEL, "T-3", places::SHANGHAI).line("BAG", 2, 5_000).with("reservation_id", hold["id"].clone());
+    let order = NewOrder::new(CHANNEL, "T-3", places::SHANGHAI)
+        .line("BAG", 2, 5_000)
+        .with("reservation_id", hold["id"].clone());
     let id = shop.place(&order).await;
     shop.offer(&id, "WH-SH").await;
     assert_eq!(shop.shelf("BAG", "WH-SH").await, Shelf::of(3, 2));

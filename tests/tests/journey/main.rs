@@ -48,14 +48,7 @@ async fn journey(topology: Topology) {
 /// A channel, goods, places and opening stock.
 async fn open(deployment: &Deployment, shop: &Shop) {
     shop.channel(CHANNEL).await;
-    shop.skus(&[
-        ("TEE", "tops"),
-        ("CAP", "hats"),
-        ("MUG", "home"),
-        ("BAG", "home"),
-        ("LAMP", "home"),
-    ])
-    .await;
+    shop.skus(&[("TEE", "tops"), ("CAP", "hats"), ("MUG", "home"), ("BAG", "home"), ("LAMP", "home")]).await;
     shop.locations(&[
         ("WH-SH", "warehouse", places::SHANGHAI),
         ("ST-HZ", "store", places::HANGZHOU),

@@ -63,7 +63,8 @@ async fn nothing_is_left_to_return(shop: &Shop, sold: &Sold) {
     let refused = shop.api.post("/v1/returns", &wanted).await.problem(422, "invalid_field");
     assert_eq!(refused["errors"][0]["field"], "lines[0].quantity", "{refused}");
     let moved = shop.api.get("/v1/stock/TEE/movements?location=ST-BJ").await.ok();
-    let kinds: Vec<&str> = moved["items"].as_array().expect("movements").iter().filter_map(|it| it["kind"].as_str()).collect();
+    let kinds: Vec<&str> =
+        moved["items"].as_array().expect("movements").iter().filter_map(|it| it["kind"].as_str()).collect();
     assert!(kinds.iter().all(|kind| *kind == "return"), "{kinds:?}");
 }
 

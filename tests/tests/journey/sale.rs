@@ -150,7 +150,9 @@ async fn explained(shop: &Shop, order: &str) {
         .as_array()
         .expect("lines")
         .iter()
-        .map(|line| (line["line_no"].as_i64().expect("a number"), line["amount"]["amount"].as_i64().expect("an amount")))
+        .map(|line| {
+            (line["line_no"].as_i64().expect("a number"), line["amount"]["amount"].as_i64().expect("an amount"))
+        })
         .collect();
     assert_eq!(amounts, [(1, 868), (2, 290)]);
     let explanation = shop.api.get(&format!("/v1/rebate/lines/{}/explain", text(&lines["items"][0]["id"]))).await.ok();
@@ -169,7 +171,8 @@ pub async fn cancelled_before_it_ships(shop: &Shop) {
     let id = shop.place(&order).await;
     shop.offer(&id, "ST-HZ").await;
     shop.shelf_once("MUG", "ST-HZ", Shelf::of(4, 2)).await;
-    let found = shop.api.get_until(&format!("/v1/orders/{id}"), "the buyer is known", |it| it["member_id"].is_string()).await;
+    let found =
+        shop.api.get_until(&format!("/v1/orders/{id}"), "the buyer is known", |it| it["member_id"].is_string()).await;
     let member = text(&found["member_id"]);
     points(shop, &member, 0, 60).await;
     accruals(shop, &id, "accrued", [180, 90, 120]).await;
@@ -181,5 +184,8 @@ pub async fn cancelled_before_it_ships(shop: &Shop) {
     accruals(shop, &id, "accrued", [0, 0, 0]).await;
     assert_eq!(balance(shop, "guide-li").await, (0, 0));
     // What is cancelled stays so.
-    shop.api.post(&format!("/v1/orders/{id}/cancel"), &json!({ "reason": "again" })).await.problem(409, "state_conflict");
+    shop.api
+        .post(&format!("/v1/orders/{id}/cancel"), &json!({ "reason": "again" }))
+        .await
+        .problem(409, "state_conflict");
 }

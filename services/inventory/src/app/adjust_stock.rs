@@ -91,7 +91,7 @@ impl From<Refusal> for Problem {
 pub fn adjust_stock(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Vec<Result<Vec<Balance>, Refusal>>, Error> {
     locks::pool(tx)?;
     let mut books = Books::read(tx, requests)?;
-    let mut draft = Draft::opening();
+    let mut draft = if books.has_all(requests) { Draft::new() } else { Draft::opening() };
     let outcomes: Vec<Result<(), Refusal>> = requests.iter().map(|request| books.make(request, &mut draft)).collect();
     // Written balances replace those that were read; one that was set to what it was is in neither, or as it was.
     for balance in draft.write(tx)? {
@@ -124,6 +124,15 @@ impl Books {
             skus: catalog::stockable(tx, &skus.into_iter().collect::<Vec<_>>())?.into_iter().collect(),
             locations: locations::known(tx, &places)?,
         })
+    }
+
+    /// Whether every balance has its row already.
+    fn has_all(&self, requests: &[&Adjust]) -> bool {
+        let mut keys = requests
+            .iter()
+            .flat_map(|request| &request.adjustments)
+            .map(|it| (it.sku.to_string(), it.location.to_string()));
+        keys.all(|key| self.balances.contains_key(&key))
     }
 
     fn make(&mut self, request: &Adjust, draft: &mut Draft) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx};
 
+use super::Draft;
 use crate::domain::{Atlas, Decision, Request, Ruleset, Shelf, Shelves, Slot, Snapshot, plan};
 use crate::store::{changes, code, locations, locks, stock};
 
@@ -52,6 +53,15 @@ impl Pool {
         let changed_before = desk.catch_up(tx)?;
         desk.show(tx, skus, changed_before)?;
         Ok(desk)
+    }
+
+    /// Writes what was planned. Should the database know better, the picture is drawn anew before the next plan.
+    pub fn write(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<(), Error> {
+        let written = draft.write(tx);
+        if written.is_err() {
+            self.picture.lock().unwrap_or_else(PoisonError::into_inner).seq = None;
+        }
+        written.map(drop)
     }
 }
 

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::Draft;
 use super::ship_orders::ORDER_SERVICE;
 use crate::domain::{Line, Request};
-use crate::store::catalog::Bundles;
 use crate::store::movements::{Movement, MovementKind};
 use crate::store::{catalog, decisions, locations, locks, stock};
 
@@ -116,13 +115,13 @@ const fn reason(line: &ReturnLine) -> &'static str {
 /// What returned bundles are made of: as they were sold, when the order is known, else as they are sold today.
 struct Recipes {
     orders: HashMap<Uuid, Request>,
-    today: Bundles,
+    today: catalog::Recipes,
 }
 
 impl Recipes {
     fn read(tx: &mut Tx<'_>, returned: &[Returned<'_>]) -> Result<Self, Error> {
         let skus: BTreeSet<&SkuCode> = returned.iter().flat_map(|it| it.lines.iter().map(|line| &line.sku)).collect();
-        let today = catalog::bundles(tx, skus.into_iter())?;
+        let today = catalog::recipes(tx, skus.into_iter())?;
         let ids: Vec<Uuid> = returned.iter().filter_map(|it| it.order).map(OrderId::uuid).collect();
         let mut orders = HashMap::new();
         if !ids.is_empty() {

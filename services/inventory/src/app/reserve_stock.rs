@@ -142,7 +142,7 @@ pub fn reserve_stock(
         results.push(Ok(view));
     }
     drop(desk);
-    draft.write(tx)?;
+    pool.write(tx, draft)?;
     reservations::insert(tx, &granted)?;
     Ok(results)
 }

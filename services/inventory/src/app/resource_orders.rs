@@ -54,7 +54,7 @@ pub fn resource_orders(
     }
     drop(desk);
     join_queue(tx, &mut draft)?;
-    draft.write(tx)?;
+    pool.write(tx, draft)?;
     Ok(())
 }
 

@@ -54,7 +54,7 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset) -> Result<
         draft.no_longer_waits(order_id);
         draft.decide(tx.now(), Decided { order_id, attempt, decision, priority, cause: Cause::default() })?;
     }
-    draft.write(tx)?;
+    pool.write(tx, draft)?;
     let to_the_end = i64::try_from(queue.len()).is_ok_and(|looked_at| looked_at < MAX_SERVED);
     match last.filter(|_| !used_up && !to_the_end) {
         Some(place) => backorders::served_until(tx, &arrival.sku, place)?,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use bus::ConsumeError;
 use contracts::Cause;
 use kernel::SkuCode;
 use kernel::id::{OrderId, ReservationId};
@@ -29,8 +30,14 @@ pub struct PlacedOrder {
     pub cause: Cause,
 }
 
-/// Sources a batch of orders, first come, first served. Orders that were decided on before are left alone.
-pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, mut orders: Vec<PlacedOrder>) -> Result<(), Error> {
+/// Sources a batch of orders, first come, first served. Orders that were decided on before are left alone. An order of a
+/// SKU that is not known yet is tried again later: it may be a bundle, which has no stock of its own.
+pub fn source_orders(
+    tx: &mut Tx<'_>,
+    pool: &Pool,
+    rules: Ruleset,
+    mut orders: Vec<PlacedOrder>,
+) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
     let ids: Vec<Uuid> = orders.iter().map(|order| order.order_id.uuid()).collect();
     let mut known: HashSet<Uuid> = decisions::known(tx, &ids)?.into_iter().collect();
@@ -38,7 +45,10 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, mut orders: V
     if orders.is_empty() {
         return Ok(());
     }
-    take_apart(tx, orders.iter_mut().map(|order| &mut order.request))?;
+    let unknown = take_apart(tx, orders.iter_mut().map(|order| &mut order.request))?;
+    if let Some(sku) = unknown.first() {
+        return Err(ConsumeError::Retry(format!("the SKU {sku} is ordered but not known yet")));
+    }
     sweep_reservations(tx)?;
     let mut holds = Holds::read(tx, &orders)?;
     let skus: BTreeSet<SkuCode> = orders.iter().flat_map(|order| order.request.demands()).map(|it| it.sku).collect();
@@ -62,24 +72,26 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, mut orders: V
         draft.decide(tx.now(), decided)?;
     }
     drop(desk);
-    draft.write(tx)?;
+    pool.write(tx, draft)?;
     reservations::claim(tx, &holds.claimed)?;
-    reservations::release(tx, &holds.released)
+    reservations::release(tx, &holds.released)?;
+    Ok(())
 }
 
-/// Notes on each line what it is made of, when it is a bundle.
-pub fn take_apart<'a>(tx: &mut Tx<'_>, requests: impl Iterator<Item = &'a mut Request>) -> Result<(), Error> {
+/// Notes on each line what it is made of, when it is a bundle; answers the SKUs that are not known.
+pub fn take_apart<'a>(
+    tx: &mut Tx<'_>,
+    requests: impl Iterator<Item = &'a mut Request>,
+) -> Result<BTreeSet<SkuCode>, Error> {
     let requests: Vec<&mut Request> = requests.collect();
     let ordered: BTreeSet<&SkuCode> =
         requests.iter().flat_map(|request| request.lines.iter().map(|line| &line.sku)).collect();
-    let bundles = catalog::bundles(tx, ordered.into_iter())?;
-    if bundles.is_empty() {
-        return Ok(());
-    }
+    let recipes = catalog::recipes(tx, ordered.iter().copied())?;
+    let unknown = ordered.into_iter().filter(|sku| !recipes.contains_key(*sku)).cloned().collect();
     for line in requests.into_iter().flat_map(|request| request.lines.iter_mut()) {
-        line.parts = bundles.get(&line.sku).cloned().unwrap_or_default();
+        line.parts = recipes.get(&line.sku).cloned().unwrap_or_default();
     }
-    Ok(())
+    Ok(unknown)
 }
 
 fn lines_of(order: OrderId, decision: &Decision) -> Vec<ReservedLine> {

@@ -13,7 +13,7 @@ use crate::domain::{Line, Request, Ruleset};
 
 pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, events: &[Event]) -> Result<(), ConsumeError> {
     let orders = events.iter().map(placed).collect::<Result<Vec<_>, _>>()?;
-    Ok(source_orders(tx, pool, rules, orders)?)
+    source_orders(tx, pool, rules, orders)
 }
 
 fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {

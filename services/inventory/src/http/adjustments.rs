@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Json, Meta};
 
-use super::State;
 use super::keyed::{self, Answered, Keyed, Refused};
 use super::stock::StockView;
+use super::{State, check_text};
 use crate::app::adjust_stock::{Adjust, Adjustment, Change, Refusal, adjust_stock};
 use crate::store::catalog;
 
@@ -91,9 +91,9 @@ impl AdjustmentBody {
             (Some(_), Some(_), None) => return Err(Problem::invalid(at("delta"), "is given instead of on_hand")),
             (None, None, None) => return Err(Problem::invalid(at("delta"), "or on_hand is needed")),
         };
-        text(&at("reason"), &self.reason)?;
+        check_text(&at("reason"), &self.reason, MAX_TEXT)?;
         if let Some(reference) = &self.reference {
-            text(&at("reference"), reference)?;
+            check_text(&at("reference"), reference, MAX_TEXT)?;
         }
         Ok(Adjustment {
             sku: self.sku,
@@ -104,13 +104,6 @@ impl AdjustmentBody {
             reference: self.reference,
         })
     }
-}
-
-fn text(field: &str, text: &str) -> Result<(), Problem> {
-    if text.trim().is_empty() || text.chars().count() > MAX_TEXT {
-        return Err(Problem::invalid(field, format!("has 1 to {MAX_TEXT} characters")));
-    }
-    Ok(())
 }
 
 /// Adjust balances, all or nothing

@@ -13,13 +13,13 @@ use utoipa::{IntoParams, ToSchema};
 use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer};
 
-use super::{State, page};
+use super::{State, check_text, page};
 use crate::app::save_locations::{Refusal, save_location, save_locations};
 use crate::domain::location::{Address, DEFAULT_PRIORITY, Details, OpeningHours, TimeOfDay};
 use crate::domain::{Capability, Location, LocationStatus};
 use crate::store::locations;
 
-/// The longest name, in characters.
+/// The longest name of a location or an owner, in characters.
 const MAX_NAME: usize = 200;
 /// Locations saved in one transaction of an import.
 const CHUNK: usize = 500;
@@ -67,8 +67,9 @@ impl LocationBody {
             };
             Problem::invalid(field, error.to_string())
         })?;
-        if self.name.trim().is_empty() || self.name.chars().count() > MAX_NAME {
-            return Err(Problem::invalid("name", format!("a name has 1 to {MAX_NAME} characters")));
+        check_text("name", &self.name, MAX_NAME)?;
+        if let Some(owner) = &self.owner {
+            check_text("owner", owner, MAX_NAME)?;
         }
         for (field, number) in [("handling_minutes", self.handling_minutes), ("daily_capacity", self.daily_capacity)] {
             if number.is_some_and(|number| number < 0) {
@@ -222,11 +223,17 @@ pub struct ListQuery {
     responses((status = 200, body = Page<LocationView>)))]
 pub async fn list(state: Data<State>, principal: Principal, query: Query<ListQuery>) -> Answer {
     let query = query.into_inner();
-    let (limit, after) = page::<String>(query.limit, query.cursor)?;
+    let (limit, after) = page::<LocationCode>(query.limit, query.cursor)?;
     let within = principal.location_filter();
     let Some(near) = query.near else {
         let rows = state.store.read("list_locations", move |tx| {
-            locations::list(tx, query.kind, within.as_deref(), after.as_deref(), limit.saturating_add(1))
+            locations::list(
+                tx,
+                query.kind,
+                within.as_deref(),
+                after.as_ref().map(LocationCode::as_str),
+                limit.saturating_add(1),
+            )
         });
         let views = rows.await?.into_iter().map(|(location, version)| LocationView::new(location, version)).collect();
         return Ok(answer::ok(&Page::from_rows(views, limit, |view: &LocationView| view.code.to_string())));

@@ -116,6 +116,14 @@ pub fn routes(state: State) -> Routes {
     )
 }
 
+/// Refuses a text that is empty, too long or has control characters in it.
+fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
+    if text.trim().is_empty() || text.chars().count() > most || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, format!("has 1 to {most} characters, no control characters among them")));
+    }
+    Ok(())
+}
+
 /// The limit of the page that is wanted, and where the page before ended.
 fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
     let page = PageRequest { limit, cursor };

@@ -13,8 +13,8 @@ use store::{BatchOptions, Batcher, Error};
 use utoipa::ToSchema;
 use web::{Data, Failure, Json, Meta, Path, Principal, answer};
 
-use super::State;
 use super::keyed::{self, Answered, Keyed, Refused};
+use super::{State, check_text};
 use crate::app::Pool;
 use crate::app::reserve_stock::{
     ChangeRefusal, Hold, HoldRules, HoldView, Refusal, extend_reservation, hold_request, release_reservation,
@@ -83,8 +83,8 @@ impl HoldBody {
         if !(1..=MAX_LINES).contains(&self.lines.len()) {
             return Err(Problem::invalid("lines", format!("there are 1 to {MAX_LINES} lines")));
         }
-        if self.buyer.as_ref().is_some_and(|buyer| buyer.is_empty() || buyer.chars().count() > MAX_BUYER) {
-            return Err(Problem::invalid("buyer", format!("has 1 to {MAX_BUYER} characters")));
+        if let Some(buyer) = &self.buyer {
+            check_text("buyer", buyer, MAX_BUYER)?;
         }
         if self.ship_to.is_some() && self.pickup_location.is_some() {
             return Err(Problem::invalid("pickup_location", "is given instead of ship_to"));

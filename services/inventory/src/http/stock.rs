@@ -69,12 +69,12 @@ pub struct OfSkuQuery {
 pub async fn of_sku(state: Data<State>, principal: Principal, path: Path<SkuCode>, query: Query<OfSkuQuery>) -> Answer {
     let sku = path.into_inner();
     let query = query.into_inner();
-    let (limit, after) = page(query.limit, query.cursor)?;
+    let (limit, after) = page::<(SkuCode, LocationCode)>(query.limit, query.cursor)?;
     let filter = Filter {
         sku: Some(sku.to_string()),
         location: None,
         within: principal.location_filter(),
-        after,
+        after: after.map(|(sku, location)| (sku.into(), location.into())),
         limit: limit.saturating_add(1),
     };
     let wanted = sku.to_string();
@@ -119,12 +119,12 @@ pub struct ListQuery {
     responses((status = 200, body = Page<StockView>)))]
 pub async fn list(state: Data<State>, principal: Principal, query: Query<ListQuery>) -> Answer {
     let query = query.into_inner();
-    let (limit, after) = page(query.limit, query.cursor)?;
+    let (limit, after) = page::<(SkuCode, LocationCode)>(query.limit, query.cursor)?;
     let filter = Filter {
         within: locations_asked(&principal, query.location.as_ref())?,
         sku: query.sku.map(String::from),
         location: query.location.map(String::from),
-        after,
+        after: after.map(|(sku, location)| (sku.into(), location.into())),
         limit: limit.saturating_add(1),
     };
     let rows = state.store.read("list_stock", move |tx| stock::list(tx, &filter)).await?;

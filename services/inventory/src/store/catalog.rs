@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use contracts::events::SkuChanged;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use kernel::{Quantity, SkuCode};
 use store::{Error, Tx, statement};
 
 use super::code;
 use crate::domain::Part;
 
-/// What each bundle is made of; a SKU that is none is not in it.
-pub type Bundles = HashMap<SkuCode, Vec<Part>>;
+/// Known SKUs with what each is made of: nothing, unless it is a bundle.
+pub type Recipes = HashMap<SkuCode, Vec<Part>>;
 
 /// Takes over changed SKUs, unless a newer version is known. Each SKU stands once, in its newest version.
 pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
@@ -55,25 +55,30 @@ pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
 struct PartRow {
     #[diesel(sql_type = Text)]
     sku: String,
-    #[diesel(sql_type = Text)]
-    part: String,
-    #[diesel(sql_type = BigInt)]
-    quantity: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    part: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    quantity: Option<i64>,
 }
 
-/// What those of these SKUs that are bundles are made of.
-pub fn bundles<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Bundles, Error> {
-    let rows: Vec<PartRow> =
-        statement("SELECT sku, part, quantity FROM bundle_parts WHERE sku = ANY($1) ORDER BY sku, part")
-            .bind::<Array<Text>, _>(skus.map(SkuCode::as_str).collect::<Vec<_>>())
-            .load(tx.conn())?;
-    let mut bundles = Bundles::new();
+/// Those of these SKUs that are known, with what they are made of.
+pub fn recipes<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Recipes, Error> {
+    let rows: Vec<PartRow> = statement(
+        "SELECT s.sku, p.part, p.quantity FROM skus s LEFT JOIN bundle_parts p ON p.sku = s.sku WHERE s.sku = ANY($1) \
+         ORDER BY s.sku, p.part",
+    )
+    .bind::<Array<Text>, _>(skus.map(SkuCode::as_str).collect::<Vec<_>>())
+    .load(tx.conn())?;
+    let mut recipes = Recipes::new();
     for row in rows {
-        let quantity =
-            Quantity::try_from(row.quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
-        bundles.entry(code(&row.sku)?).or_default().push(Part { sku: code(&row.part)?, quantity });
+        let parts = recipes.entry(code(&row.sku)?).or_default();
+        if let Some((part, quantity)) = row.part.zip(row.quantity) {
+            let quantity =
+                Quantity::try_from(quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
+            parts.push(Part { sku: code(&part)?, quantity });
+        }
     }
-    Ok(bundles)
+    Ok(recipes)
 }
 
 /// Those of these SKUs that can be stocked: known, and not a bundle.

@@ -1,5 +1,11 @@
 //! The inventory service as its users see it: real routes, tokens, database and events; other services are played by the
 //! events they tell.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what its tests share"
+)]
 
 mod availability;
 mod backorders;

@@ -6,7 +6,7 @@ use kernel::Timestamp;
 use kernel::id::OrderId;
 use testkit::told;
 
-use crate::support::{Pool, fulfilment_line, order, pickup, row, rows};
+use crate::support::{Pool, fulfilment_line, order, pickup, row, rows, sku};
 
 #[actix_web::test]
 async fn the_nearest_location_ships_and_stock_follows() {
@@ -25,6 +25,8 @@ async fn the_nearest_location_ships_and_stock_follows() {
         .map(|it| (it["kind"].clone(), it["on_hand"].clone(), it["on_hand_after"].clone()))
         .collect();
     assert_eq!(kinds, [("adjustment".into(), 5.into(), 5.into()), ("shipment".into(), (-2).into(), 3.into())]);
+    let shipped = pool.service.get("/v1/stock/A/movements?kind=shipment").await.body;
+    assert_eq!((shipped["items"].as_array().unwrap().len(), &shipped["items"][0]), (1, &movements.body["items"][1]));
     pool.is_proved().await;
 }
 
@@ -152,4 +154,11 @@ async fn what_is_not_promised_yet_is_tried_again_later() {
     assert!(retried(pool.ship(unknown, "S1", vec![fulfilment_line(1, "A", 1)]).await));
     assert!(retried(pool.reject(unknown, "S1", vec![fulfilment_line(1, "A", 1)]).await));
     assert!(retried(pool.cancel(unknown, &[], &[]).await));
+    // A SKU that is not known here yet may turn out to be a bundle.
+    pool.receive(&[("CUP", "S1", 3)]).await;
+    let early = order(&[("DUO", 1)]);
+    assert!(retried(pool.service.hear(std::slice::from_ref(&early)).await));
+    pool.service.hear(&[sku("DUO", 1, &[("CUP", 2)])]).await.unwrap();
+    let id = pool.place(early).await;
+    assert_eq!(pool.sourced(id).await, [(1, vec![row(1, "CUP", "S1", 2)])]);
 }

@@ -78,7 +78,8 @@ async fn twenty_thousand_attempts_on_five_hundred_units_get_five_hundred() {
                 match batcher.submit(hold(pool, &[("A", 1)])).await {
                     Ok(_) => granted += 1,
                     Err(Refused::ByRule(Refusal::Insufficient(_))) => {}
-                    Err(other) => panic!("{other:?}"),
+                    Err(Refused::ByRule(refusal)) => panic!("{refusal:?}"),
+                    Err(Refused::Failed(error)) => panic!("{error}"),
                 }
             }
             granted
@@ -114,4 +115,20 @@ async fn holds_orders_and_adjustments_at_once_never_oversell_and_never_deadlock(
     assert_eq!(pool.number("SELECT sum(reserved) FROM stock WHERE sku = 'A'").await, held + 60 - waiting);
     assert!(granted.iter().all(|status| [201, 409].contains(status)), "{granted:?}");
     pool.is_proved().await;
+}
+
+#[actix_web::test]
+async fn a_picture_that_is_wrong_is_drawn_anew_and_nothing_is_oversold() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 3)]).await;
+    assert_eq!(pool.hold(&[("A", 1)], json!({})).await.status, 201);
+    // Past everything that writes stock, so that the picture in memory does not hear of it.
+    let tampered = pool.service.test.store.transact("tamper", |tx| {
+        let sql = "UPDATE stock SET on_hand = 1";
+        diesel::connection::SimpleConnection::batch_execute(tx.conn(), sql).map_err(store::Error::from)
+    });
+    tampered.await.unwrap();
+    let reply = pool.hold(&[("A", 2)], json!({})).await;
+    assert_eq!((reply.status, reply.body["code"].as_str()), (409, Some("insufficient_stock")));
+    assert_eq!(pool.balance("A", "S1").await, (1, 1, 0, 0));
 }

@@ -85,5 +85,11 @@ async fn totals_are_exact_to_the_last_decimal() {
     assert_eq!(counts(&clean["returns"]), [1, 1, 1, 0, 1, 2]);
     assert_eq!(clean["returns"]["amounts"][0]["list_revenue"], "0.002");
     assert_eq!(clean["returns"]["amounts"][0]["paid_amount"], 1);
+    // Both together: 14 − 2 units, 1,000,005.113 − 0.002 yuan, the buyers of either; yen apart.
+    assert_eq!(counts(&all["net"]), [4, 6, 2, 0, 2, 12]);
+    assert_eq!(all["net"]["amounts"][0]["list_revenue"], "1000005.111");
+    assert_eq!(all["net"]["amounts"][1]["list_revenue"], "99.5");
+    assert_eq!(all["net"]["first_at"], all["orders"]["first_at"]);
+    assert_eq!(all["net"]["last_at"], all["returns"]["last_at"]);
     assert_eq!(shop.get("/v1/orders/summary?until=2000-01-01T00:00:00Z").await.body["orders"]["amounts"], json!([]));
 }
