@@ -1,6 +1,9 @@
 //! An order under its lock, with its lines and fulfilment orders: what every change but the hot ones works on.
 
+use std::collections::BTreeMap;
+
 use ::store::{Error, Tx};
+use kernel::Timestamp;
 use kernel::id::OrderId;
 use uuid::Uuid;
 
@@ -10,6 +13,7 @@ use crate::domain::line::Line;
 use crate::domain::state::OrderStatus;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, Change};
+use crate::store::lines::LineRow;
 use crate::store::orders::{self, OrderRow};
 use crate::store::{completions, lines, locks};
 
@@ -47,6 +51,20 @@ impl Book {
         Self::read(tx, order).map(Some)
     }
 
+    /// Locks and reads orders; those that do not exist are left out.
+    pub fn open_all(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Self>, Error> {
+        let locked = locks::orders(tx, ids)?;
+        let mut lines = lines::of(tx, ids)?;
+        let mut fulfilments = fulfilments::of(tx, ids)?;
+        let mut books = BTreeMap::new();
+        for (id, order) in locked {
+            let rows = lines.remove(&id).unwrap_or_default();
+            let lines = rows.iter().map(LineRow::line).collect::<Result<_, _>>()?;
+            books.insert(id, Self { order, lines, fulfilments: fulfilments.remove(&id).unwrap_or_default() });
+        }
+        Ok(books)
+    }
+
     /// Reads the rest of an order that is locked.
     pub fn read(tx: &mut Tx<'_>, order: OrderRow) -> Result<Self, Error> {
         let ids: [Uuid; 1] = [order.order_id];
@@ -81,6 +99,12 @@ impl Book {
     /// Works out where the order stands now, writes it back with its lines, and notes the change. A delivered order's
     /// return window starts.
     pub fn settle(&mut self, tx: &mut Tx<'_>, actor: &Actor, what: &str, window_seconds: i64) -> Result<(), Error> {
+        let concluded = self.conclude(actor, what)?;
+        write_back(tx, &[&*self], &[concluded], window_seconds)
+    }
+
+    /// Works out where the order stands now, for [`write_back`] to write.
+    pub fn conclude(&mut self, actor: &Actor, what: &str) -> Result<Concluded, Error> {
         let current = self.order.status()?;
         let pieces = self.pieces();
         let next = match current {
@@ -93,25 +117,37 @@ impl Book {
         }
         next.as_str().clone_into(&mut self.order.status);
         self.order.version = self.order.version.saturating_add(1);
-        lines::save(tx, self.order.order_id, &self.lines)?;
-        orders::save(tx, std::slice::from_ref(&self.order))?;
-        if next == OrderStatus::Delivered && current != OrderStatus::Delivered {
-            completions::schedule(tx, self.order.order_id, tx.now().plus_seconds(window_seconds))?;
-        }
         let what =
             if next == current || what == next.as_str() { what.to_owned() } else { format!("{what}; order {next}") };
-        let reason = actor.reason.clone();
-        history::add(tx, &[Change { order_id: self.order.id(), actor: actor.name.clone(), what, reason }])
+        let change =
+            Change { order_id: self.order.id(), actor: actor.name.clone(), what, reason: actor.reason.clone() };
+        Ok(Concluded { change, delivered: next == OrderStatus::Delivered && current != OrderStatus::Delivered })
     }
 
-    /// Changes a fulfilment order in place and writes it back.
-    pub fn save_fulfilment(&mut self, tx: &mut Tx<'_>, changed: Fulfilment) -> Result<Fulfilment, Error> {
-        let changed = Fulfilment { version: changed.version.saturating_add(1), changed_at: tx.now(), ..changed };
-        fulfilments::save(tx, std::slice::from_ref(&changed))?;
+    /// Changes a fulfilment order in place; whoever does it writes it back.
+    pub fn change_fulfilment(&mut self, changed: Fulfilment, now: Timestamp) -> Result<Fulfilment, Error> {
+        let changed = Fulfilment { version: changed.version.saturating_add(1), changed_at: now, ..changed };
         let place = self.fulfilments.iter_mut().find(|it| it.id == changed.id);
         place.ok_or(Error::Broken("a fulfilment order belongs to its order"))?.clone_from(&changed);
         Ok(changed)
     }
+}
+
+/// What a change made of an order.
+#[derive(Clone, Debug)]
+pub struct Concluded {
+    change: Change,
+    /// Whether everything has reached the buyer by it.
+    delivered: bool,
+}
+
+/// Writes orders back with their lines, and notes their changes. The return window of delivered ones starts.
+pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], window_seconds: i64) -> Result<(), Error> {
+    lines::save(tx, books.iter().map(|book| (book.order.order_id, book.lines.as_slice())))?;
+    orders::save(tx, &books.iter().map(|book| &book.order).collect::<Vec<_>>())?;
+    let delivered = concluded.iter().filter(|it| it.delivered).map(|it| it.change.order_id.uuid());
+    completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(window_seconds))?;
+    history::add(tx, &concluded.iter().map(|it| it.change.clone()).collect::<Vec<_>>())
 }
 
 /// Sorts steps per line and adds up those of the same line.

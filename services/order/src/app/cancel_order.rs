@@ -12,6 +12,7 @@ use crate::domain::give_back::give_back;
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
 use crate::store::code;
+use crate::store::fulfilments;
 
 /// What is to be cancelled.
 #[derive(Clone, Debug)]
@@ -53,7 +54,8 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
         } else {
             fulfilment.lines = lines;
         }
-        book.save_fulfilment(tx, fulfilment)?;
+        let changed = book.change_fulfilment(fulfilment, tx.now())?;
+        fulfilments::save(tx, &[changed])?;
     }
     let whole = book.lines.iter().all(|line| line.live() == 0);
     book.order.disturbed = true;

@@ -35,7 +35,7 @@ pub fn complete_orders(tx: &mut Tx<'_>) -> Result<usize, Error> {
             completed.push(order);
         }
     }
-    orders::save(tx, &completed)?;
+    orders::save(tx, &completed.iter().collect::<Vec<_>>())?;
     history::add(tx, &changes)?;
     Ok(due.len())
 }

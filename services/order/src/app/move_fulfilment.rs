@@ -1,13 +1,16 @@
-//! Moves a fulfilment order through its states, and its order with it.
+//! Moves fulfilment orders through their states, and their orders with them.
 
-use ::store::{Tx, outbox};
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::store::{Error, Tx, outbox};
 use contracts::events::{
     FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentRejected, FulfilmentShipped, Parcel,
 };
 use kernel::Timestamp;
 use kernel::id::{FulfilmentId, uuid_at};
+use uuid::Uuid;
 
-use super::book::Book;
+use super::book::{Book, Concluded, write_back};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::domain::cover;
@@ -68,20 +71,71 @@ impl Move {
     }
 }
 
-/// Moves it; answers it as it is then.
+/// Moves one; answers it as it is then.
 pub fn move_fulfilment(
     tx: &mut Tx<'_>,
     id: FulfilmentId,
-    step: &Move,
+    step: Move,
     caller: &Caller,
     window_seconds: i64,
 ) -> Result<Fulfilment, Refusal> {
-    let missing = || Refusal::NotFound { what: "fulfilment", key: id.to_string() };
-    let seen = fulfilments::find(tx, id)?.ok_or_else(missing)?;
-    caller.check_location(&seen.location)?;
-    // The order's lock comes first; what was seen before it may have changed.
-    let mut book = Book::open(tx, seen.order_id)?.ok_or_else(missing)?;
-    let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(missing)?;
+    let moved = move_fulfilments(tx, &[(id, step)], caller, window_seconds)?.pop();
+    moved.ok_or(Error::Broken("a move has an outcome"))?
+}
+
+/// Moves them one after the other, the same one perhaps several times, in a constant number of statements; answers each
+/// as it is after its move. A refused move leaves nothing behind.
+pub fn move_fulfilments(
+    tx: &mut Tx<'_>,
+    moves: &[(FulfilmentId, Move)],
+    caller: &Caller,
+    window_seconds: i64,
+) -> Result<Vec<Result<Fulfilment, Refusal>>, Error> {
+    let ids: Vec<Uuid> = moves.iter().map(|(id, _)| id.uuid()).collect();
+    let orders = fulfilments::orders_of(tx, &ids)?;
+    // The orders' locks come first; what was seen before them may have changed.
+    let mut books = Book::open_all(tx, &orders.values().copied().collect::<Vec<_>>())?;
+    let mut moved: BTreeMap<Uuid, Fulfilment> = BTreeMap::new();
+    let mut concluded = Vec::with_capacity(moves.len());
+    let mut outcomes = Vec::with_capacity(moves.len());
+    for (id, step) in moves {
+        let book = orders.get(&id.uuid()).and_then(|order| books.get_mut(order));
+        let outcome = match book {
+            None => Err(missing(*id)),
+            Some(book) => move_one(tx, book, (*id, step), caller),
+        };
+        match outcome {
+            Ok((fulfilment, conclusion)) => {
+                moved.insert(id.uuid(), fulfilment.clone());
+                concluded.push(conclusion);
+                outcomes.push(Ok(fulfilment));
+            }
+            Err(Refusal::Store(error)) => return Err(error),
+            Err(refusal) => outcomes.push(Err(refusal)),
+        }
+    }
+    let changed: BTreeSet<Uuid> = moved.values().map(|it| it.order_id.uuid()).collect();
+    if !changed.is_empty() {
+        fulfilments::save(tx, &moved.into_values().collect::<Vec<_>>())?;
+        let changed: Vec<&Book> = changed.iter().filter_map(|id| books.get(id)).collect();
+        write_back(tx, &changed, &concluded, window_seconds)?;
+    }
+    Ok(outcomes)
+}
+
+fn missing(id: FulfilmentId) -> Refusal {
+    Refusal::NotFound { what: "fulfilment", key: id.to_string() }
+}
+
+/// Moves one in its order, in memory, and tells of it. Whatever is refused is refused before anything changes.
+fn move_one(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    (id, step): (FulfilmentId, &Move),
+    caller: &Caller,
+) -> Result<(Fulfilment, Concluded), Refusal> {
+    let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(|| missing(id))?;
+    caller.check_location(&fulfilment.location)?;
     caller.check_version(fulfilment.version)?;
     check(&fulfilment, step)?;
     let now = tx.now();
@@ -97,15 +151,15 @@ pub fn move_fulfilment(
         Move::Ready => fulfilment.collect_code = Some(collect_code(now)),
         Move::Accept | Move::Pick | Move::Pack | Move::Deliver | Move::Collect { .. } => {}
     }
-    let fulfilment = book.save_fulfilment(tx, fulfilment)?;
+    let fulfilment = book.change_fulfilment(fulfilment, now)?;
     let pieces = book.pieces();
     for line in &mut book.lines {
         line.shipped = cover::shipped_units(line, &pieces);
     }
     let what = format!("{} {}", fulfilment.location, fulfilment.status);
-    book.settle(tx, &caller.actor(reason), &what, window_seconds)?;
+    let concluded = book.conclude(&caller.actor(reason), &what)?;
     tell(tx, &fulfilment, step, caller)?;
-    Ok(fulfilment)
+    Ok((fulfilment, concluded))
 }
 
 fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {

@@ -118,7 +118,7 @@ fn mark(tx: &mut Tx<'_>, mut undisturbed: Vec<OrderRow>, status: OrderStatus) ->
         let (actor, what) = (INVENTORY.to_owned(), status.as_str().to_owned());
         changes.push(Change { order_id: order.id(), actor, what, reason: None });
     }
-    orders::save(tx, &undisturbed)?;
+    orders::save(tx, &undisturbed.iter().collect::<Vec<_>>())?;
     history::add(tx, &changes)
 }
 

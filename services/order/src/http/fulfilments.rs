@@ -82,13 +82,10 @@ pub async fn get(app: Data<App>, meta: Meta, path: Path<FulfilmentId>) -> Result
 async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {
     let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
     write(meta, &app.store, "move_fulfilment", move |tx| -> Result<Answer, Refusal> {
-        let moved = move_fulfilment(tx, id, &step, &caller, window_seconds)?;
+        let made_code = matches!(step, Move::Ready);
+        let moved = move_fulfilment(tx, id, step, &caller, window_seconds)?;
         // The code is told once, to whoever made it, so that it can be sent to the buyer.
-        let view = if matches!(step, Move::Ready) {
-            FulfilmentView::with_code(&moved)
-        } else {
-            FulfilmentView::without_code(&moved)
-        };
+        let view = if made_code { FulfilmentView::with_code(&moved) } else { FulfilmentView::without_code(&moved) };
         Ok(Answer::ok(&view, moved.version)?)
     })
     .await
@@ -131,11 +128,29 @@ pub async fn reject(
     path: Path<FulfilmentId>,
     body: Json<RejectBody>,
 ) -> Result<HttpResponse, Failure> {
-    let reason = body.into_inner().reason;
+    run(&app, &meta, path.into_inner(), rejection(body.into_inner().reason)?).await
+}
+
+/// A checked rejection.
+pub fn rejection(reason: String) -> Result<Move, Refusal> {
     let mut faults = Faults::default();
     faults.text("reason", &reason, MAX_NOTE_LENGTH);
     faults.into_result().map_err(Refusal::Invalid)?;
-    run(&app, &meta, path.into_inner(), Move::Reject { reason }).await
+    Ok(Move::Reject { reason })
+}
+
+/// A checked shipment.
+pub fn shipment(parcels: Vec<Parcel>) -> Result<Move, Refusal> {
+    let mut faults = Faults::default();
+    if parcels.len() > MAX_PARCELS {
+        faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
+    }
+    for (index, parcel) in parcels.iter().enumerate().take(MAX_PARCELS) {
+        faults.text(&format!("parcels[{index}].carrier"), &parcel.carrier, MAX_TEXT_LENGTH);
+        faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
+    }
+    faults.into_result().map_err(Refusal::Invalid)?;
+    Ok(Move::Ship { parcels })
 }
 
 /// Say that the goods are off the shelf
@@ -184,17 +199,7 @@ pub async fn ship(
     path: Path<FulfilmentId>,
     body: Optional<ShipBody>,
 ) -> Result<HttpResponse, Failure> {
-    let parcels = body.0.parcels;
-    let mut faults = Faults::default();
-    if parcels.len() > MAX_PARCELS {
-        faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
-    }
-    for (index, parcel) in parcels.iter().enumerate().take(MAX_PARCELS) {
-        faults.text(&format!("parcels[{index}].carrier"), &parcel.carrier, MAX_TEXT_LENGTH);
-        faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
-    }
-    faults.into_result().map_err(Refusal::Invalid)?;
-    run(&app, &meta, path.into_inner(), Move::Ship { parcels }).await
+    run(&app, &meta, path.into_inner(), shipment(body.0.parcels)?).await
 }
 
 /// Say that the goods reached the buyer

@@ -2,6 +2,7 @@
 
 mod fulfilments;
 mod import;
+mod moves;
 mod optional;
 mod orders;
 mod returns;
@@ -27,7 +28,7 @@ use crate::settings::{OrderSettings, Rules};
 #[openapi(
     paths(
         orders::place, orders::get, orders::list, orders::cancel, import::import, summary::summary,
-        fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
+        moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
@@ -84,6 +85,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
+            Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
             Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),
             Route::post("/v1/fulfilments/{id}/accept", fulfilment_write, fulfilments::accept),
             Route::post("/v1/fulfilments/{id}/reject", fulfilment_write, fulfilments::reject),

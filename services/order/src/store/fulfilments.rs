@@ -161,6 +161,22 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
     Ok(rows.into_iter().map(|row| row.fulfilment_id).collect())
 }
 
+/// The orders that fulfilment orders belong to; those that do not exist are left out.
+pub fn orders_of(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Belongs {
+        #[diesel(sql_type = SqlUuid)]
+        fulfilment_id: Uuid,
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let rows: Vec<Belongs> =
+        diesel::sql_query("SELECT fulfilment_id, order_id FROM fulfilments WHERE fulfilment_id = ANY ($1)")
+            .bind::<Array<SqlUuid>, _>(ids)
+            .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| (row.fulfilment_id, row.order_id)).collect())
+}
+
 /// One fulfilment order.
 pub fn find(tx: &mut Tx<'_>, id: FulfilmentId) -> Result<Option<Fulfilment>, Error> {
     let row: Option<Row> = diesel::sql_query("SELECT * FROM fulfilments WHERE fulfilment_id = $1")

@@ -124,21 +124,23 @@ pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<LineRow>
     Ok(lines)
 }
 
-/// Writes back what has become of the units of an order's lines.
-pub fn save(tx: &mut Tx<'_>, order: Uuid, lines: &[Line]) -> Result<(), Error> {
+/// Writes back what has become of the units of orders' lines.
+pub fn save<'a>(tx: &mut Tx<'_>, books: impl Iterator<Item = (Uuid, &'a [Line])>) -> Result<(), Error> {
+    let lines: Vec<(Uuid, &Line)> = books.flat_map(|(order, lines)| lines.iter().map(move |it| (order, it))).collect();
+    let column = |part: fn(&Line) -> i64| lines.iter().map(|(_, line)| part(line)).collect::<Vec<i64>>();
     diesel::sql_query(
         "UPDATE order_lines l SET cancelled = n.cancelled, shipped = n.shipped, returned = n.returned, \
          refunded = n.refunded \
-         FROM unnest($2, $3, $4, $5, $6) AS n (line_no, cancelled, shipped, returned, refunded) \
-         WHERE l.order_id = $1 AND l.line_no = n.line_no AND (l.cancelled, l.shipped, l.returned, l.refunded) \
+         FROM unnest($1, $2, $3, $4, $5, $6) AS n (order_id, line_no, cancelled, shipped, returned, refunded) \
+         WHERE l.order_id = n.order_id AND l.line_no = n.line_no AND (l.cancelled, l.shipped, l.returned, l.refunded) \
          IS DISTINCT FROM (n.cancelled, n.shipped, n.returned, n.refunded)",
     )
-    .bind::<SqlUuid, _>(order)
-    .bind::<Array<Integer>, _>(lines.iter().map(|line| line.line_no).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.cancelled).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.shipped).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.returned).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.refunded).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(lines.iter().map(|(order, _)| *order).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(lines.iter().map(|(_, line)| line.line_no).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(column(|line| line.cancelled))
+    .bind::<Array<BigInt>, _>(column(|line| line.shipped))
+    .bind::<Array<BigInt>, _>(column(|line| line.returned))
+    .bind::<Array<BigInt>, _>(column(|line| line.refunded))
     .execute(tx.conn())?;
     Ok(())
 }

@@ -215,7 +215,7 @@ pub fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<OrderRow>, Error> {
 }
 
 /// Writes back where orders stand.
-pub fn save(tx: &mut Tx<'_>, rows: &[OrderRow]) -> Result<(), Error> {
+pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
