@@ -10,8 +10,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use testkit::eventually;
-
 use crate::process::{send, unique};
 use crate::wait::until;
 
@@ -131,7 +129,7 @@ impl Servers {
         command.arg("--dir").arg(&directory).arg("--pidfile").arg(directory.join("pid"));
         command.arg("--logfile").arg(directory.join("log")).stdout(Stdio::null());
         assert!(command.status().expect("redis-server can be run").success(), "Redis did not start again");
-        eventually("Redis is back", async || TcpStream::connect(address).ok()).await;
+        until("Redis is back", async || TcpStream::connect(address).map(drop)).await;
     }
 
     /// The process id a server noted.
@@ -171,7 +169,10 @@ async fn end(signal: &str, process: u32) {
         // One that nobody waits for stays as a zombie; its state follows its name.
         stat.rsplit_once(") ").map(|(_, state)| !state.starts_with('Z'))
     };
-    eventually(&format!("process {process} is gone"), async || (alive() != Some(true)).then_some(())).await;
+    until(&format!("process {process} is gone"), async || {
+        if alive() == Some(true) { Err("it is there") } else { Ok(()) }
+    })
+    .await;
 }
 
 fn owner(path: &Path) -> (u32, u32) {

@@ -3,10 +3,13 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use testkit::DEADLINE;
-
-/// Between two looks: short against what people notice, long against what a look over HTTP costs.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// How long a condition may take before the test fails: long enough for a crashed broker to come back on a machine that
+/// compiles meanwhile.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Between two looks, at first: short against what people notice.
+const SHORTEST: Duration = Duration::from_millis(20);
+/// Between two looks, later: who waits for a server must not take the processor from it.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// Something that is waited for.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ impl Wait {
     pub async fn pause(&self, seen: impl Display) {
         let waited = self.started.elapsed();
         assert!(waited < DEADLINE, "waited {} s in vain: {}; seen last: {seen}", waited.as_secs(), self.what);
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep((waited / 8).clamp(SHORTEST, LONGEST)).await;
     }
 }
 

@@ -9,7 +9,7 @@ create table ledger_balances (
     floor bigint,
     primary key (owner, account, unit),
     check (floor is null or balance >= floor)
-);
+) with (fillfactor = 70);
 
 create table ledger_transfers (
     owner text not null,

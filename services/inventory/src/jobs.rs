@@ -12,7 +12,7 @@ use crate::app::serve_backorders::serve_backorders;
 use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
 use crate::app::tell_stock::tell_stock;
 use crate::domain::Ruleset;
-use crate::store::changes;
+use crate::store::{changes, locks};
 
 /// How long the change log is kept: a picture that has slept longer is drawn anew.
 const LOG_SECONDS: i64 = 600;
@@ -24,6 +24,7 @@ pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<
     let pool = pool.clone();
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
+            locks::pool(tx)?;
             let swept = sweep_reservations(tx)?;
             Ok(progress(i64::try_from(swept).is_ok_and(|swept| swept >= MAX_SWEPT)))
         }),

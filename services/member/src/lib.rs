@@ -46,8 +46,7 @@ pub fn service(platform: &Platform) -> Result<Service, Faults> {
         zone: platform.zone,
         tier_program: settings.tier_program.clone(),
     };
-    let holds =
-        http::HoldLimits { default_seconds: settings.hold_seconds, max_seconds: settings.max_hold_seconds };
+    let holds = http::HoldLimits { default_seconds: settings.hold_seconds, max_seconds: settings.max_hold_seconds };
     Ok(Service {
         name: DESCRIPTOR.name,
         routes: http::routes(platform, desk.clone(), holds),

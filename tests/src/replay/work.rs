@@ -1,19 +1,16 @@
 //! The stores at work: every fulfilment order that is offered is accepted, shipped and delivered.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::delivered::Delivered;
+use super::setup::send_lines;
 use crate::api::{Answer, Api};
 
-/// Fulfilment orders worked on at once.
-const HANDS: usize = 16;
 /// Between two looks at a work list that has nothing new.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -36,36 +33,36 @@ struct OfferLine {
 
 /// Works until `last_order` is placed and everything is delivered; answers how many fulfilment orders there were.
 pub async fn work(api: Api, delivered: Arc<Delivered>, last_order: Arc<AtomicBool>) -> usize {
-    let mut seen: HashSet<String> = HashSet::new();
-    let mut hands = JoinSet::new();
+    let mut worked = 0;
     loop {
         let is_last = last_order.load(Ordering::Acquire);
-        let page: Page = api.read("/v1/fulfilments?status=offered&limit=200").await;
-        let new: Vec<Offer> = page.items.into_iter().filter(|offer| seen.insert(offer.id.clone())).collect();
-        if new.is_empty() {
-            if is_last && hands.is_empty() && delivered.under_way() == 0 {
-                return seen.len();
+        let page: Page = api.read("/v1/fulfilments?status=offered&limit=100").await;
+        if page.items.is_empty() {
+            if is_last && delivered.under_way() == 0 {
+                return worked;
             }
-            tokio::select! {
-                Some(done) = hands.join_next() => done.expect("no step fails"),
-                () = tokio::time::sleep(PAUSE) => {}
-            }
+            tokio::time::sleep(PAUSE).await;
+            continue;
         }
-        for offer in new {
-            while hands.len() >= HANDS {
-                hands.join_next().await.expect("there are some").expect("no step fails");
-            }
-            hands.spawn(deliver(api.clone(), delivered.clone(), offer));
+        let lines: Vec<Value> = page.items.iter().flat_map(steps).collect();
+        for (line, answer) in lines.iter().zip(send_lines(&api, "/v1/fulfilments/import", &lines).await) {
+            assert!(answer["problem"].is_null(), "{line} was refused: {answer}");
+        }
+        worked += page.items.len();
+        for offer in page.items {
+            delivered.delivered(&offer.order_id, offer.lines.iter().map(|line| line.quantity).sum());
         }
     }
 }
 
-async fn deliver(api: Api, delivered: Arc<Delivered>, offer: Offer) {
-    let parcels = json!({ "parcels": [{ "carrier": "SF", "tracking_no": format!("SF-{}", offer.id) }] });
-    for (action, body) in [("accept", json!({})), ("ship", parcels), ("deliver", json!({}))] {
-        act(&api, &format!("/v1/fulfilments/{}/{action}", offer.id), &body).await.ok();
-    }
-    delivered.delivered(&offer.order_id, offer.lines.iter().map(|line| line.quantity).sum());
+/// From the store's yes to the buyer's door.
+fn steps(offer: &Offer) -> [Value; 3] {
+    let parcels = json!([{ "carrier": "SF", "tracking_no": format!("SF-{}", offer.id) }]);
+    [
+        json!({ "id": offer.id, "action": "accept" }),
+        json!({ "id": offer.id, "action": "ship", "parcels": parcels }),
+        json!({ "id": offer.id, "action": "deliver" }),
+    ]
 }
 
 /// Posts, and again while there is too much to do: what was refused with 429 or 503 has not happened.

@@ -40,7 +40,7 @@ async fn all_at_once(shop: &Shop, path: &'static str, body: impl Fn(usize) -> Va
     asking.join_all().await
 }
 
-/// One of 64 holds is granted; when it has run out, the next one is.
+/// One of 64 holds is granted; the next one is when that was given back, and one more when the next has run out.
 async fn one_hold_wins(shop: &Shop) {
     let (latitude, longitude) = places::SHANGHAI;
     let hold = |buyer: usize, seconds: i64| {
@@ -48,17 +48,18 @@ async fn one_hold_wins(shop: &Shop) {
             "lines": [{ "sku": "HELD", "quantity": 1 }],
             "ship_to": { "country": "CN", "latitude": latitude, "longitude": longitude } })
     };
-    let answers = all_at_once(shop, "/v1/reservations", |client| hold(client, 2)).await;
+    let answers = all_at_once(shop, "/v1/reservations", |client| hold(client, 600)).await;
     let (granted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
     assert_eq!(granted.len(), 1, "exactly one hold is granted");
     for answer in refused {
         answer.problem(409, "insufficient_stock");
     }
-    let id = text(&granted[0].body["id"]);
-    let path = format!("/v1/reservations/{id}");
-    shop.api.get_until(&path, "the hold has run out", |hold| hold["state"] == "expired").await;
-    let next = shop.api.post("/v1/reservations", &hold(0, 600)).await.status(201);
-    shop.api.delete(&format!("/v1/reservations/{}", text(&next["id"]))).await.ok();
+    let path = |hold: &Value| format!("/v1/reservations/{}", text(&hold["id"]));
+    shop.api.delete(&path(&granted[0].body)).await.ok();
+    let short = shop.api.post("/v1/reservations", &hold(1, 1)).await.status(201);
+    shop.api.get_until(&path(&short), "the hold has run out", |hold| hold["state"] == "expired").await;
+    let next = shop.api.post("/v1/reservations", &hold(2, 600)).await.status(201);
+    shop.api.delete(&path(&next)).await.ok();
     shop.shelf_once("HELD", "WH-SH", Shelf::of(1, 0)).await;
 }
 

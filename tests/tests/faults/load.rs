@@ -113,7 +113,7 @@ fn order_of(buyer: usize, number: usize) -> NewOrder {
         .line(SKUS[number % 3], 2, PRICE)
         .phone("13800138000")
         .with("guide", json!("guide-li"));
-    if number % 2 == 0 { order.line(SKUS[(number + 1) % 3], 1, PRICE) } else { order }
+    if number.is_multiple_of(2) { order.line(SKUS[(number + 1) % 3], 1, PRICE) } else { order }
 }
 
 /// Sees an order to its end, and answers how many units were kept: every fourth is cancelled, every fourth comes back

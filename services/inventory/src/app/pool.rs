@@ -12,7 +12,7 @@ use store::{Error, Tx};
 
 use super::Draft;
 use crate::domain::{Atlas, Decision, Request, Ruleset, Shelf, Shelves, Slot, Snapshot, plan};
-use crate::store::{changes, code, locations, locks, stock};
+use crate::store::{changes, code, locations, stock};
 
 /// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
 const MAX_BALANCES: usize = 4_000_000;
@@ -45,9 +45,8 @@ pub struct Desk<'p> {
 }
 
 impl Pool {
-    /// Takes the pool's lock, brings the picture up to date and makes sure that it shows these SKUs.
+    /// Brings the picture up to date and makes sure that it shows these SKUs. The caller holds the pool's lock.
     pub fn open(&self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Desk<'_>, Error> {
-        locks::pool(tx)?;
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         let mut desk = Desk { picture, undo: Vec::new(), guests: Vec::new() };
         let changed_before = desk.catch_up(tx)?;

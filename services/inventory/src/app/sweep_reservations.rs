@@ -7,15 +7,14 @@ use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
 use super::Draft;
-use crate::store::{locks, reservations, reserved};
+use crate::store::{reservations, reserved};
 
 /// Holds swept in one go: some tens of milliseconds of work.
 pub const MAX_SWEPT: i64 = 1_000;
 
-/// Sweeps up to [`MAX_SWEPT`] holds, the longest expired first; says how many. Everything that plans does this first, so
-/// that no plan sees units as held that are not.
+/// Sweeps up to [`MAX_SWEPT`] holds, the longest expired first; says how many. The caller holds the pool's lock. Everything
+/// that plans does this first, so that no plan sees units as held that are not.
 pub fn sweep_reservations(tx: &mut Tx<'_>) -> Result<usize, Error> {
-    locks::pool(tx)?;
     let expired = reservations::expire(tx, MAX_SWEPT)?;
     if expired.is_empty() {
         return Ok(0);

@@ -18,4 +18,3 @@ mod returns;
 mod sourcing;
 mod stock;
 mod support;
-mod zz_bench;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::Cause;
 use contracts::events::{PointsChanged, TierChanged};
-use kernel::id::{EntryId, MemberId, uuid_at};
 use kernel::Timestamp;
+use kernel::id::{EntryId, MemberId, uuid_at};
 use ledger::{Posted, Transfer};
 use store::{Error, Tx, outbox};
 use uuid::Uuid;
@@ -22,8 +22,30 @@ use crate::store::{members, tiers};
 /// The unit of every transfer.
 const UNIT: &str = "points";
 
+/// Who opens books, for each keeps the house's side of the movements in accounts of its own. A batch of events locks
+/// members again after it has booked; a request that held a member and waited for the account of the batch would wait for
+/// ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opener {
+    /// The consumer of events about orders.
+    Orders,
+    /// A request or a job. The house is kept in sixteen parts, by the end of the member's id, so that requests for
+    /// different members seldom wait for each other.
+    Requests,
+}
+
+impl Opener {
+    fn house(self, member: &str) -> String {
+        match self {
+            Self::Orders => "house/orders".to_owned(),
+            Self::Requests => format!("house/{}", member.get(member.len().saturating_sub(1)..).unwrap_or_default()),
+        }
+    }
+}
+
 /// The open books of some members.
 pub struct Books {
+    opener: Opener,
     pages: BTreeMap<MemberId, Page>,
 }
 
@@ -37,9 +59,14 @@ struct Page {
 
 impl Books {
     /// Opens the books of these members; their lots too, where `lots` says so, and whatever has lapsed goes at once.
-    pub fn open(tx: &mut Tx<'_>, members: &BTreeSet<MemberId>, lots: Option<&AlsoLots>) -> Result<Self, Error> {
+    pub fn open(
+        tx: &mut Tx<'_>,
+        opener: Opener,
+        members: &BTreeSet<MemberId>,
+        lots: Option<&AlsoLots>,
+    ) -> Result<Self, Error> {
         if members.is_empty() {
-            return Ok(Self { pages: BTreeMap::new() });
+            return Ok(Self { opener, pages: BTreeMap::new() });
         }
         let ids: Vec<Uuid> = members.iter().map(|member| member.uuid()).collect();
         let rows = lock_members(tx, &ids)?;
@@ -53,7 +80,7 @@ impl Books {
             let tier_before = row.tier.clone();
             pages.insert(member, Page { row, account, tier_before, until_changed: false, cause: Cause::default() });
         }
-        Ok(Self { pages })
+        Ok(Self { opener, pages })
     }
 
     /// A member's points, to be moved because of `cause`.
@@ -110,7 +137,7 @@ impl Books {
     /// Writes what has changed, and tells it.
     pub fn close(mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let now = tx.now();
-        post(tx, &self.pages)?;
+        post(tx, self.opener, &self.pages)?;
         let lots = |of: fn(&Account) -> Vec<&Lot>| -> Vec<(MemberId, &Lot)> {
             let of_page = |(member, page)| of(page).into_iter().map(move |lot| (member, lot));
             self.pages.iter().map(|(member, page)| (*member, &page.account)).flat_map(of_page).collect()
@@ -180,7 +207,8 @@ fn expire(account: &mut Account, now: Timestamp) {
 }
 
 fn accounts(tx: &mut Tx<'_>, ids: &[Uuid], lots: Option<&AlsoLots>) -> Result<BTreeMap<MemberId, Account>, Error> {
-    let mut balances: BTreeMap<MemberId, Balances> = ids.iter().map(|id| (MemberId(*id), Balances::default())).collect();
+    let mut balances: BTreeMap<MemberId, Balances> =
+        ids.iter().map(|id| (MemberId(*id), Balances::default())).collect();
     let owners: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
     for row in ledger::balances_of(tx, &owners)? {
@@ -203,12 +231,12 @@ fn accounts(tx: &mut Tx<'_>, ids: &[Uuid], lots: Option<&AlsoLots>) -> Result<BT
     Ok(balances.into_iter().map(account).collect())
 }
 
-fn post(tx: &mut Tx<'_>, pages: &BTreeMap<MemberId, Page>) -> Result<(), Error> {
+fn post(tx: &mut Tx<'_>, opener: Opener, pages: &BTreeMap<MemberId, Page>) -> Result<(), Error> {
     let now = tx.now();
     let mut transfers = Vec::new();
     for (member, page) in pages {
         let owner = member.to_string();
-        transfers.extend(page.account.movements().iter().map(|movement| transfer(&owner, movement, now)));
+        transfers.extend(page.account.movements().iter().map(|movement| transfer(&owner, movement, opener, now)));
     }
     for verdict in ledger::post(tx, &transfers)? {
         match verdict {
@@ -223,13 +251,13 @@ fn post(tx: &mut Tx<'_>, pages: &BTreeMap<MemberId, Page>) -> Result<(), Error> 
     Ok(())
 }
 
-fn transfer(owner: &str, movement: &Movement, now: Timestamp) -> Transfer {
+fn transfer(owner: &str, movement: &Movement, opener: Opener, now: Timestamp) -> Transfer {
     Transfer {
         owner: owner.to_owned(),
         reference: movement.reference.clone(),
         entry_id: EntryId::at(now),
-        debit: account_of(owner, movement.from),
-        credit: account_of(owner, movement.to),
+        debit: account_of(owner, movement.from, opener),
+        credit: account_of(owner, movement.to, opener),
         unit: UNIT.into(),
         amount: movement.points,
         reason: movement.reason.into(),
@@ -238,9 +266,11 @@ fn transfer(owner: &str, movement: &Movement, now: Timestamp) -> Transfer {
     }
 }
 
-/// The ledger account of a pot. The house's side of a movement is kept with the member too: nobody waits for an account
-/// that everybody shares, and the member's lock is the only one there is.
-fn account_of(owner: &str, pot: Pot) -> ledger::Account {
+/// The ledger account of a pot.
+fn account_of(owner: &str, pot: Pot, opener: Opener) -> ledger::Account {
+    if pot.is_house() {
+        return ledger::Account::new(opener.house(owner), pot.account());
+    }
     let account = ledger::Account::new(owner, pot.account());
     if pot.is_floored() { account.with_floor(0) } else { account }
 }

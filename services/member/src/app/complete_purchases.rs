@@ -9,7 +9,7 @@ use kernel::id::{MemberId, OrderId, uuid_at};
 use store::Tx;
 use uuid::Uuid;
 
-use super::books::Books;
+use super::books::{Books, Opener};
 use super::rulebook::{Rulebook, earning_rules};
 use super::{Desk, FactError};
 use crate::domain::account::{Lot, Operation};
@@ -42,7 +42,7 @@ impl Purchases {
         }
         let members: BTreeSet<MemberId> = known.values().flatten().copied().map(MemberId).collect();
         let also = AlsoLots { of_orders: ids.clone(), ..AlsoLots::default() };
-        let books = Books::open(tx, &members, Some(&also))?;
+        let books = Books::open(tx, Opener::Orders, &members, Some(&also))?;
         let rows = purchases::of(tx, &ids)?.into_iter().map(|row| (OrderId(row.order_id), row)).collect();
         let mut lines: HashMap<OrderId, Vec<PurchasedLine>> = HashMap::new();
         for (order, line) in purchases::lines_of(tx, &ids)? {
@@ -59,7 +59,11 @@ impl Purchases {
 }
 
 /// Makes purchases final, each once.
-pub fn complete_purchases(tx: &mut Tx<'_>, desk: &Desk, completed: &[(OrderCompleted, Cause)]) -> Result<(), FactError> {
+pub fn complete_purchases(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    completed: &[(OrderCompleted, Cause)],
+) -> Result<(), FactError> {
     let orders: Vec<OrderId> = completed.iter().map(|(event, _)| event.order_id).collect();
     let mut purchases = Purchases::read(tx, &orders)?;
     let rule_ids: BTreeSet<i64> = purchases.rows.values().filter_map(|row| row.rule_id).collect();
@@ -95,8 +99,7 @@ pub fn credit(member: MemberId, order: OrderId, row: &PurchaseRow, amount: i64) 
 /// Records what counts, judges the tiers of those concerned and closes the books.
 pub fn settle(tx: &mut Tx<'_>, desk: &Desk, mut books: Books, entries: &[NewEntry]) -> Result<(), FactError> {
     tiers::insert(tx, entries)?;
-    let concerned: BTreeSet<MemberId> =
-        entries.iter().filter(|it| it.entry.amount != 0).map(|it| it.member).collect();
+    let concerned: BTreeSet<MemberId> = entries.iter().filter(|it| it.entry.amount != 0).map(|it| it.member).collect();
     if !concerned.is_empty() {
         let rulebook = Rulebook::read(tx, &desk.tier_program)?;
         books.judge_tiers(tx, desk, &rulebook, &concerned)?;

@@ -7,7 +7,7 @@ use kernel::Timestamp;
 use kernel::id::{MemberId, uuid_at};
 use store::{Error, Tx};
 
-use super::books::Books;
+use super::books::{Books, Opener};
 use crate::domain::account::{Lot, Operation};
 use crate::domain::earning::MAX_POINTS;
 
@@ -64,7 +64,7 @@ pub fn grant_points(tx: &mut Tx<'_>, command: &GrantCommand) -> Result<Lot, Gran
     if command.expires_at.is_some_and(|at| at <= now) {
         return Err(GrantError::Lapsed);
     }
-    let mut books = Books::open(tx, &BTreeSet::from([command.member]), None)?;
+    let mut books = Books::open(tx, Opener::Requests, &BTreeSet::from([command.member]), None)?;
     if books.balances(command.member).is_none() {
         return Err(GrantError::NoMember(command.member));
     }

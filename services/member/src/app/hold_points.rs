@@ -7,7 +7,7 @@ use kernel::id::{MemberId, uuid_at};
 use store::{Error, Tx};
 use uuid::Uuid;
 
-use super::books::Books;
+use super::books::{Books, Opener};
 use super::lapse::lapse;
 use crate::domain::account::Operation;
 use crate::domain::earning::MAX_POINTS;
@@ -98,7 +98,7 @@ pub fn hold_points(tx: &mut Tx<'_>, command: &HoldCommand) -> Result<HoldRow, Ho
     let member = command.member;
     // Earlier holds whose time is over give their points back before it is judged whether there are enough.
     lapse(tx, &BTreeSet::from([member]))?;
-    let mut books = Books::open(tx, &BTreeSet::from([member]), Some(&AlsoLots::default()))?;
+    let mut books = Books::open(tx, Opener::Requests, &BTreeSet::from([member]), Some(&AlsoLots::default()))?;
     if books.balances(member).is_none() {
         return Err(HoldError::NoMember(member));
     }
@@ -138,7 +138,12 @@ pub fn step_hold(tx: &mut Tx<'_>, hold: Uuid, step: HoldStep, cause: &Cause) -> 
     }
     let parts = points::parts_of(tx, &row)?;
     let of_ids = parts.iter().map(|part| part.lot_id).collect();
-    let mut books = Books::open(tx, &BTreeSet::from([member]), Some(&AlsoLots { of_ids, ..AlsoLots::default() }))?;
+    let mut books = Books::open(
+        tx,
+        Opener::Requests,
+        &BTreeSet::from([member]),
+        Some(&AlsoLots { of_ids, ..AlsoLots::default() }),
+    )?;
     let now = tx.now();
     let operation = Operation::new(format!("hold:{hold}"), now);
     let account = books.account(member, cause)?;

@@ -7,7 +7,7 @@ use kernel::id::MemberId;
 use store::{Error, Tx};
 use uuid::Uuid;
 
-use super::books::Books;
+use super::books::{Books, Opener};
 use crate::domain::account::{LotPart, Operation};
 use crate::store::locks::lock_members;
 use crate::store::points::{self, AlsoLots};
@@ -22,7 +22,7 @@ pub fn lapse(tx: &mut Tx<'_>, members: &BTreeSet<MemberId>) -> Result<(), Error>
         holds.entry((member, hold)).or_default().push(part);
     }
     let of_ids = holds.values().flatten().map(|part| part.lot_id).collect();
-    let mut books = Books::open(tx, members, Some(&AlsoLots { of_ids, ..AlsoLots::default() }))?;
+    let mut books = Books::open(tx, Opener::Requests, members, Some(&AlsoLots { of_ids, ..AlsoLots::default() }))?;
     let now = tx.now();
     for ((member, hold), parts) in &holds {
         let operation = Operation::new(format!("hold:{hold}"), now);

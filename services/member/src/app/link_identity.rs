@@ -9,7 +9,7 @@ use super::Desk;
 use crate::domain::identity::{IdentityError, Strength, normalise};
 use crate::store::identities::{self, Claim, Evidence, NewIdentity, Source};
 use crate::store::locks::lock_members;
-use crate::store::members::{self, MemberRow};
+use crate::store::members;
 
 /// What is to be linked or unlinked.
 pub struct LinkCommand {
@@ -67,7 +67,7 @@ impl From<LinkError> for Problem {
 pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Result<(), LinkError> {
     let member = command.member;
     let identity = normalise(&command.identity, desk.region).map_err(LinkError::Identity)?;
-    let row = lock(tx, command)?;
+    let row = members::get(tx, member.uuid())?.ok_or(LinkError::NoMember(member))?;
     let fingerprint = desk.vault.fingerprint(&identity);
     let strong = identity.kind.strength() == Strength::Strong;
     if strong {
@@ -81,6 +81,7 @@ pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Res
             return if ours { Ok(()) } else { Err(LinkError::HeldByAnother) };
         }
     }
+    lock(tx, command)?;
     let claim = if strong { Claim::Linked } else { Claim::Hinted };
     let (source, reference) = (Source::Request, command.reason.as_str());
     identities::record(tx, &[Evidence { member, fingerprint, kind: identity.kind, claim, source, reference }])?;
@@ -97,9 +98,10 @@ pub fn link_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Res
 pub fn unlink_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> Result<(), LinkError> {
     let member = command.member;
     let identity = normalise(&command.identity, desk.region).map_err(LinkError::Identity)?;
-    lock(tx, command)?;
     let fingerprint = desk.vault.fingerprint(&identity);
-    if !identities::unlink(tx, member, &fingerprint)? {
+    let unlinked = identities::unlink(tx, member, &fingerprint)?;
+    lock(tx, command)?;
+    if !unlinked {
         return Err(LinkError::NotLinked);
     }
     let (kind, claim, source) = (identity.kind, Claim::Unlinked, Source::Request);
@@ -108,12 +110,12 @@ pub fn unlink_identity(tx: &mut Tx<'_>, desk: &Desk, command: &LinkCommand) -> R
     Ok(members::touch(tx, &[member.uuid()])?)
 }
 
-/// The member under lock, at the version that the client has seen.
-fn lock(tx: &mut Tx<'_>, command: &LinkCommand) -> Result<MemberRow, LinkError> {
+/// Locks the member, after the identity as everywhere, and refuses another version than the client has seen.
+fn lock(tx: &mut Tx<'_>, command: &LinkCommand) -> Result<(), LinkError> {
     lock_members(tx, &[command.member.uuid()])?;
     let row = members::get(tx, command.member.uuid())?.ok_or(LinkError::NoMember(command.member))?;
     match command.expected_version {
         Some(expected) if expected != row.version => Err(LinkError::Stale),
-        _ => Ok(row),
+        _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use kernel::id::{MemberId, OrderId};
 use store::{Tx, outbox};
 use uuid::Uuid;
 
-use super::books::Books;
+use super::books::{Books, Opener};
 use super::profile::Profile;
 use super::resolve_members::{Buyer, Resolved, resolve_members};
 use super::rulebook::Rulebook;
@@ -44,7 +44,7 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
         .map(|((order, _), buyer)| if buyer.member.is_some() { earn(&rulebook, order) } else { Ok(Earning::NOTHING) })
         .collect::<Result<Vec<_>, _>>()?;
     let members: BTreeSet<MemberId> = resolved.iter().filter_map(|it| it.member).collect();
-    let mut books = Books::open(tx, &members, None)?;
+    let mut books = Books::open(tx, Opener::Orders, &members, None)?;
     for (((order, cause), earning), buyer) in fresh.iter().zip(&earnings).zip(&resolved) {
         let Some(member) = buyer.member else { continue };
         let operation = Operation::new(format!("order:{}", order.order_id), order.placed_at);

@@ -102,18 +102,8 @@ fn link(
     tx: &mut Tx<'_>,
     desk: &Desk,
     first: Plan,
-    (people, mut holders, marked, keys): (
-        &[Person],
-        HashMap<Fingerprint, MemberId>,
-        &[Vec<Marked<'_>>],
-        &mut Keys,
-    ),
+    (people, mut holders, marked, keys): (&[Person], HashMap<Fingerprint, MemberId>, &[Vec<Marked<'_>>], &mut Keys),
 ) -> Result<Plan, Error> {
-    // Members are locked before identities are claimed, here as everywhere: whoever has claimed one waits for nobody.
-    let joined = joined(&first);
-    if !joined.is_empty() {
-        lock_members(tx, &joined)?;
-    }
     keys.fetch(tx, desk, &first)?;
     let rows = rows(&first.links, marked, keys)?;
     let won: HashSet<Fingerprint> = identities::claim(tx, &rows)?.into_iter().collect();
@@ -157,8 +147,13 @@ impl Keys {
                 self.wrapped.insert(member, wrapped);
             }
         }
-        let missing: BTreeSet<Uuid> =
-            plan.links.values().map(|link| link.member).filter(|it| !self.open.contains_key(it)).map(MemberId::uuid).collect();
+        let missing: BTreeSet<Uuid> = plan
+            .links
+            .values()
+            .map(|link| link.member)
+            .filter(|it| !self.open.contains_key(it))
+            .map(MemberId::uuid)
+            .collect();
         let missing: Vec<Uuid> = missing.into_iter().collect();
         for row in members::data_keys(tx, &missing)? {
             let member = MemberId(row.member_id);
@@ -197,13 +192,7 @@ fn identity_of<'a>(
     shown.map(|it| it.identity).ok_or(Error::Broken("a link comes from somebody who showed the identity"))
 }
 
-fn register(
-    tx: &mut Tx<'_>,
-    plan: &Plan,
-    buyers: &[Buyer],
-    keys: &Keys,
-    lowest_tier: &str,
-) -> Result<(), Error> {
+fn register(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], keys: &Keys, lowest_tier: &str) -> Result<(), Error> {
     let mut new = Vec::new();
     for (found, buyer) in plan.found.iter().zip(buyers) {
         let Some(member) = found.registered() else { continue };
@@ -213,20 +202,13 @@ fn register(
         new.push(NewMember { member_id: member.uuid(), data_key: wrapped.clone(), profile });
     }
     members::insert(tx, &new, lowest_tier)?;
-    let joined = joined(plan);
-    if !joined.is_empty() {
-        lock_members(tx, &joined)?;
-        members::touch(tx, &joined)?;
-    }
-    Ok(())
-}
-
-/// The members that were there before and get an identity.
-fn joined(plan: &Plan) -> Vec<Uuid> {
     let registered: HashSet<MemberId> = plan.found.iter().filter_map(Found::registered).collect();
-    let joined: BTreeSet<Uuid> =
-        plan.links.values().map(|link| link.member).filter(|it| !registered.contains(it)).map(MemberId::uuid).collect();
-    joined.into_iter().collect()
+    let ids = |members: BTreeSet<MemberId>| -> Vec<Uuid> {
+        members.difference(&registered.iter().copied().collect()).map(|member| member.uuid()).collect()
+    };
+    // Identities are claimed before members are locked, and the members of a batch all at once: the order everywhere.
+    lock_members(tx, &ids(plan.found.iter().filter_map(Found::member).collect()))?;
+    members::touch(tx, &ids(plan.links.values().map(|link| link.member).collect()))
 }
 
 fn tell(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], marked: &[Vec<Marked<'_>>]) -> Result<(), Error> {
@@ -267,6 +249,9 @@ fn record(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], marked: &[Vec<Marked<'
         let case = |other: &MemberId| NewCase { member: *member, other: *other, reference: buyer.reference.clone() };
         cases.extend(contradicting.iter().map(case));
     }
+    // In key order, so that two batches with the same hints or cases wait for each other instead of deadlocking.
+    evidence.sort_unstable_by_key(|it| (it.member, it.fingerprint));
+    cases.sort_unstable_by_key(|it| (it.member, it.other));
     identities::record(tx, &evidence)?;
     identities::open_cases(tx, &cases)
 }

@@ -6,13 +6,13 @@ use kernel::id::MemberId;
 use store::{Error, Tx};
 
 use super::Desk;
-use super::books::Books;
+use super::books::{Books, Opener};
 use super::rulebook::Rulebook;
 
 /// Judges these members' tiers.
 pub fn review_tiers(tx: &mut Tx<'_>, desk: &Desk, members: &BTreeSet<MemberId>) -> Result<(), Error> {
     let rulebook = Rulebook::read(tx, &desk.tier_program)?;
-    let mut books = Books::open(tx, members, None)?;
+    let mut books = Books::open(tx, Opener::Requests, members, None)?;
     books.judge_tiers(tx, desk, &rulebook, members)?;
     books.close(tx)
 }

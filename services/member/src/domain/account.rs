@@ -7,7 +7,7 @@ use kernel::Timestamp;
 use kernel::id::OrderId;
 use uuid::Uuid;
 
-/// Where points lie. The first four are the member's, the others the house's side of it.
+/// Where points lie. The first four belong to the member, the others to the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pot {
     /// Earned, not yet spendable.
@@ -41,6 +41,11 @@ impl Pot {
             Self::Expired => "expired",
             Self::Clawed => "clawed",
         }
+    }
+
+    /// Whether it is the house's.
+    pub const fn is_house(self) -> bool {
+        matches!(self, Self::Issued | Self::Spent | Self::Expired | Self::Clawed)
     }
 
     /// Whether it must not fall below zero.

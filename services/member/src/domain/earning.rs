@@ -166,9 +166,7 @@ pub fn start_of_day(day: NaiveDate, zone: Tz) -> Option<Timestamp> {
 }
 
 /// The rule for a channel: the first that names it, else the first that names none.
-pub fn rule_for<'a, T>(
-    rules: &'a [T], channel: &ChannelCode, document: impl Fn(&T) -> &EarningRule,
-) -> Option<&'a T> {
+pub fn rule_for<'a, T>(rules: &'a [T], channel: &ChannelCode, document: impl Fn(&T) -> &EarningRule) -> Option<&'a T> {
     let named = rules.iter().find(|rule| document(rule).channels.contains(channel));
     named.or_else(|| rules.iter().find(|rule| document(rule).channels.is_empty()))
 }

@@ -44,6 +44,14 @@ pub enum Found {
 }
 
 impl Found {
+    /// The member.
+    pub fn member(&self) -> Option<MemberId> {
+        match self {
+            Self::Member { member, .. } => Some(*member),
+            Self::Nobody => None,
+        }
+    }
+
     /// The member, if it is registered now.
     pub fn registered(&self) -> Option<MemberId> {
         match self {
@@ -81,7 +89,9 @@ pub fn plan(people: &[Person], holders: &HashMap<Fingerprint, MemberId>) -> Plan
         strongest_first.sort_unstable_by_key(|it| (it.kind, it.fingerprint));
         let mut known = strongest_first
             .iter()
-            .filter_map(|it| holders.get(&it.fingerprint).or_else(|| links.get(&it.fingerprint).map(|link| &link.member)))
+            .filter_map(|it| {
+                holders.get(&it.fingerprint).or_else(|| links.get(&it.fingerprint).map(|link| &link.member))
+            })
             .copied();
         let answer = match (known.next(), someone.new_member) {
             (Some(member), _) => {
@@ -146,7 +156,8 @@ mod tests {
         let (phone, card) = (strong(IdentityType::Phone, 1), strong(IdentityType::TillCard, 2));
         let holders = HashMap::from([(phone.fingerprint, member(7)), (card.fingerprint, member(8))]);
         let plan = plan(&[buyer(&[card, phone], 10)], &holders);
-        let expected = Found::Member { member: member(7), registered: false, contradicting: BTreeSet::from([member(8)]) };
+        let expected =
+            Found::Member { member: member(7), registered: false, contradicting: BTreeSet::from([member(8)]) };
         assert_eq!(plan.found, [expected]);
         assert!(plan.links.is_empty());
     }

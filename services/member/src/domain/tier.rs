@@ -124,7 +124,8 @@ impl TierProgram {
         let tier = self.tiers.get(reached)?;
         counting.sort_unstable_by_key(|(until, _)| *until);
         let mut left = qualifying_amount;
-        let mut steps = counting.into_iter().filter_map(|(until, amount)| until.map(|until| (until, amount))).peekable();
+        let mut steps =
+            counting.into_iter().filter_map(|(until, amount)| until.map(|until| (until, amount))).peekable();
         let mut until = None;
         while let Some((at, amount)) = steps.next() {
             left -= amount;

@@ -195,7 +195,11 @@ impl LotView {
 #[utoipa::path(get, path = "/v1/members/{id}/points/lots", tag = "member",
     params(("id" = Uuid, Path, description = "The member"), PageQuery),
     responses((status = 200, body = Page<LotView>), (status = 404, body = Problem)))]
-pub async fn lots(store: Data<Store>, path: Path<MemberId>, query: Query<PageQuery>) -> Result<impl Responder, Failure> {
+pub async fn lots(
+    store: Data<Store>,
+    path: Path<MemberId>,
+    query: Query<PageQuery>,
+) -> Result<impl Responder, Failure> {
     let member = path.into_inner();
     let page = PageRequest::from(query.into_inner());
     let limit = page.limit().map_err(malformed)?;

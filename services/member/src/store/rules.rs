@@ -89,7 +89,11 @@ pub fn add(
     .bind::<Jsonb, _>(document)
     .bind::<Timestamptz, _>(now)
     .execute(tx.conn())?;
-    if added == 0 { Err(Error::Conflict("another version of the rule was made at the same time".to_owned())) } else { Ok(()) }
+    if added == 0 {
+        Err(Error::Conflict("another version of the rule was made at the same time".to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 #[derive(QueryableByName)]

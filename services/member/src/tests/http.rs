@@ -150,7 +150,8 @@ async fn a_key_replays_the_answer_without_keeping_personal_data() {
     let (first, second) = (send().await, send().await);
     assert_eq!((first.status, second.status), (201, 201));
     assert_eq!(first.body, second.body);
-    let kept = "SELECT count(*) AS number FROM member.idempotency WHERE body LIKE '%王小明%' OR body LIKE '%13800138000%'";
+    let kept =
+        "SELECT count(*) AS number FROM member.idempotency WHERE body LIKE '%王小明%' OR body LIKE '%13800138000%'";
     assert_eq!(api.shop.number(kept), 0);
 }
 
@@ -224,7 +225,10 @@ async fn points_are_granted_held_and_captured() {
     let grant = json!({"member_id": member, "points": 100, "reason": "welcome"});
     assert_eq!(api.post("/v1/points/grants", grant).await.status, 201);
     let hold = |points: i64| {
-        api.post("/v1/points/holds", json!({"member_id": member, "points": points, "reason": "a mug", "ttl_seconds": 60}))
+        api.post(
+            "/v1/points/holds",
+            json!({"member_id": member, "points": points, "reason": "a mug", "ttl_seconds": 60}),
+        )
     };
     let held = hold(60).await;
     assert_eq!((held.status, held.body["status"].as_str()), (201, Some("held")));
@@ -249,7 +253,10 @@ async fn a_tier_says_what_keeps_it_and_what_comes_next() {
     assert_eq!(tier["until"], "2027-11-11T16:00:00Z");
     assert_eq!(tier["to_keep"]["amount"], 200_000);
     assert_eq!(tier["qualifying_amount"]["amount"], 250_000);
-    assert_eq!((tier["next"]["tier"].as_str(), tier["next"]["missing"]["amount"].as_i64()), (Some("platinum"), Some(750_000)));
+    assert_eq!(
+        (tier["next"]["tier"].as_str(), tier["next"]["missing"]["amount"].as_i64()),
+        (Some("platinum"), Some(750_000))
+    );
     api.shop.test.clock.set("2027-11-12T00:00:00+08:00");
     let lost = api.get(&format!("/v1/members/{member}/tier")).await.body;
     assert_eq!((lost["tier"].as_str(), lost["since"].as_str()), (Some("silver"), Some("2027-11-11T16:00:00Z")));

@@ -1,6 +1,5 @@
 //! The service on a real database, driven by the events it hears.
 
-mod bench;
 mod http;
 mod identities;
 mod points;

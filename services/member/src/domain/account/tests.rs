@@ -22,7 +22,15 @@ fn order(number: u128) -> OrderId {
 
 fn lot(number: u128, points: i64, expires_at: Option<Timestamp>) -> Lot {
     let line = Some((order(number), 1));
-    Lot { lot_id: Uuid::from_u128(number), line, points, remaining: points, lapsed: 0, active_since: day(1), expires_at }
+    Lot {
+        lot_id: Uuid::from_u128(number),
+        line,
+        points,
+        remaining: points,
+        lapsed: 0,
+        active_since: day(1),
+        expires_at,
+    }
 }
 
 fn with_lots(lots: Vec<Lot>) -> Account {
