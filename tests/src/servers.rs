@@ -169,9 +169,12 @@ async fn end(signal: &str, process: u32) {
         // One that nobody waits for stays as a zombie; its state follows its name.
         stat.rsplit_once(") ").map(|(_, state)| !state.starts_with('Z'))
     };
-    until(&format!("process {process} is gone"), async || {
-        if alive() == Some(true) { Err("it is there") } else { Ok(()) }
-    })
+    until(
+        &format!("process {process} is gone"),
+        async || {
+            if alive() == Some(true) { Err("it is there") } else { Ok(()) }
+        },
+    )
     .await;
 }
 

@@ -16,10 +16,10 @@ use web::{Limits, Readiness, Site, SiteParts};
 
 use crate::check::platform;
 use crate::database::Databases;
+use crate::demo;
 use crate::loading::report;
 use crate::roles::{Selection, topology};
 use crate::terminal::say;
-use crate::demo;
 
 /// What all services of this process share.
 struct Process {

@@ -35,7 +35,11 @@ pub enum GeoError {
     Longitude,
 }
 
-#[expect(clippy::float_arithmetic, clippy::as_conversions, reason = "the great circle is the one place that needs real numbers")]
+#[expect(
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    reason = "the great circle is the one place that needs real numbers"
+)]
 mod real {
     use super::EARTH_RADIUS_METRES;
 

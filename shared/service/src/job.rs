@@ -80,9 +80,10 @@ async fn step(store: &Store, job: &Job) -> Progress {
     let (run, lock) = (job.run.clone(), format!("onepool/{}/job/{}", store.schema(), job.name));
     let outcome: Result<Progress, Error> = store
         .transact(job.name, move |tx| {
-            let row: Granted = diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS granted")
-                .bind::<Text, _>(lock)
-                .get_result(tx.conn())?;
+            let row: Granted =
+                diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS granted")
+                    .bind::<Text, _>(lock)
+                    .get_result(tx.conn())?;
             if row.granted { run(tx) } else { Ok(Progress::Done) }
         })
         .await;
@@ -103,7 +104,8 @@ const REMOVED_PER_STEP: i64 = 10_000;
 pub fn housekeeping() -> Job {
     Job::new("housekeeping", Duration::from_secs(60), |tx| {
         let before = tx.now().plus_seconds(-KEPT_SECONDS);
-        let removed = inbox::prune(tx, before, REMOVED_PER_STEP)?.max(idempotency::prune(tx, before, REMOVED_PER_STEP)?);
+        let removed =
+            inbox::prune(tx, before, REMOVED_PER_STEP)?.max(idempotency::prune(tx, before, REMOVED_PER_STEP)?);
         let more = i64::try_from(removed).is_ok_and(|removed| removed >= REMOVED_PER_STEP);
         Ok(if more { Progress::More } else { Progress::Done })
     })

@@ -151,11 +151,7 @@ where
         }
     }
 
-    async fn attempt(
-        &self,
-        commands: &Arc<Vec<C>>,
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<Result<O, E>>, Error> {
+    async fn attempt(&self, commands: &Arc<Vec<C>>, range: std::ops::Range<usize>) -> Result<Vec<Result<O, E>>, Error> {
         let (commands, run) = (commands.clone(), self.run.clone());
         self.store
             .transact(self.options.name, move |tx| {

@@ -82,12 +82,7 @@ pub struct DeadLetter {
 
 /// Keeps an event that failed for the first time: to be tried again at `next`, or parked. An event that is here
 /// already, because it was delivered again, keeps its row and its schedule.
-pub fn record(
-    tx: &mut Tx<'_>,
-    subscription: &str,
-    failure: &Failure,
-    next: Option<Timestamp>,
-) -> Result<(), Error> {
+pub fn record(tx: &mut Tx<'_>, subscription: &str, failure: &Failure, next: Option<Timestamp>) -> Result<(), Error> {
     let now = tx.now().utc();
     diesel::sql_query(
         "INSERT INTO dead_letters (subscription, event_id, kind, subject, event, reason, attempts, first_failed_at, \
@@ -152,12 +147,7 @@ pub fn remove(tx: &mut Tx<'_>, subscription: &str, events: &[Uuid]) -> Result<()
 }
 
 /// Notes that an event failed again: to be tried again at `next`, or parked.
-pub fn postpone(
-    tx: &mut Tx<'_>,
-    subscription: &str,
-    failure: &Failure,
-    next: Option<Timestamp>,
-) -> Result<(), Error> {
+pub fn postpone(tx: &mut Tx<'_>, subscription: &str, failure: &Failure, next: Option<Timestamp>) -> Result<(), Error> {
     let now = tx.now().utc();
     diesel::sql_query(
         "UPDATE dead_letters SET attempts = attempts + 1, reason = $3, last_failed_at = $4, next_attempt_at = $5 \

@@ -102,13 +102,22 @@ impl Place {
             fs::remove_dir_all(self.data()).map_err(|error| at(&self.data(), &error))?;
         }
         let password = self.home.join("password");
-        let secret = format!("{}{}", uuid::Uuid::from_bytes(random()?).simple(), uuid::Uuid::from_bytes(random()?).simple());
+        let secret =
+            format!("{}{}", uuid::Uuid::from_bytes(random()?).simple(), uuid::Uuid::from_bytes(random()?).simple());
         fs::write(&password, secret).map_err(|error| at(&password, &error))?;
         fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).map_err(|error| at(&password, &error))?;
         self.give(&password)?;
         let data = self.data();
         self.run("initdb", |command| {
-            command.arg("-D").arg(&data).args(["-U", "onepool", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]);
+            command.arg("-D").arg(&data).args([
+                "-U",
+                "onepool",
+                "-A",
+                "scram-sha-256",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ]);
             command.arg("--no-instructions").arg(format!("--pwfile={}", password.display()));
         })
     }
@@ -177,7 +186,9 @@ fn installed() -> Result<PathBuf, Error> {
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let version = name.trim_start_matches("postgresql@").parse::<u32>();
-            if let Ok(version) = version && entry.path().join("bin/initdb").exists() {
+            if let Ok(version) = version
+                && entry.path().join("bin/initdb").exists()
+            {
                 found.push((version, entry.path().join("bin")));
             }
         }

@@ -23,8 +23,7 @@ impl Leadership {
     ///
     /// Blocks on the network: call it inside `Store::blocking`.
     fn try_acquire(url: &str, schema: &str, role: &str) -> Result<Option<Self>, Error> {
-        let mut connection =
-            PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+        let mut connection = PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
         // A leader whose machine vanished must not lead for the two hours that the system's own keep-alive takes.
         connection.batch_execute(
             "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",

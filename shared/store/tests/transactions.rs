@@ -71,7 +71,11 @@ async fn the_events_of_one_subject_keep_their_order_across_kinds() {
         .transact("tell", move |tx| {
             // b's second event must not join the first row of its kind, behind which another kind of a's stands.
             outbox::append(tx, &released(b), &Cause::default())?;
-            outbox::append(tx, &ReservationExpired { reservation_id: ReservationId(b.0), expired_at: now }, &Cause::default())?;
+            outbox::append(
+                tx,
+                &ReservationExpired { reservation_id: ReservationId(b.0), expired_at: now },
+                &Cause::default(),
+            )?;
             outbox::append(tx, &ReservationExpired { reservation_id: a, expired_at: now }, &Cause::default())?;
             outbox::append(tx, &released(b), &Cause::default())
         })

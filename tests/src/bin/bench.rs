@@ -28,11 +28,8 @@ struct Arguments {
     without_embedded: bool,
 }
 
-const SETTINGS: &[&str] = &[
-    "log=warn",
-    "limits.client_requests_per_second=1000000",
-    "limits.client_request_burst=1000000",
-];
+const SETTINGS: &[&str] =
+    &["log=warn", "limits.client_requests_per_second=1000000", "limits.client_request_burst=1000000"];
 
 #[tokio::main]
 async fn main() {

@@ -71,7 +71,8 @@ impl Client {
 
 fn is_permission(text: &str) -> bool {
     let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    text == "*" || text.split_once(':').is_some_and(|(resource, action)| word(resource) && (action == "*" || word(action)))
+    text == "*"
+        || text.split_once(':').is_some_and(|(resource, action)| word(resource) && (action == "*" || word(action)))
 }
 
 #[cfg(test)]

@@ -83,11 +83,7 @@ pub async fn put(
 /// Read a channel
 #[utoipa::path(get, path = "/v1/channels/{code}", tag = "gateway", params(("code" = String, Path, description = "The channel's code")),
     responses((status = 200, body = ChannelView), (status = 404, body = Problem)))]
-pub async fn get(
-    store: Data<Store>,
-    path: Path<ChannelCode>,
-    principal: Principal,
-) -> Result<impl Responder, Failure> {
+pub async fn get(store: Data<Store>, path: Path<ChannelCode>, principal: Principal) -> Result<impl Responder, Failure> {
     let code = path.into_inner();
     principal.require_channel(&code)?;
     let key = code.to_string();
@@ -125,9 +121,8 @@ pub async fn list(
     principal: Principal,
 ) -> Result<impl Responder, Failure> {
     let (limit, after) = query.into_inner().page()?;
-    let rows = store
-        .read("list_channels", move |tx| channels::list(tx, after.as_deref(), limit.saturating_add(1)))
-        .await?;
+    let rows =
+        store.read("list_channels", move |tx| channels::list(tx, after.as_deref(), limit.saturating_add(1))).await?;
     let views: Vec<ChannelView> = rows.into_iter().map(ChannelView::from).collect();
     let mut page = Page::from_rows(views, limit, |view| view.code.to_string());
     page.items.retain(|view| principal.channels.contains(&view.code));

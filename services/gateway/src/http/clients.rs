@@ -154,7 +154,6 @@ pub async fn list(store: Data<Store>, query: Query<ListQuery>) -> Result<impl Re
 pub async fn remove(store: Data<Store>, path: Path<String>) -> Result<impl Responder, Failure> {
     let client_id = path.into_inner();
     let key = client_id.clone();
-    let removed: Result<bool, Error> =
-        store.transact("remove_client", move |tx| clients::remove(tx, &key)).await;
+    let removed: Result<bool, Error> = store.transact("remove_client", move |tx| clients::remove(tx, &key)).await;
     if removed? { Ok(answer::no_content()) } else { Err(Problem::not_found("client", &client_id).into()) }
 }

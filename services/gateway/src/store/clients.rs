@@ -105,8 +105,7 @@ pub fn list(tx: &mut Tx<'_>, after: Option<&str>, limit: i64) -> Result<Vec<Stor
 
 /// Removes a client; says whether there was one.
 pub fn remove(tx: &mut Tx<'_>, client_id: &str) -> Result<bool, Error> {
-    let removed = diesel::sql_query("DELETE FROM clients WHERE client_id = $1")
-        .bind::<Text, _>(client_id)
-        .execute(tx.conn())?;
+    let removed =
+        diesel::sql_query("DELETE FROM clients WHERE client_id = $1").bind::<Text, _>(client_id).execute(tx.conn())?;
     Ok(removed > 0)
 }

@@ -6,7 +6,7 @@ use contracts::events::SkuChanged;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use kernel::{Quantity, SkuCode};
-use store::{Error, Tx, statement};
+use store::{Error, Tx};
 
 use super::code;
 use crate::domain::Part;
@@ -63,7 +63,7 @@ struct PartRow {
 
 /// Those of these SKUs that are known, with what they are made of.
 pub fn recipes<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Recipes, Error> {
-    let rows: Vec<PartRow> = statement(
+    let rows: Vec<PartRow> = diesel::sql_query(
         "SELECT s.sku, p.part, p.quantity FROM skus s LEFT JOIN bundle_parts p ON p.sku = s.sku WHERE s.sku = ANY($1) \
          ORDER BY s.sku, p.part",
     )
@@ -88,7 +88,7 @@ pub fn stockable(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<String>, Error> {
         #[diesel(sql_type = Text)]
         sku: String,
     }
-    let rows: Vec<Known> = statement(
+    let rows: Vec<Known> = diesel::sql_query(
         "SELECT s.sku FROM skus s WHERE s.sku = ANY($1) AND NOT EXISTS (SELECT FROM bundle_parts b WHERE b.sku = s.sku)",
     )
     .bind::<Array<Text>, _>(skus)

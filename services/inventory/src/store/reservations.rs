@@ -102,7 +102,7 @@ pub fn claim(tx: &mut Tx<'_>, claims: &[(ReservationId, OrderId)]) -> Result<(),
     if claims.is_empty() {
         return Ok(());
     }
-    statement(
+    diesel::sql_query(
         "UPDATE reservations r SET state = 'claimed', order_id = c.order_id, version = version + 1 \
          FROM unnest($1, $2) AS c (id, order_id) WHERE r.id = c.id",
     )
@@ -175,10 +175,10 @@ pub fn held_by(tx: &mut Tx<'_>, buyers: &[(&str, &str)]) -> Result<Vec<HeldByBuy
     if buyers.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(statement(
-        "SELECT r.channel, r.buyer, sum(r.held_units)::bigint AS units FROM reservations r \
-         JOIN (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
-           ON r.channel = b.channel AND r.buyer = b.buyer WHERE r.state = 'held' GROUP BY r.channel, r.buyer",
+    Ok(diesel::sql_query(
+        "SELECT b.channel, b.buyer, h.units FROM (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
+         CROSS JOIN LATERAL (SELECT sum(r.held_units)::bigint AS units FROM reservations r \
+            WHERE r.channel = b.channel AND r.buyer = b.buyer AND r.state = 'held') h WHERE h.units IS NOT NULL",
     )
     .bind::<Array<Text>, _>(buyers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(buyers.iter().map(|(_, buyer)| *buyer).collect::<Vec<_>>())

@@ -82,7 +82,7 @@ pub fn take_off(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    statement(
+    diesel::sql_query(
         "WITH asked AS (SELECT owner, line_no, sku, location, sum(quantity)::bigint AS quantity \
             FROM unnest($1, $2, $3, $4, $5) AS t (owner, line_no, sku, location, quantity) \
             GROUP BY owner, line_no, sku, location), \

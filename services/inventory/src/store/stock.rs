@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use kernel::{LocationCode, SkuCode};
-use store::{Error, Tx, statement};
+use store::{Error, Tx};
 
 /// A change of one balance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn open<'a>(
 ) -> Result<(), Error> {
     let (skus, locations): (Vec<&str>, Vec<&str>) =
         keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
-    statement(
+    diesel::sql_query(
         "WITH asked AS (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)), \
          opened AS (INSERT INTO stock (sku, location) SELECT sku, location FROM asked ORDER BY sku, location \
                     ON CONFLICT DO NOTHING RETURNING sku) \
@@ -121,7 +121,7 @@ pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     }
     let at = tx.now().utc();
     let column = |pick: fn(&Delta) -> i64| deltas.values().map(pick).collect::<Vec<i64>>();
-    let changed: Vec<Balance> = statement(APPLY)
+    let changed: Vec<Balance> = diesel::sql_query(APPLY)
         .bind::<Array<Text>, _>(deltas.keys().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(deltas.keys().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(column(|delta| delta.on_hand))
@@ -144,7 +144,7 @@ pub fn of_pairs<'a>(
 ) -> Result<Vec<Balance>, Error> {
     let (skus, locations): (Vec<&str>, Vec<&str>) =
         keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
-    Ok(statement(
+    Ok(diesel::sql_query(
         "SELECT s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version \
          FROM (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)) k \
          JOIN stock s ON s.sku = k.sku AND s.location = k.location",
@@ -170,7 +170,7 @@ pub struct Place {
 
 /// Every location's balance of these SKUs.
 pub fn of_skus(tx: &mut Tx<'_>, skus: &BTreeSet<&SkuCode>) -> Result<Vec<Place>, Error> {
-    Ok(statement(
+    Ok(diesel::sql_query(
         "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock WHERE sku = ANY($1) \
          ORDER BY sku",
     )
@@ -238,7 +238,7 @@ pub struct Total {
 
 /// The totals of these SKUs, as they are kept.
 pub fn totals(tx: &mut Tx<'_>, skus: &[String]) -> Result<Vec<Total>, Error> {
-    Ok(statement("SELECT sku, available, version FROM availability WHERE sku = ANY($1)")
+    Ok(diesel::sql_query("SELECT sku, available, version FROM availability WHERE sku = ANY($1)")
         .bind::<Array<Text>, _>(skus)
         .load(tx.conn())?)
 }

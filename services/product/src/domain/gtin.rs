@@ -9,7 +9,12 @@ pub fn is_valid(text: &str) -> bool {
         return false;
     };
     // From the right, the check digit weighs 1, the next 3, and so on; a valid number sums to a multiple of ten.
-    let sum: u32 = digits.iter().rev().zip([1_u32, 3].into_iter().cycle()).map(|(digit, weight)| digit.saturating_mul(weight)).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .zip([1_u32, 3].into_iter().cycle())
+        .map(|(digit, weight)| digit.saturating_mul(weight))
+        .sum();
     sum.is_multiple_of(10)
 }
 

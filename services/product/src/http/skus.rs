@@ -131,7 +131,9 @@ pub async fn put(
     let sku = body.into_inner().with_code(path.into_inner());
     let (cause, expected) = (meta.cause.clone(), meta.if_match);
     write(&meta, &store, "put_sku", move |tx| -> Result<Answer, PutError> {
-        if let Some(version) = expected && !skus::has_version(tx, sku.sku.as_str(), version)? {
+        if let Some(version) = expected
+            && !skus::has_version(tx, sku.sku.as_str(), version)?
+        {
             return Err(PutError::Refused(Refusal::Stale));
         }
         let location = format!("/v1/skus/{}", sku.sku);

@@ -143,12 +143,10 @@ pub fn has_version(tx: &mut Tx<'_>, sku: &str, version: i64) -> Result<bool, Err
         #[diesel(sql_type = Bool)]
         matches: bool,
     }
-    let row: Match = diesel::sql_query(
-        "SELECT coalesce((SELECT version FROM skus WHERE sku = $1), 0) = $2 AS matches",
-    )
-    .bind::<Text, _>(sku)
-    .bind::<BigInt, _>(version)
-    .get_result(tx.conn())?;
+    let row: Match = diesel::sql_query("SELECT coalesce((SELECT version FROM skus WHERE sku = $1), 0) = $2 AS matches")
+        .bind::<Text, _>(sku)
+        .bind::<BigInt, _>(version)
+        .get_result(tx.conn())?;
     Ok(row.matches)
 }
 

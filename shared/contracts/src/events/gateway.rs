@@ -3,7 +3,6 @@
 use kernel::{ChannelCode, Currency};
 use serde::{Deserialize, Serialize};
 
-
 /// A channel was created or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelChanged {

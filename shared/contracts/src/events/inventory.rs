@@ -5,7 +5,6 @@ use kernel::{GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-
 /// What a location is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,6 @@ use kernel::Timestamp;
 use kernel::id::{MemberId, OrderId};
 use serde::{Deserialize, Serialize};
 
-
 /// A member was registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRegistered {

@@ -26,14 +26,12 @@ pub use inventory::{
     Allocation, BackorderedSku, LocationChanged, LocationKind, ReservationExpired, StockBackordered, StockChanged,
     StockLevel, StockReleased, StockSourced,
 };
-pub use member::{
-    BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged,
-};
+pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
-    Buyer, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentOffered,
-    FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled, OrderCompleted, OrderLine,
-    OrderPlaced, OrderTotals, Disposition, Parcel, QuantityOfLine, RefundIssued, RefundLine, ReturnInspected,
-    ReturnLine, ReturnReceived,
+    Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
+    FulfilmentOffered, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled,
+    OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RefundIssued, RefundLine,
+    ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};

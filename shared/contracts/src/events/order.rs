@@ -5,7 +5,6 @@ use kernel::{ChannelCode, Currency, GeoPoint, LocationCode, PayeeCode, Quantity,
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-
 /// One identity of a person: a phone, a WeChat unionid, a till card.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -381,6 +380,10 @@ payload!(FulfilmentAccepted, "fulfilment.accepted", |it| it.order_id.to_string()
 payload!(FulfilmentRejected, "fulfilment.rejected", |it| it.order_id.to_string());
 payload!(FulfilmentShipped, "fulfilment.shipped", |it| it.order_id.to_string());
 payload!(FulfilmentDelivered, "fulfilment.delivered", |it| it.order_id.to_string());
-payload!(ReturnReceived, "return.received", |it| it.order_id.map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
-payload!(ReturnInspected, "return.inspected", |it| it.order_id.map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
+payload!(ReturnReceived, "return.received", |it| it
+    .order_id
+    .map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
+payload!(ReturnInspected, "return.inspected", |it| it
+    .order_id
+    .map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
 payload!(RefundIssued, "refund.issued", |it| it.order_id.map_or_else(|| it.refund_id.to_string(), |id| id.to_string()));

@@ -4,7 +4,6 @@ use kernel::{ChannelCode, Quantity, SkuCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-
 /// Whether a SKU may be sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,6 @@ use kernel::id::{OrderId, RebateLineId};
 use kernel::{Money, PayeeCode};
 use serde::{Deserialize, Serialize};
 
-
 /// A payee earned on an order line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebateAccrued {
