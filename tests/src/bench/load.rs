@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
+use tokio::task::JoinSet;
 
 /// A request that is ready to be sent.
 #[derive(Clone, Debug)]
@@ -55,18 +56,15 @@ pub async fn run(token: &str, connections: usize, requests: Vec<Request>, per_se
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let authorization = format!("Bearer {token}");
     let began = Instant::now();
-    let workers: Vec<_> = (0..connections)
-        .map(|_| {
-            let (client, requests, next) = (client.clone(), requests.clone(), next.clone());
-            tokio::spawn(work(client, authorization.clone(), requests, next, (began, per_second)))
-        })
-        .collect();
+    let mut workers = JoinSet::new();
+    for _ in 0..connections {
+        let (client, requests, next) = (client.clone(), requests.clone(), next.clone());
+        workers.spawn(work(client, authorization.clone(), requests, next, (began, per_second)));
+    }
     let mut outcome = Outcome { took: Duration::ZERO, statuses: Default::default(), latencies_us: Vec::new() };
-    for worker in workers {
-        for (status, latency) in worker.await.expect("a worker ends") {
-            *outcome.statuses.entry(status).or_default() += 1;
-            outcome.latencies_us.push(latency);
-        }
+    for (status, latency) in workers.join_all().await.into_iter().flatten() {
+        *outcome.statuses.entry(status).or_default() += 1;
+        outcome.latencies_us.push(latency);
     }
     outcome.took = began.elapsed();
     outcome.latencies_us.sort_unstable();

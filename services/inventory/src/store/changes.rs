@@ -37,7 +37,7 @@ pub struct Change {
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
 /// then whoever asks has missed something.
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
-    Ok(statement(
+    Ok(diesel::sql_query(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
          on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )
@@ -66,7 +66,7 @@ pub struct Totals {
 /// The totals in the log from `seq` on, at most `limit` transactions; the first one tells of gaps as in [`from`].
 pub fn totals(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Totals>, Error> {
     let query = "SELECT seq, totalled, totals, versions FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2";
-    Ok(statement(query).bind::<BigInt, _>(seq).bind::<BigInt, _>(limit).load(tx.conn())?)
+    Ok(diesel::sql_query(query).bind::<BigInt, _>(seq).bind::<BigInt, _>(limit).load(tx.conn())?)
 }
 
 #[derive(QueryableByName)]

@@ -90,7 +90,7 @@ pub fn of_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<Reservation>, Error> 
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(statement(
+    Ok(diesel::sql_query(
         "SELECT id, state, channel, buyer, lines, order_id, expires_at, version FROM reservations WHERE id = ANY($1)",
     )
     .bind::<Array<SqlUuid>, _>(ids)
