@@ -1,4 +1,5 @@
-//! What crosses a service boundary: the event envelope, every event payload, and the problems an API answers with.
+//! What crosses a service boundary: the event envelope, every event payload, the request shapes that services share, and
+//! the problems an API answers with.
 //!
 //! Published shapes only ever grow: each event version has a fixture in `fixtures/<event>/v1.json` that is never edited.
 //! No rules live here.
@@ -6,6 +7,7 @@
 pub mod envelope;
 pub mod events;
 pub mod problem;
+pub mod requests;
 
 pub use envelope::{Cause, Event, Payload, PayloadError};
 pub use problem::{FieldError, Problem, ProblemCode};

@@ -1,5 +1,6 @@
 //! Problems (RFC 9457): what the API answers when it cannot do what was asked.
 
+use kernel::page::PageError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -157,6 +158,16 @@ impl Problem {
     /// A missing thing, named: `Problem::not_found("order", id)`.
     pub fn not_found(what: &str, key: impl std::fmt::Display) -> Self {
         Self::new(ProblemCode::NotFound).detail(format!("{what} {key} does not exist"))
+    }
+}
+
+impl From<PageError> for Problem {
+    fn from(error: PageError) -> Self {
+        let field = match error {
+            PageError::Limit => "limit",
+            PageError::Cursor => "cursor",
+        };
+        Self::new(ProblemCode::Malformed).field(field, error.to_string())
     }
 }
 

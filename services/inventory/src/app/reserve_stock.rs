@@ -53,6 +53,7 @@ pub struct HeldLine {
 
 /// A hold as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReservationView)]
 pub struct HoldView {
     /// Its id.
     pub id: ReservationId,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::events::LocationKind;
-use kernel::geo::GeoError;
+use contracts::requests::Address;
 use kernel::{GeoPoint, LocationCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -90,53 +90,6 @@ pub struct OpeningHours {
     pub opens: TimeOfDay,
     /// until that time.
     pub closes: TimeOfDay,
-}
-
-/// A postal address.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Address {
-    /// Whom to ask for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Telephone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    /// Country.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    /// Province.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub province: Option<String>,
-    /// City.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    /// District.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub district: Option<String>,
-    /// Street and number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub street: Option<String>,
-    /// Postcode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub postcode: Option<String>,
-    /// Administrative division code (GB/T 2260).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adcode: Option<String>,
-    /// Degrees north, together with `longitude`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latitude: Option<f64>,
-    /// Degrees east, together with `latitude`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longitude: Option<f64>,
-}
-
-impl Address {
-    /// Where it is on the map, if it says so.
-    pub fn point(&self) -> Result<Option<GeoPoint>, GeoError> {
-        let both = self.latitude.zip(self.longitude);
-        both.map(|(latitude, longitude)| GeoPoint::new(latitude, longitude)).transpose()
-    }
 }
 
 /// What is kept of a location and decides nothing yet.

@@ -4,9 +4,9 @@ use kernel::id::OrderId;
 use kernel::{ChannelCode, Page, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{Answer, Data, Principal, Query, answer};
+use web::{Answer, Data, Principal, Query, answer, page};
 
-use super::{State, page};
+use super::State;
 use crate::store::backorders::{self, Backorder, Place};
 
 /// Which waiting orders to list.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use actix_web::Responder;
 use contracts::events::LocationKind;
+use contracts::requests::Address;
 use contracts::{Problem, ProblemCode};
 use kernel::{GeoPoint, LocationCode, Page};
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,11 @@ use service::write;
 use store::Error;
 use utoipa::{IntoParams, ToSchema};
 use web::ndjson::{self, Incoming, LineAnswer};
-use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer};
+use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
-use super::{State, check_text, page};
+use super::{State, check_text};
 use crate::app::save_locations::{Refusal, save_location, save_locations};
-use crate::domain::location::{Address, DEFAULT_PRIORITY, Details, OpeningHours, TimeOfDay};
+use crate::domain::location::{DEFAULT_PRIORITY, Details, OpeningHours, TimeOfDay};
 use crate::domain::{Capability, Location, LocationStatus};
 use crate::store::locations;
 

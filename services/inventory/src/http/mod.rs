@@ -13,10 +13,8 @@ mod stock;
 
 use std::sync::Arc;
 
-use contracts::{Problem, ProblemCode};
-use kernel::page::PageError;
-use kernel::{LocationCode, PageRequest};
-use serde::de::DeserializeOwned;
+use contracts::Problem;
+use kernel::LocationCode;
 use service::Platform;
 use store::Store;
 use tokio::sync::Notify;
@@ -122,19 +120,6 @@ fn check_text(field: &str, text: &str, most: usize) -> Result<(), Problem> {
         return Err(Problem::invalid(field, format!("has 1 to {most} characters, no control characters among them")));
     }
     Ok(())
-}
-
-/// The limit of the page that is wanted, and where the page before ended.
-fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
-    let page = PageRequest { limit, cursor };
-    let malformed = |error: PageError| {
-        let field = match error {
-            PageError::Limit => "limit",
-            PageError::Cursor => "cursor",
-        };
-        Problem::new(ProblemCode::Malformed).field(field, error.to_string())
-    };
-    Ok((page.limit().map_err(malformed)?, page.after().map_err(malformed)?))
 }
 
 /// The locations a list is bound to: the caller's scope, in which the one asked for must lie.

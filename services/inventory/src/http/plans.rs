@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contracts::Problem;
 use contracts::events::FulfilmentKind;
+use contracts::requests::Address;
 use kernel::{ChannelCode, LocationCode, Quantity, SkuCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +13,6 @@ use web::{Answer, Data, Json, Principal, answer};
 use super::State;
 use super::sourcing::ExplanationView;
 use crate::app::plan_order::plan_order;
-use crate::domain::location::Address;
 use crate::domain::{Line, Request};
 
 /// The most lines of an order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use contracts::Problem;
 use contracts::events::FulfilmentKind;
+use contracts::requests::Address;
 use kernel::id::ReservationId;
 use kernel::{ChannelCode, LocationCode, Quantity, SkuCode};
 use serde::Deserialize;
@@ -21,7 +22,6 @@ use crate::app::reserve_stock::{
     reserve_stock, show_reservation,
 };
 use crate::domain::Line;
-use crate::domain::location::Address;
 
 /// The most lines of a hold, as of an order.
 const MAX_LINES: usize = 500;
@@ -52,6 +52,7 @@ fn created(outcome: Result<HoldView, Refusal>) -> Result<Result<service::Answer,
 /// A hold as it is asked for.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReservationBody)]
 pub struct HoldBody {
     /// The channel that sells.
     channel: ChannelCode,

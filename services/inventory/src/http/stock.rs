@@ -5,9 +5,9 @@ use kernel::{LocationCode, Page, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Error;
 use utoipa::{IntoParams, ToSchema};
-use web::{Answer, Data, Path, Principal, Query, answer};
+use web::{Answer, Data, Path, Principal, Query, answer, page};
 
-use super::{State, locations_asked, page};
+use super::{State, locations_asked};
 use crate::store::stock::{self, Balance, Filter};
 use crate::store::{catalog, code, movements};
 

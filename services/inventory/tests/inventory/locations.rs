@@ -55,6 +55,10 @@ async fn what_is_not_on_the_earth_or_not_known_is_refused_by_field() {
     assert_eq!((north.status, north.body["errors"][0]["field"].as_str()), (422, Some("latitude")));
     let typo = pool.location("X", json!({"capabilites": []})).await;
     assert_eq!((typo.status, typo.body["errors"][0]["field"].as_str()), (400, Some("capabilites")));
+    let typo = pool.location("X", json!({"address": {"citty": "Shanghai"}})).await;
+    assert_eq!((typo.status, typo.body["errors"][0]["field"].as_str()), (400, Some("address.citty")));
+    let typo = pool.hold(&[("A", 1)], json!({"ship_to": {"citty": "Shanghai"}})).await;
+    assert_eq!((typo.status, typo.body["errors"][0]["field"].as_str()), (400, Some("ship_to.citty")));
     assert_eq!(pool.service.get("/v1/locations/X").await.status, 404);
 }
 

@@ -26,6 +26,7 @@ pub struct HoldLimits {
 /// Points to be set aside.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PointsHoldBody)]
 pub struct HoldBody {
     /// Whose.
     #[schema(value_type = Uuid)]
@@ -42,6 +43,7 @@ pub struct HoldBody {
 
 /// Points that are, or were, set aside.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PointsHoldView)]
 pub struct HoldView {
     /// Its id.
     id: Uuid,

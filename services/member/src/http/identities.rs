@@ -3,6 +3,7 @@
 use actix_web::Responder;
 use contracts::Problem;
 use contracts::events::Identity;
+use contracts::requests::IdentityForm;
 use kernel::id::MemberId;
 use serde::Deserialize;
 use service::{Answer, write};
@@ -19,7 +20,7 @@ use crate::app::link_identity::{LinkCommand, LinkError, link_identity, unlink_id
 #[serde(deny_unknown_fields)]
 pub struct LinkBody {
     /// The identity.
-    identity: Identity,
+    identity: IdentityForm,
     /// Why, as evidence. It must not hold personal data.
     reason: String,
 }
@@ -38,7 +39,7 @@ pub async fn link(
     body: Json<LinkBody>,
 ) -> Result<impl Responder, Failure> {
     let LinkBody { identity, reason } = body.into_inner();
-    let command = command(path.into_inner(), identity, reason, &meta);
+    let command = command(path.into_inner(), identity.into(), reason, &meta);
     write(&meta, &store, "link_identity", move |tx| -> Result<Answer, LinkError> {
         link_identity(tx, &desk, &command)?;
         let view = summary(tx, command.member)?.ok_or(LinkError::NoMember(command.member))?;

@@ -2,6 +2,7 @@
 
 use actix_web::Responder;
 use contracts::events::Identity;
+use contracts::requests::IdentityForm;
 use contracts::{Problem, ProblemCode};
 use kernel::Timestamp;
 use kernel::id::MemberId;
@@ -24,7 +25,7 @@ use crate::store::{identities, members};
 #[serde(deny_unknown_fields)]
 pub struct RegisterBody {
     /// Everything they are known by, at most 50; at least one identity must prove who they are.
-    identities: Vec<Identity>,
+    identities: Vec<IdentityForm>,
     /// Their profile, if they turn out to be new.
     #[serde(default)]
     profile: Profile,
@@ -35,7 +36,7 @@ pub struct RegisterBody {
 #[serde(deny_unknown_fields)]
 pub struct ResolveBody {
     /// Everything they are known by, at most 50; at least one identity must prove who they are.
-    identities: Vec<Identity>,
+    identities: Vec<IdentityForm>,
     /// Whether they are registered, and their new identities linked, if nobody is found.
     #[serde(default)]
     create: bool,
@@ -160,9 +161,10 @@ async fn enquire(
     store: &Store,
     desk: Data<Desk>,
     meta: &Meta,
-    (identities, profile, register): (Vec<Identity>, Profile, bool),
+    (identities, profile, register): (Vec<IdentityForm>, Profile, bool),
 ) -> Result<impl Responder + use<>, Failure> {
     let (client, cause) = (meta.principal.client_id.clone(), meta.cause.clone());
+    let identities = identities.into_iter().map(Identity::from).collect();
     let enquiry = Enquiry { identities, profile, register, client, cause };
     write(meta, store, "resolve_member", move |tx| -> Result<Answer, EnquiryError> {
         let (member, new) = register_member(tx, &desk, &enquiry)?;

@@ -7,9 +7,6 @@ mod points;
 mod rules;
 mod tiers;
 
-use contracts::{Problem, ProblemCode};
-use kernel::PageRequest;
-use kernel::page::PageError;
 use serde::Deserialize;
 use service::Platform;
 use utoipa::{IntoParams, OpenApi};
@@ -106,15 +103,4 @@ pub struct PageQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-impl From<PageQuery> for PageRequest {
-    fn from(query: PageQuery) -> Self {
-        Self { limit: query.limit, cursor: query.cursor }
-    }
-}
-
-/// A page that cannot be served.
-fn malformed(error: PageError) -> Problem {
-    Problem::new(ProblemCode::Malformed).detail(error.to_string())
 }

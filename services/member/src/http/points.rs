@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use actix_web::Responder;
 use contracts::Problem;
 use kernel::id::{MemberId, OrderId};
-use kernel::{Page, PageRequest, Timestamp};
+use kernel::{Page, Timestamp};
 use ledger::{Entry, EntryFilter, EntryKey};
 use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use store::{Error, Store, Tx};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
-use super::{PageQuery, malformed};
+use super::PageQuery;
 use crate::app::books::read_account;
 use crate::app::grant_points::{GrantCommand, GrantError, grant_points};
 use crate::domain::account::{Account, Lot};
@@ -88,6 +88,7 @@ pub async fn balances(store: Data<Store>, path: Path<MemberId>) -> Result<impl R
 
 /// A movement of points.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PointsEntryView)]
 pub struct EntryView {
     /// Its id.
     id: Uuid,
@@ -135,10 +136,8 @@ pub async fn entries(
     path: Path<MemberId>,
     query: Query<PageQuery>,
 ) -> Result<impl Responder, Failure> {
-    let member = path.into_inner();
-    let page = PageRequest::from(query.into_inner());
-    let limit = page.limit().map_err(malformed)?;
-    let after = page.after::<Uuid>().map_err(malformed)?;
+    let (member, PageQuery { limit, cursor }) = (path.into_inner(), query.into_inner());
+    let (limit, after) = page::<Uuid>(limit, cursor)?;
     let found = store.read("list_points_entries", move |tx| -> Result<_, Error> {
         exists(tx, member)?.then(|| entries_page(tx, member, after, limit)).transpose()
     });
@@ -200,10 +199,8 @@ pub async fn lots(
     path: Path<MemberId>,
     query: Query<PageQuery>,
 ) -> Result<impl Responder, Failure> {
-    let member = path.into_inner();
-    let page = PageRequest::from(query.into_inner());
-    let limit = page.limit().map_err(malformed)?;
-    let after = page.after::<Uuid>().map_err(malformed)?;
+    let (member, PageQuery { limit, cursor }) = (path.into_inner(), query.into_inner());
+    let (limit, after) = page::<Uuid>(limit, cursor)?;
     let found = store.read("list_points_lots", move |tx| -> Result<_, Error> {
         exists(tx, member)?.then(|| points::lots_page(tx, member, after, limit)).transpose()
     });

@@ -29,7 +29,7 @@ pub struct RuleView<R> {
 /// Create an earning rule, or a new version of it
 ///
 /// Orders earn by the version in force when they are heard of; what they have earned stays. With `If-Match`, only that
-/// version is replaced.
+/// version is replaced. A channel has one rule, and one rule is for all channels that none names: a second is refused.
 #[utoipa::path(put, path = "/v1/points/rules/{code}", tag = "member", params(("code" = String, Path, description = "The rule")),
     request_body = EarningRule,
     responses((status = 200, body = RuleView<EarningRule>), (status = 201, body = RuleView<EarningRule>), (status = 422, body = Problem)))]
@@ -72,7 +72,7 @@ pub async fn get_tier_program(store: Data<Store>, path: Path<Code>) -> Result<im
     get::<TierProgram>(&store, path.into_inner(), "tier programme").await
 }
 
-async fn put<R: Rule + Send + 'static>(
+async fn put<R: Rule + DeserializeOwned + Send + 'static>(
     store: &Store,
     code: Code,
     meta: &Meta,

@@ -71,6 +71,12 @@ pub fn newest(tx: &mut Tx<'_>, kind: RuleKind, code: &str) -> Result<Option<Rule
     .optional()?)
 }
 
+/// Lets no other transaction change a rule until this one ends; reading goes on.
+pub fn lock(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query("LOCK TABLE rules IN SHARE ROW EXCLUSIVE MODE").execute(tx.conn())?;
+    Ok(())
+}
+
 /// Adds a version. Two at once contradict each other in the unique key: one of them is told to try again.
 pub fn add(
     tx: &mut Tx<'_>,

@@ -192,6 +192,23 @@ async fn identities_are_linked_and_unlinked_by_hand() {
 }
 
 #[actix_web::test]
+async fn an_unknown_field_of_an_identity_is_refused_by_its_path() {
+    let api = Api::new().await;
+    let member = api.register("13800138000").await;
+    let identity = json!({"type": "phone", "value": "13900139000", "colour": "red"});
+    let link = json!({"identity": identity, "reason": "said so"});
+    let cases = [
+        ("/v1/members".to_owned(), json!({"identities": [identity]}), "identities[0].colour"),
+        ("/v1/members/resolve".to_owned(), json!({"identities": [identity]}), "identities[0].colour"),
+        (format!("/v1/members/{member}/identities"), link, "identity.colour"),
+    ];
+    for (path, body, field) in cases {
+        let answer = api.post(&path, body).await;
+        assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (400, &json!(field)), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn points_are_read_page_by_page() {
     let api = Api::new().await;
     let (member, order) = api.shop.member_with("13800138000", 50).await;
@@ -281,6 +298,30 @@ async fn rules_have_versions_and_the_newest_counts() {
     let tier = api.get(&format!("/v1/members/{member}/tier")).await.body;
     assert_eq!((tier["tier"].as_str(), &tier["until"]), (Some("plus"), &Value::Null));
     assert_eq!(api.call(Method::PUT, "/v1/points/rules/wechat", json!({"channels": ["wechat"]})).await.status, 201);
+}
+
+#[actix_web::test]
+async fn a_channel_has_one_rule_and_one_rule_is_for_all_the_others() {
+    let api = Api::new().await;
+    let put = async |code: &str, channels: &[&str]| {
+        api.call(Method::PUT, &format!("/v1/points/rules/{code}"), json!({ "channels": channels })).await
+    };
+    let refused = async |code: &str, channels: &[&str]| {
+        let answer = put(code, channels).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (422, Some("refused_by_rule")), "{}", answer.body);
+        assert_eq!(answer.body["errors"][0]["field"], "channels", "{}", answer.body);
+        answer.body["errors"][0]["detail"].as_str().unwrap().to_owned()
+    };
+    // The rule `default`, which comes with the product, is for every channel.
+    assert!(refused("second", &[]).await.contains("the rule default is for every channel that no other rule names"));
+    assert_eq!(put("shops", &["wechat", "pos"]).await.status, 201);
+    assert!(refused("second", &["tmall", "pos"]).await.contains("the rule shops is for the channel pos already"));
+    assert!(refused("shops", &[]).await.contains("the rule default"));
+    // What a rule gives up another may have.
+    assert_eq!(put("shops", &["wechat"]).await.status, 200);
+    assert_eq!(put("second", &["tmall", "pos"]).await.status, 201);
+    assert_eq!(put("default", &["douyin"]).await.status, 200);
+    assert_eq!(put("rest", &[]).await.status, 201);
 }
 
 #[actix_web::test]

@@ -9,7 +9,7 @@ use ::store::{Error, Tx, outbox};
 use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
 use contracts::{Cause, FieldError, Problem, ProblemCode};
 use kernel::id::{OrderId, ReservationId};
-use kernel::{GeoPoint, LocationCode, Money, PayeeCode, Timestamp};
+use kernel::{LocationCode, Money, PayeeCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::Answer;
 use uuid::Uuid;
@@ -169,8 +169,9 @@ impl Place {
         let rows = line_rows(order_id, &form, priced, &skus)?;
         let event = placed(order_id, &form, priced, &skus);
         let totals = priced.totals;
+        let buyer_key = buyer_key(&form.buyer);
         let document = Document {
-            buyer: form.buyer,
+            buyer: form.buyer.into(),
             fulfilment: form.fulfilment,
             discount: form.discount,
             payments: form.payments,
@@ -184,7 +185,7 @@ impl Place {
             channel: form.channel.to_string(),
             channel_order_no: form.channel_order_no,
             content: content.0,
-            buyer_key: buyer_key(&document.buyer),
+            buyer_key,
             placed_at: form.placed_at.utc(),
             channel_updated_at: form.channel_updated_at.map(Timestamp::utc),
             created_at: now.utc(),
@@ -262,14 +263,14 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         channel_order_no: form.channel_order_no.clone(),
         placed_at: form.placed_at,
         currency: form.currency,
-        buyer: form.buyer.clone(),
+        buyer: form.buyer.clone().into(),
         fulfilment: FulfilmentRequest {
             kind: form.fulfilment.kind,
             destination: form.fulfilment.ship_to.as_ref().map(|address| Destination {
-                country: Some(address.country.clone()),
+                country: address.country.clone(),
                 province: address.province.clone(),
                 city: address.city.clone(),
-                point: address.latitude.zip(address.longitude).and_then(|(lat, lon)| GeoPoint::new(lat, lon).ok()),
+                point: address.point().ok().flatten(),
             }),
             location: form.fulfilment.location.clone(),
         },

@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::references::Known;
 use super::refusal::Refusal;
 use crate::domain::content::buyer_key;
-use crate::domain::form::ReturnForm;
+use crate::domain::form::{BuyerForm, ReturnForm};
 use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_NUMBER_LENGTH, money_price, parse_price};
 use crate::domain::returning::{self, Wanted};
 use crate::domain::state::ReturnStatus;
@@ -276,7 +276,7 @@ fn of_unknown(tx: &mut Tx<'_>, request: &Request, caller: &Caller) -> Result<Req
     let buyer = form.buyer.clone().unwrap_or_default();
     let row = ReturnRow {
         buyer_key: buyer_key(&buyer),
-        buyer: if buyer == Buyer::default() { None } else { Some(serde_json::to_string(&buyer).map_err(Error::from)?) },
+        buyer: if buyer == BuyerForm::default() { None } else { Some(stored_buyer(buyer)?) },
         ..new_row(tx, request, &channel, currency, caller)?
     };
     if !returns::insert(tx, &row)? {
@@ -302,6 +302,10 @@ fn of_unknown(tx: &mut Tx<'_>, request: &Request, caller: &Caller) -> Result<Req
     }
     returns::insert_lines(tx, &rows)?;
     Ok(Requested::New(row.return_id))
+}
+
+fn stored_buyer(form: BuyerForm) -> Result<String, Error> {
+    Ok(serde_json::to_string(&Buyer::from(form))?)
 }
 
 /// The return that has the form's number already, if it says the same.

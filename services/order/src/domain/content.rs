@@ -1,11 +1,11 @@
 //! What makes two deliveries of an order the same: a digest per field, so that a contradiction can name what differs.
 
-use contracts::events::Buyer;
+use contracts::requests::IdentityForm;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::form::OrderForm;
+use super::form::{BuyerForm, OrderForm};
 use super::intake::PricedLine;
 
 /// The fields that make up the content, in the order of their digests. The number is the key, and the time of the
@@ -69,7 +69,7 @@ impl Content {
 
 /// A key that is the same for the same buyer: the digest of their first identity in canonical order; none for an
 /// anonymous sale.
-pub fn buyer_key(buyer: &Buyer) -> Option<Vec<u8>> {
+pub fn buyer_key(buyer: &BuyerForm) -> Option<Vec<u8>> {
     let first = buyer.identities.iter().map(identity_key).min()?;
     let text = serde_json::to_vec(&first).ok()?;
     Some(Sha256::digest(text).iter().take(16).copied().collect())
@@ -77,11 +77,11 @@ pub fn buyer_key(buyer: &Buyer) -> Option<Vec<u8>> {
 
 type IdentityKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>, &'a str);
 
-fn identity_key(identity: &contracts::events::Identity) -> IdentityKey<'_> {
+fn identity_key(identity: &IdentityForm) -> IdentityKey<'_> {
     (&identity.kind, identity.issuer.as_deref(), identity.scope.as_deref(), &identity.value)
 }
 
-fn canonical_buyer(buyer: &Buyer) -> (Option<&str>, Vec<IdentityKey<'_>>) {
+fn canonical_buyer(buyer: &BuyerForm) -> (Option<&str>, Vec<IdentityKey<'_>>) {
     let mut identities: Vec<_> = buyer.identities.iter().map(identity_key).collect();
     identities.sort_unstable();
     (buyer.name.as_deref(), identities)
@@ -158,10 +158,10 @@ mod tests {
 
     #[test]
     fn a_buyer_is_the_same_whatever_the_order_of_their_identities() {
-        let buyer = |text: Value| serde_json::from_value::<Buyer>(text).unwrap();
+        let buyer = |text: Value| serde_json::from_value::<BuyerForm>(text).unwrap();
         let one = buyer(json!({"identities": [{"type": "phone", "value": "1"}, {"type": "jd_pin", "value": "2"}]}));
         let two = buyer(json!({"identities": [{"type": "jd_pin", "value": "2"}, {"type": "phone", "value": "1"}]}));
         assert_eq!(buyer_key(&one), buyer_key(&two));
-        assert_eq!(buyer_key(&Buyer::default()), None);
+        assert_eq!(buyer_key(&BuyerForm::default()), None);
     }
 }

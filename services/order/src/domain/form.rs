@@ -1,6 +1,7 @@
 //! An order as a channel hands it in, before anything is checked.
 
-use contracts::events::{Buyer, FulfilmentKind};
+use contracts::events::{Buyer, FulfilmentKind, Parcel, QuantityOfLine};
+use contracts::requests::{Address, IdentityForm};
 use kernel::id::{OrderId, ReservationId};
 use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct OrderForm {
     pub currency: Currency,
     /// Who bought; left out for an anonymous sale.
     #[serde(default)]
-    pub buyer: Buyer,
+    pub buyer: BuyerForm,
     /// How the goods reach the buyer.
     pub fulfilment: FulfilmentForm,
     /// What was bought: 1 to 2,000 lines.
@@ -55,6 +56,24 @@ pub struct OrderForm {
     pub note: Option<String>,
 }
 
+/// Who bought, or returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BuyerForm {
+    /// Everything the channel knows them by; empty for an anonymous sale.
+    #[serde(default)]
+    pub identities: Vec<IdentityForm>,
+    /// Their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl From<BuyerForm> for Buyer {
+    fn from(form: BuyerForm) -> Self {
+        Self { identities: form.identities.into_iter().map(Into::into).collect(), name: form.name }
+    }
+}
+
 /// How the goods are to reach the buyer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,44 +87,6 @@ pub struct FulfilmentForm {
     /// Where the buyer collects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationCode>,
-}
-
-/// A postal address.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Address {
-    /// Who receives.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Their telephone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    /// Country.
-    pub country: String,
-    /// Province.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub province: Option<String>,
-    /// City.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    /// District.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub district: Option<String>,
-    /// Street and house.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub street: Option<String>,
-    /// Postcode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub postcode: Option<String>,
-    /// Administrative division code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adcode: Option<String>,
-    /// Degrees north; with the longitude or not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latitude: Option<f64>,
-    /// Degrees east; with the latitude or not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longitude: Option<f64>,
 }
 
 /// A line of a new order. It names its SKU by ours or by the channel's own code, and its price in minor units or as an
@@ -171,7 +152,7 @@ pub struct ReturnForm {
     pub returned_at: Option<Timestamp>,
     /// Who returns, when the original is not known.
     #[serde(default)]
-    pub buyer: Option<Buyer>,
+    pub buyer: Option<BuyerForm>,
     /// What comes back: 1 to 2,000 lines.
     #[schema(min_items = 1, max_items = 2000)]
     pub lines: Vec<ReturnLineForm>,
@@ -211,4 +192,35 @@ pub struct ReturnLineForm {
     /// As `unit_price`, in major units to any precision up to 12 decimals.
     #[serde(default)]
     pub unit_price_decimal: Option<String>,
+}
+
+/// So many units of an order line.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantityOfLineForm {
+    /// The order line.
+    pub line_no: i32,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// A parcel that leaves.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParcelForm {
+    /// Who carries it.
+    pub carrier: String,
+    /// The carrier's number for it.
+    pub tracking_no: String,
+    /// What is in it; everything, when left out.
+    #[serde(default)]
+    pub lines: Vec<QuantityOfLineForm>,
+}
+
+impl From<ParcelForm> for Parcel {
+    fn from(form: ParcelForm) -> Self {
+        let ParcelForm { carrier, tracking_no, lines } = form;
+        let line = |line: QuantityOfLineForm| QuantityOfLine { line_no: line.line_no, quantity: line.quantity };
+        Self { carrier, tracking_no, lines: lines.into_iter().map(line).collect() }
+    }
 }

@@ -1,12 +1,13 @@
 //! What makes an order acceptable: limits, and amounts that add up to the minor unit.
 
 use contracts::FieldError;
-use contracts::events::{Buyer, FulfilmentKind, OrderTotals};
+use contracts::events::{FulfilmentKind, OrderTotals};
+use contracts::requests::Address;
 use kernel::money::{MAX_AMOUNT, line_amount};
-use kernel::{Currency, GeoPoint, Money, allocate};
+use kernel::{Currency, Money, allocate};
 use rust_decimal::Decimal;
 
-use super::form::{Address, FulfilmentForm, LineForm, OrderForm, PaymentForm};
+use super::form::{BuyerForm, FulfilmentForm, LineForm, OrderForm, PaymentForm};
 
 /// The most lines of an order. The longest invoice in published retail data has 1,114; a wholesale order may be longer.
 pub const MAX_LINES: usize = 2_000;
@@ -102,7 +103,7 @@ impl Faults {
     }
 
     /// Refuses identities that are not usable.
-    pub fn buyer(&mut self, buyer: &Buyer) {
+    pub fn buyer(&mut self, buyer: &BuyerForm) {
         self.optional_text("buyer.name", buyer.name.as_deref(), MAX_TEXT_LENGTH);
         if buyer.identities.len() > MAX_IDENTITIES {
             self.add("buyer.identities", format!("has at most {MAX_IDENTITIES} entries"));
@@ -166,7 +167,7 @@ fn check_fulfilment(fulfilment: &FulfilmentForm, faults: &mut Faults) {
 }
 
 fn check_address(address: &Address, faults: &mut Faults) {
-    faults.text("fulfilment.ship_to.country", &address.country, MAX_TEXT_LENGTH);
+    faults.text("fulfilment.ship_to.country", address.country.as_deref().unwrap_or_default(), MAX_TEXT_LENGTH);
     let parts = [
         ("name", &address.name),
         ("phone", &address.phone),
@@ -182,14 +183,11 @@ fn check_address(address: &Address, faults: &mut Faults) {
         let known = text.as_deref().filter(|text| !text.is_empty());
         faults.optional_text(&format!("fulfilment.ship_to.{name}"), known, MAX_TEXT_LENGTH);
     }
-    match (address.latitude, address.longitude) {
-        (None, None) => {}
-        (Some(latitude), Some(longitude)) => {
-            if let Err(error) = GeoPoint::new(latitude, longitude) {
-                faults.add("fulfilment.ship_to", error.to_string());
-            }
-        }
-        _ => faults.add("fulfilment.ship_to", "has both latitude and longitude, or neither"),
+    if address.latitude.is_some() != address.longitude.is_some() {
+        faults.add("fulfilment.ship_to", "has both latitude and longitude, or neither");
+    }
+    if let Err(error) = address.point() {
+        faults.add("fulfilment.ship_to", error.to_string());
     }
 }
 

@@ -2,21 +2,21 @@
 
 use actix_web::HttpResponse;
 use contracts::Problem;
-use contracts::events::Parcel;
 use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Page};
 use serde::Deserialize;
 use service::{Answer, write};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
+use super::App;
 use super::optional::Optional;
 use super::views::FulfilmentView;
-use super::{App, page};
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilment};
 use crate::app::refusal::Refusal;
+use crate::domain::form::ParcelForm;
 use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
 use crate::domain::state::FulfilmentStatus;
 use crate::store::fulfilments::{self, Filter};
@@ -140,7 +140,7 @@ pub fn rejection(reason: String) -> Result<Move, Refusal> {
 }
 
 /// A checked shipment.
-pub fn shipment(parcels: Vec<Parcel>) -> Result<Move, Refusal> {
+pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
     let mut faults = Faults::default();
     if parcels.len() > MAX_PARCELS {
         faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
@@ -150,7 +150,7 @@ pub fn shipment(parcels: Vec<Parcel>) -> Result<Move, Refusal> {
         faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
     }
     faults.into_result().map_err(Refusal::Invalid)?;
-    Ok(Move::Ship { parcels })
+    Ok(Move::Ship { parcels: parcels.into_iter().map(Into::into).collect() })
 }
 
 /// Say that the goods are off the shelf
@@ -186,7 +186,7 @@ pub struct ShipBody {
     /// The parcels; none when the location delivers by itself.
     #[serde(default)]
     #[schema(max_items = 200)]
-    parcels: Vec<Parcel>,
+    parcels: Vec<ParcelForm>,
 }
 
 /// Ship a fulfilment order

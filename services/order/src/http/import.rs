@@ -20,6 +20,7 @@ const CHUNK: usize = 1_000;
 
 /// What became of a line.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ImportedOrder)]
 pub struct Imported {
     /// The order.
     id: OrderId,

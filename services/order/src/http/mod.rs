@@ -10,10 +10,6 @@ mod summary;
 mod views;
 
 use ::store::{BatchOptions, Batcher, Store};
-use contracts::{Problem, ProblemCode};
-use kernel::PageRequest;
-use kernel::page::PageError;
-use serde::de::DeserializeOwned;
 use service::Platform;
 use utoipa::OpenApi;
 use web::{Access, Route, Routes, with_state};
@@ -105,14 +101,4 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/returns/{id}/cancel", return_write, returns::cancel),
         ],
     )
-}
-
-/// The limit and the place where the page before ended.
-fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
-    let request = PageRequest { limit, cursor };
-    let malformed = |error: PageError| {
-        let field = if error == PageError::Limit { "limit" } else { "cursor" };
-        Problem::new(ProblemCode::Malformed).field(field, error.to_string())
-    };
-    Ok((request.limit().map_err(malformed)?, request.after().map_err(malformed)?))
 }

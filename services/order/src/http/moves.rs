@@ -1,7 +1,6 @@
 //! Fulfilment orders in bulk: what a warehouse or a carrier reports of many at once.
 
 use contracts::Problem;
-use contracts::events::Parcel;
 use kernel::id::FulfilmentId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +12,7 @@ use super::fulfilments::{rejection, shipment};
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilments};
 use crate::app::refusal::Refusal;
+use crate::domain::form::ParcelForm;
 use crate::domain::state::FulfilmentStatus;
 
 /// Lines moved in one transaction: enough to share its cost, few enough that nobody waits long for their orders' locks.
@@ -51,7 +51,7 @@ pub struct MoveLine {
     /// The parcels it ships in.
     #[serde(default)]
     #[schema(max_items = 200)]
-    parcels: Vec<Parcel>,
+    parcels: Vec<ParcelForm>,
 }
 
 impl MoveLine {

@@ -5,26 +5,25 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use contracts::Problem;
-use contracts::events::QuantityOfLine;
 use kernel::id::{MemberId, OrderId};
 use kernel::{ChannelCode, Page, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use service::{Answer, write};
 use store::{Error, Tx};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
+use super::App;
 use super::optional::Optional;
 use super::views::OrderView;
-use super::{App, page};
 use crate::app::caller::Caller;
 use crate::app::cancel_order::{Cancel, cancel_order};
 use crate::app::place_orders::{self, Document, Origin, Place, Placed};
 use crate::app::read_orders::{list_orders, read_order};
 use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
-use crate::domain::form::OrderForm;
+use crate::domain::form::{OrderForm, QuantityOfLineForm};
 use crate::domain::intake::{self, MAX_NOTE_LENGTH};
 use crate::domain::state::OrderStatus;
 use crate::store::orders::Filter;
@@ -163,12 +162,12 @@ pub fn channels(meta: &Meta, channel: Option<ChannelCode>) -> Result<Option<Vec<
 }
 
 /// What is to be cancelled.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
     /// Units per line; the whole order, when left out.
     #[serde(default)]
-    lines: Option<Vec<QuantityOfLine>>,
+    lines: Option<Vec<QuantityOfLineForm>>,
     /// Why.
     #[serde(default)]
     #[schema(max_length = 1000)]

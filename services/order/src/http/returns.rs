@@ -10,13 +10,13 @@ use service::{Answer, write};
 use store::{Error, Tx};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
+use super::App;
 use super::fulfilments::{NothingMore, locations};
 use super::optional::Optional;
 use super::orders::channels;
 use super::views::ReturnView;
-use super::{App, page};
 use crate::app::caller::Caller;
 use crate::app::move_return::{Inspected, Move, move_return};
 use crate::app::read_orders::{list_returns, read_return};

@@ -80,6 +80,7 @@ pub struct OrderView {
 
 /// An order line. Units are counted in the order's own terms: for a bundle, whole bundles.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OrderLineView)]
 pub struct LineView {
     /// Its number within the order.
     pub line_no: i32,

@@ -49,6 +49,43 @@ async fn a_new_order_is_answered_told_and_read_back_alike() {
 }
 
 #[actix_web::test]
+async fn an_unknown_field_is_refused_by_its_path_wherever_a_body_has_one() {
+    let shop = Shop::new().await;
+    let form = order("T-1", json!([line(1, "A", 1, 1000)]));
+    let lost = "01935f00-0000-7000-8000-000000000001";
+    let cancel = json!({"lines": [{"line_no": 1, "quantity": 1}]});
+    let ship = json!({"parcels": [{"carrier": "SF", "tracking_no": "1", "lines": [{"line_no": 1, "quantity": 1}]}]});
+    let send_back = json!({"channel": "tmall", "lines": [], "reason": "x", "buyer": form["buyer"]});
+    let cases = [
+        ("/v1/orders".to_owned(), &form, "buyer"),
+        ("/v1/orders".to_owned(), &form, "buyer.identities[0]"),
+        ("/v1/orders".to_owned(), &form, "fulfilment.ship_to"),
+        (format!("/v1/orders/{lost}/cancel"), &cancel, "lines[0]"),
+        (format!("/v1/fulfilments/{lost}/ship"), &ship, "parcels[0]"),
+        (format!("/v1/fulfilments/{lost}/ship"), &ship, "parcels[0].lines[0]"),
+        ("/v1/returns".to_owned(), &send_back, "buyer"),
+        ("/v1/returns".to_owned(), &send_back, "buyer.identities[0]"),
+    ];
+    for (path, body, place) in cases {
+        let mut body = body.clone();
+        let pointer = format!("/{}", place.replace(['.', '['], "/").replace(']', ""));
+        body.pointer_mut(&pointer).unwrap()["colour"] = json!("red");
+        let answer = shop.post(&path, body).await;
+        let field = format!("{place}.colour");
+        assert_eq!((answer.code(), answer.fields()), ((400, "malformed"), vec![field.as_str()]), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn an_address_to_ship_to_names_its_country() {
+    let shop = Shop::new().await;
+    let mut body = order("T-1", json!([line(1, "A", 1, 1000)]));
+    body["fulfilment"]["ship_to"].as_object_mut().unwrap().remove("country");
+    let answer = shop.post("/v1/orders", body).await;
+    assert_eq!((answer.code(), answer.fields()), ((422, "invalid_field"), vec!["fulfilment.ship_to.country"]));
+}
+
+#[actix_web::test]
 async fn thirty_two_posts_of_one_order_make_one_order() {
     let shop = Shop::new().await;
     let body = order("T-1", json!([line(1, "A", 1, 1000)]));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Meta};
 
-use super::skus::{SkuBody, SkuView};
+use super::skus::{BundleComponentForm, SkuBody, SkuView};
 use crate::app::put_skus::{Change, put_skus};
 use crate::domain::sku::Sku;
 use crate::store::skus::{self, Filter};
@@ -43,7 +43,7 @@ pub struct SkuLine {
     status: Option<SkuStatus>,
     /// What it is made of, when it is a bundle.
     #[serde(default)]
-    bundle: Vec<contracts::events::BundleComponent>,
+    bundle: Vec<BundleComponentForm>,
 }
 
 /// One record of a csv import; bundles and attributes need ndjson.
@@ -77,6 +77,7 @@ impl From<SkuLine> for Sku {
 
 /// What became of a line.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ImportedSku)]
 pub struct Imported {
     /// The SKU.
     sku: SkuCode,

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use actix_web::Responder;
+use contracts::Problem;
 use contracts::events::{BundleComponent, SkuStatus};
-use contracts::{Problem, ProblemCode};
-use kernel::{Page, PageRequest, SkuCode};
+use kernel::{Page, Quantity, SkuCode};
 use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use store::{Error, Store};
 use utoipa::{IntoParams, ToSchema};
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
 use crate::app::put_skus::{Change, Refusal, put_skus};
 use crate::domain::sku::Sku;
@@ -39,7 +39,23 @@ pub struct SkuBody {
     pub status: SkuStatus,
     /// What it is made of, when it is a bundle: at most 50 components.
     #[serde(default)]
-    pub bundle: Vec<BundleComponent>,
+    pub bundle: Vec<BundleComponentForm>,
+}
+
+/// One part of a bundle.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleComponentForm {
+    /// The part.
+    sku: SkuCode,
+    /// How many of it one bundle holds.
+    quantity: Quantity,
+}
+
+impl From<BundleComponentForm> for BundleComponent {
+    fn from(form: BundleComponentForm) -> Self {
+        Self { sku: form.sku, quantity: form.quantity }
+    }
 }
 
 fn active() -> SkuStatus {
@@ -58,7 +74,7 @@ impl SkuBody {
             attributes: self.attributes,
             weight_grams: self.weight_grams,
             status: self.status,
-            bundle: self.bundle,
+            bundle: self.bundle.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -183,13 +199,24 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/v1/skus", tag = "product", params(ListQuery), responses((status = 200, body = Page<SkuView>)))]
 pub async fn list(store: Data<Store>, query: Query<ListQuery>) -> Result<impl Responder, Failure> {
     let query = query.into_inner();
-    let page = PageRequest { limit: query.limit, cursor: query.cursor };
-    let malformed = |error: kernel::page::PageError| Problem::new(ProblemCode::Malformed).detail(error.to_string());
-    let limit = page.limit().map_err(malformed)?;
-    let after = page.after::<String>().map_err(malformed)?;
+    let (limit, after) = page::<String>(query.limit, query.cursor)?;
     let filter =
         Filter { text: query.q, category: query.category, status: query.status, after, limit: limit.saturating_add(1) };
     let rows = store.read("list_skus", move |tx| skus::list(tx, &filter)).await?;
     let views: Vec<SkuView> = rows.into_iter().map(SkuView::from).collect();
     Ok(answer::ok(&Page::from_rows(views, limit, |view| view.sku.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_component_with_an_unknown_field_is_refused_by_its_name() {
+        let component = json!({"sku": "TEE-M", "quantity": 2, "colour": "red"});
+        let body = serde_json::from_value::<SkuBody>(json!({"name": "Gift set", "bundle": [component]}));
+        let error = body.unwrap_err().to_string();
+        assert!(error.starts_with("unknown field `colour`"), "{error}");
+    }
 }

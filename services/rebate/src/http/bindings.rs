@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Principal, Query, answer};
+use web::{Data, Failure, Json, Meta, Principal, Query, answer, page};
 
-use super::{State, page, payees_asked};
+use super::{State, payees_asked};
 use crate::app::bind::{Bind, Error, bind};
 use crate::domain::party::{BindingRole, SubjectKind};
 use crate::store::bindings::{self, BindingFilter, BindingRow};

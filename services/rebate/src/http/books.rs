@@ -10,9 +10,9 @@ use ledger::{Balance, Entry, EntryFilter, EntryKey, TrialLine};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Principal, Query, answer};
+use web::{Data, Failure, Principal, Query, answer, page};
 
-use super::{State, page, payees_asked};
+use super::{State, payees_asked};
 use crate::app::books::{ACCRUED, EXPENSE, PAYABLE};
 use crate::app::stored_currency;
 use crate::store::payees;
@@ -96,6 +96,7 @@ fn views_of(balances: Vec<Balance>) -> Result<Vec<BalanceView>, store::Error> {
 
 /// A transfer between two accounts of a payee.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LedgerEntryView)]
 pub struct EntryView {
     /// Its id.
     pub id: Uuid,

@@ -8,10 +8,10 @@ use kernel::{Money, Page, PayeeCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Path, Principal, Query, answer};
+use web::{Data, Failure, Path, Principal, Query, answer, page};
 
 use super::policies::{PolicyView, view_of as policy_view};
-use super::{State, page, payees_asked};
+use super::{State, payees_asked};
 use crate::app::explain::{Explained, ReturnStep, explain as explain_line};
 use crate::app::{stored_code, stored_currency};
 use crate::domain::accrual::Working;
@@ -22,6 +22,7 @@ use crate::store::lines::{self, LineFilter, LineRow};
 
 /// What a payee earned on an order line by a policy version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RebateLineView)]
 pub struct LineView {
     /// Its id.
     #[schema(value_type = Uuid)]

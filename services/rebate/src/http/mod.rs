@@ -7,10 +7,8 @@ mod payees;
 mod policies;
 
 use chrono_tz::Tz;
-use contracts::{Problem, ProblemCode};
-use kernel::page::PageError;
-use kernel::{Code, PageRequest};
-use serde::de::DeserializeOwned;
+use contracts::Problem;
+use kernel::Code;
 use service::Platform;
 use store::Store;
 use utoipa::OpenApi;
@@ -80,13 +78,6 @@ pub fn routes(platform: &Platform) -> Routes {
             Route::get("/v1/rebate/lines/{id}/explain", read, lines::explain),
         ],
     )
-}
-
-/// The limit of the page that is wanted, and where the page before ended.
-fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), Problem> {
-    let page = PageRequest { limit, cursor };
-    let malformed = |error: PageError| Problem::new(ProblemCode::Malformed).detail(error.to_string());
-    Ok((page.limit().map_err(malformed)?, page.after().map_err(malformed)?))
 }
 
 /// The payees a list is bound to: the one asked for, or all the caller may see. None means no bound.

@@ -6,9 +6,9 @@ use kernel::{Page, PayeeCode};
 use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use utoipa::{IntoParams, ToSchema};
-use web::{Data, Failure, Json, Meta, Path, Principal, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
-use super::{State, page, payees_asked};
+use super::{State, payees_asked};
 use crate::app::put_payee::{Error, PutPayee, put_payee};
 use crate::domain::party::{PayeeKind, PayeeStatus};
 use crate::store::payees::{self, PayeeRow};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer};
+use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
-use super::{State, page};
+use super::State;
 use crate::app::keep_policies::{Draft, Error, Move, draft_policy, draft_version, find_policy, move_policy};
 use crate::domain::policy::{PolicyDocument, PolicyStatus};
 use crate::store::policies::{self, PolicyRow};

@@ -29,6 +29,7 @@ pub struct LocationChanged {
     /// Who owns it, when it is not headquarters.
     pub owner: Option<String>,
     /// Where it is.
+    #[serde(deserialize_with = "super::open::point")]
     pub point: GeoPoint,
     /// Whether it takes part.
     pub active: bool,

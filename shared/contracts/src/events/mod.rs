@@ -1,4 +1,7 @@
 //! Every event payload, one file per telling service.
+//!
+//! Events only ever expand, so every type here reads over fields it does not know. Request bodies are strict; what they
+//! share stands in [`requests`](crate::requests).
 
 /// Declares a payload's event name and subject.
 macro_rules! payload {
@@ -17,6 +20,7 @@ macro_rules! payload {
 mod gateway;
 mod inventory;
 mod member;
+mod open;
 mod order;
 mod product;
 mod rebate;

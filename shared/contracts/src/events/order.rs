@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 /// One identity of a person: a phone, a WeChat unionid, a till card.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Identity {
     /// What it is: `phone`, `wechat_unionid`, `wechat_openid`, `wecom_external_id`, `tmall_union_id`, `douyin_open_id`,
     /// `jd_pin`, `till_card`, `payment_account`, `shipping_contact`, `customer_no`.
@@ -25,7 +24,6 @@ pub struct Identity {
 
 /// Who bought.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Buyer {
     /// Everything the channel knows them by; empty for an anonymous sale.
     #[serde(default)]
@@ -58,7 +56,7 @@ pub struct Destination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
     /// Where it is on the map, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::open::optional_point")]
     pub point: Option<GeoPoint>,
 }
 
@@ -144,7 +142,6 @@ pub struct OrderPlaced {
 
 /// So many units of an order line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct QuantityOfLine {
     /// The order line.
     pub line_no: i32,
@@ -183,7 +180,6 @@ pub struct OrderCompleted {
 
 /// So many units of an order line within a fulfilment order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct FulfilmentLine {
     /// The order line.
     pub line_no: i32,
@@ -195,7 +191,6 @@ pub struct FulfilmentLine {
 
 /// A parcel on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Parcel {
     /// Who carries it.
     pub carrier: String,

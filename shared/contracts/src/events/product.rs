@@ -16,7 +16,6 @@ pub enum SkuStatus {
 
 /// One part of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct BundleComponent {
     /// The part.
     pub sku: SkuCode,

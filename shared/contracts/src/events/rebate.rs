@@ -14,6 +14,7 @@ pub struct RebateAccrued {
     /// Who earned.
     pub payee: PayeeCode,
     /// How much.
+    #[serde(deserialize_with = "super::open::money")]
     pub amount: Money,
 }
 
@@ -27,6 +28,7 @@ pub struct RebateReversed {
     /// Who had earned.
     pub payee: PayeeCode,
     /// How much was taken back, as a positive amount.
+    #[serde(deserialize_with = "super::open::money")]
     pub amount: Money,
 }
 

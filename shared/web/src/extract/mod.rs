@@ -14,7 +14,7 @@ pub(crate) use meta::BodyDigest;
 pub use meta::Meta;
 pub(crate) use nul::refuse_in_text;
 pub use path::Path;
-pub use query::Query;
+pub use query::{Query, page};
 
 use contracts::{Problem, ProblemCode};
 

@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use kernel::PageRequest;
+use kernel::page::PageError;
 use serde::de::DeserializeOwned;
 
 use super::{malformed, nul};
@@ -41,4 +43,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         let parsed = serde_path_to_error::deserialize(source).map_err(|error| malformed(&error));
         ready(nul::refuse_in_form(query).and(parsed).map(Self).map_err(Failure::from))
     }
+}
+
+/// The limit of the page that a list's query asks for, and where the page before ended.
+pub fn page<K: DeserializeOwned>(limit: Option<i64>, cursor: Option<String>) -> Result<(i64, Option<K>), PageError> {
+    let request = PageRequest { limit, cursor };
+    Ok((request.limit()?, request.after()?))
 }
