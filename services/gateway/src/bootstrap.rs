@@ -8,6 +8,7 @@ use store::{Error, Store};
 
 use crate::app::clients::put_administrator;
 use crate::domain::secret;
+use crate::revoking::Revoker;
 
 /// Who the first administrator is.
 pub struct Administrator {
@@ -32,8 +33,13 @@ pub fn administrator(auth: &AuthSettings, data_dir: &Path) -> std::io::Result<Ad
     Ok(Administrator { client_id, client_secret: text.into(), kept_in: Some(path) })
 }
 
-/// Sees to it that the administrator can call; run before the gateway serves, as often as it starts.
-pub async fn ensure(store: &Store, administrator: &Administrator) -> Result<(), Error> {
+/// Sees to it that the administrator can call, and that tokens from an earlier secret of theirs end; run before the gateway
+/// serves, as often as it starts.
+pub async fn ensure(store: &Store, administrator: &Administrator, revoker: &Revoker) -> Result<(), Error> {
     let (id, secret) = (administrator.client_id.clone(), administrator.client_secret.clone());
-    store.transact("ensure_administrator", move |tx| put_administrator(tx, &id, secret.expose_secret())).await
+    let put = store.transact("ensure_administrator", move |tx| put_administrator(tx, &id, secret.expose_secret()));
+    if put.await? {
+        revoker.revoke(&administrator.client_id).await;
+    }
+    Ok(())
 }

@@ -3,10 +3,13 @@
 //! It owns the schema `gateway` and tells `channel.changed`. Tokens are verified by every service for itself.
 
 mod app;
+mod attempts;
 pub mod bootstrap;
 pub mod domain;
 mod http;
 pub mod keys;
+pub mod revoking;
+pub mod settings;
 mod store;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -20,10 +23,10 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/g
 /// What the binary knows of this service before it is built.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "gateway",
-    defaults: include_str!("defaults.toml"),
+    defaults: settings::DEFAULTS,
     migrations: &[&::store::MIGRATIONS, &MIGRATIONS],
     hears: &[],
-    check: |_| Ok(()),
+    check: |settings| settings::GatewaySettings::read(settings).map(drop),
     build: service,
 };
 

@@ -140,7 +140,7 @@ where
             let method = request.method().clone();
             let span = Span::current();
             span.record("http.route", gate.path);
-            span.record("otel.name", format!("{method} {}", gate.path));
+            runtime::telemetry::rename(&span, || format!("{method} {}", gate.path));
             let answered = match pass(&gate, &request).await {
                 Ok(place) => {
                     let answered = service.call(request).await.map(ServiceResponse::map_into_left_body);

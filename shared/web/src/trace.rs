@@ -19,7 +19,6 @@ impl RootSpanBuilder for RequestSpan {
             http.route = Empty,
             http.response.status_code = Empty,
             client.id = Empty,
-            otel.name = Empty,
             otel.kind = "server",
             otel.status_code = Empty,
             trace_id = Empty,

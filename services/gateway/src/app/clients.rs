@@ -52,10 +52,11 @@ pub fn create_client(tx: &mut Tx<'_>, client: &Client, secret_hash: &str) -> Res
     Ok(clients::upsert(tx, client, secret_hash)?)
 }
 
-/// Sees to it that the administrator exists and has this secret.
-pub fn put_administrator(tx: &mut Tx<'_>, client_id: &str, client_secret: &str) -> Result<(), Error> {
-    if clients::find(tx, client_id)?.is_some_and(|stored| secret::matches(client_secret, &stored.secret_hash)) {
-        return Ok(());
+/// Sees to it that the administrator exists and has this secret; says whether it had another one.
+pub fn put_administrator(tx: &mut Tx<'_>, client_id: &str, client_secret: &str) -> Result<bool, Error> {
+    let found = clients::find(tx, client_id)?;
+    if found.as_ref().is_some_and(|stored| secret::matches(client_secret, &stored.secret_hash)) {
+        return Ok(false);
     }
     let administrator = Client {
         client_id: client_id.to_owned(),
@@ -65,7 +66,8 @@ pub fn put_administrator(tx: &mut Tx<'_>, client_id: &str, client_secret: &str) 
         locations: None,
         payees: None,
     };
-    clients::upsert(tx, &administrator, &secret::hash(client_secret).ok_or(HASHING)?)
+    clients::upsert(tx, &administrator, &secret::hash(client_secret).ok_or(HASHING)?)?;
+    Ok(found.is_some())
 }
 
 /// The client whose secret this is. An unknown id costs as much time as a wrong secret.

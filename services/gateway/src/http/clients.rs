@@ -16,6 +16,7 @@ use super::channels::ListQuery;
 use crate::app::clients::{Refusal, create_client};
 use crate::domain::client::Client;
 use crate::domain::secret;
+use crate::revoking::Revoker;
 use crate::store::clients;
 
 /// A client as it is created.
@@ -146,14 +147,27 @@ pub async fn list(store: Data<Store>, query: Query<ListQuery>) -> Result<impl Re
     Ok(answer::ok(&Page::from_rows(views, limit, |view| view.client_id.clone())))
 }
 
+/// What removing a client needs.
+#[derive(Clone)]
+pub struct Remover {
+    /// Where the clients are.
+    pub store: Store,
+    /// Ends their tokens.
+    pub revoker: Revoker,
+}
+
 /// Remove a client
 ///
-/// Tokens it already has stay valid until they expire.
+/// Its tokens are refused within a second or two. While the cache is away they stay valid until they expire.
 #[utoipa::path(delete, path = "/v1/clients/{client_id}", tag = "gateway", params(("client_id" = String, Path, description = "The client's id")),
     responses((status = 204, description = "It is gone"), (status = 404, body = Problem)))]
-pub async fn remove(store: Data<Store>, path: Path<String>) -> Result<impl Responder, Failure> {
+pub async fn remove(remover: Data<Remover>, path: Path<String>) -> Result<impl Responder, Failure> {
     let client_id = path.into_inner();
     let key = client_id.clone();
-    let removed: Result<bool, Error> = store.transact("remove_client", move |tx| clients::remove(tx, &key)).await;
-    if removed? { Ok(answer::no_content()) } else { Err(Problem::not_found("client", &client_id).into()) }
+    let removed: Result<bool, Error> =
+        remover.store.transact("remove_client", move |tx| clients::remove(tx, &key)).await;
+    let removed = removed?;
+    // Also where it was gone: the request that removed it may have broken off before this.
+    remover.revoker.revoke(&client_id).await;
+    if removed { Ok(answer::no_content()) } else { Err(Problem::not_found("client", &client_id).into()) }
 }

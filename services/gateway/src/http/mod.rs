@@ -9,7 +9,10 @@ use service::Platform;
 use utoipa::OpenApi;
 use web::{Access, Route, Routes, with_state};
 
+use crate::attempts::Attempts;
 use crate::keys::load_signer;
+use crate::revoking::Revoker;
+use crate::settings::GatewaySettings;
 
 /// How the routes are described.
 #[derive(OpenApi)]
@@ -27,7 +30,9 @@ pub fn routes(platform: &Platform) -> Result<Routes, Faults> {
     let auth: AuthSettings = platform.settings.section("auth")?;
     let signer = load_signer(&auth, &platform.data_dir)
         .map_err(|fault| Faults::one("auth.signing_key_file", fault.to_string()))?;
-    let issuer = token::TokenIssuer { store: platform.store.clone(), clock: platform.clock.clone(), signer, auth };
+    let revoker = Revoker::new(&platform.cache, platform.clock.clone(), &auth);
+    let attempts = Attempts::new(GatewaySettings::read(&platform.settings)?, platform.clock.clone());
+    let issuer = token::TokenIssuer { store: platform.store.clone(), signer, auth, attempts, revoker: revoker.clone() };
     let (read_channels, write_channels) = (Access::Permission("channel:read"), Access::Permission("channel:write"));
     let (read_clients, write_clients) = (Access::Permission("client:read"), Access::Permission("client:write"));
     let mut routes = with_state(
@@ -46,8 +51,9 @@ pub fn routes(platform: &Platform) -> Result<Routes, Faults> {
             Route::get("/v1/clients", read_clients, clients::list),
             Route::post("/v1/clients", write_clients, clients::create),
             Route::get("/v1/clients/{client_id}", read_clients, clients::get),
-            Route::delete("/v1/clients/{client_id}", write_clients, clients::remove),
         ],
     ));
+    let remover = clients::Remover { store: platform.store.clone(), revoker };
+    routes.extend(with_state(remover, vec![Route::delete("/v1/clients/{client_id}", write_clients, clients::remove)]));
     Ok(routes)
 }

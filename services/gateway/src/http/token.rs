@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use contracts::{Problem, ProblemCode};
-use kernel::SharedClock;
 use runtime::settings::AuthSettings;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -14,7 +13,9 @@ use web::keys::Signer;
 use web::{Claims, Data, Failure, Form, answer};
 
 use crate::app::clients::authenticate;
+use crate::attempts::Attempts;
 use crate::domain::client::Client;
+use crate::revoking::Revoker;
 use crate::store::clients;
 
 /// What issuing a token needs.
@@ -22,12 +23,14 @@ use crate::store::clients;
 pub struct TokenIssuer {
     /// Where the clients are.
     pub store: Store,
-    /// The process's clock.
-    pub clock: SharedClock,
     /// Signs.
     pub signer: Signer,
     /// Issuer, audience and life time.
     pub auth: AuthSettings,
+    /// Counts wrong secrets.
+    pub attempts: Attempts,
+    /// Knows what was revoked.
+    pub revoker: Revoker,
 }
 
 /// A request for a token, as a form; the credentials may be in an `Authorization: Basic` header instead.
@@ -62,9 +65,12 @@ pub struct TokenAnswer {
 }
 
 /// Get an access token with client credentials
+///
+/// After ten wrong secrets in a minute the client id is answered 429 until that minute is over.
 #[utoipa::path(post, path = "/oauth/token", tag = "gateway", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = TokenAnswer), (status = 400, body = Problem), (status = 401, body = Problem)))]
+    responses((status = 200, body = TokenAnswer), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 429, body = Problem)))]
 pub async fn token(
     issuer: Data<TokenIssuer>,
     request: HttpRequest,
@@ -80,32 +86,35 @@ pub async fn token(
         (form.client_id, form.client_secret) = (id, secret);
     }
     let client_id = form.client_id.clone();
+    let attempt = issuer.attempts.begin(&client_id, request.peer_addr().map(|address| address.ip())).await?;
+    let issued = issuer.revoker.issue_second(&client_id).await;
     let found = issuer.store.read("find_client", move |tx| clients::find(tx, &client_id)).await?;
     let secret = form.client_secret;
     // Argon2 takes tens of milliseconds of pure computing, which must not hold up the requests beside it.
-    let client = actix_web::web::block(move || authenticate(found, &secret))
-        .await
-        .map_err(Failure::internal)?
-        .ok_or_else(|| Problem::new(ProblemCode::InvalidClient))?;
+    let client = actix_web::web::block(move || authenticate(found, &secret)).await.map_err(Failure::internal)?;
+    let Some(client) = client else {
+        attempt.failed();
+        return Err(Problem::new(ProblemCode::InvalidClient).into());
+    };
+    attempt.succeeded();
     let granted = client.granted(&form.scope).map_err(|excess| {
         Problem::new(ProblemCode::Malformed).field("scope", format!("the client does not have `{excess}`"))
     })?;
     let scope = granted.into_iter().collect::<Vec<_>>().join(" ");
-    let access_token = issuer.sign(client, &scope)?;
+    let access_token = issuer.sign(client, &scope, issued)?;
     let expires_in = issuer.auth.token_ttl_seconds;
     let body = TokenAnswer { access_token, token_type: "Bearer", expires_in, scope };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }
 
 impl TokenIssuer {
-    fn sign(&self, client: Client, scope: &str) -> Result<String, Failure> {
-        let now = self.clock.now().unix_micros().div_euclid(1_000_000);
+    fn sign(&self, client: Client, scope: &str, issued: i64) -> Result<String, Failure> {
         let claims = Claims {
             iss: self.auth.issuer.clone(),
             sub: client.client_id,
             aud: Some(self.auth.audience.clone()),
-            iat: now,
-            exp: now.saturating_add(i64::from(self.auth.token_ttl_seconds)),
+            iat: issued,
+            exp: issued.saturating_add(i64::from(self.auth.token_ttl_seconds)),
             scope: scope.to_owned(),
             channels: client.channels,
             locations: client.locations,

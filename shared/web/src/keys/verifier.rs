@@ -11,6 +11,7 @@ use moka::sync::Cache;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::revocations::Revocations;
 use super::ring::{KeyRing, KeySource, NoKeys};
 use crate::Principal;
 use crate::principal::Permissions;
@@ -39,6 +40,7 @@ pub struct Issuer {
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
+    revocations: Option<Revocations>,
 }
 
 struct Inner {
@@ -57,6 +59,7 @@ struct Trusted {
 #[derive(Clone)]
 struct Verified {
     principal: Arc<Principal>,
+    issued: i64,
     expires: i64,
 }
 
@@ -70,6 +73,9 @@ struct Claimed {
 #[derive(Deserialize)]
 struct Proven {
     sub: String,
+    /// Where it is left out, any revocation covers the token.
+    #[serde(default)]
+    iat: i64,
     exp: i64,
     nbf: Option<i64>,
     #[serde(default)]
@@ -89,27 +95,43 @@ impl Verifier {
             ring: KeyRing::new(issuer.keys),
         };
         let verified = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(REMEMBERED_FOR).build();
-        Self { inner: Arc::new(Inner { issuers: issuers.into_iter().map(trust).collect(), clock, verified }) }
+        let inner = Inner { issuers: issuers.into_iter().map(trust).collect(), clock, verified };
+        Self { inner: Arc::new(inner), revocations: None }
+    }
+
+    /// Refuses tokens that were revoked, too.
+    #[must_use]
+    pub fn heeding(self, revocations: Revocations) -> Self {
+        Self { revocations: Some(revocations), ..self }
     }
 
     /// Whose token it is, where it is a valid one; 401 where it is not, 503 where the keys cannot be had.
     pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, Problem> {
-        if token.len() > LONGEST_TOKEN {
-            return Err(refused("the access token is too long"));
+        let Verified { principal, issued, .. } = self.inner.verify(token).await?;
+        if let Some(revocations) = &self.revocations
+            && revocations.cover(&principal.client_id, issued).await
+        {
+            return Err(refused("the access token was revoked"));
         }
-        let now = self.inner.clock.now().unix_micros().div_euclid(1_000_000);
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(verified) = self.inner.verified.get(&digest) {
-            return if now < verified.expires { Ok(verified.principal) } else { Err(expired()) };
-        }
-        let verified = self.inner.prove(token, now).await?;
-        let principal = Arc::clone(&verified.principal);
-        self.inner.verified.insert(digest, verified);
         Ok(principal)
     }
 }
 
 impl Inner {
+    async fn verify(&self, token: &str) -> Result<Verified, Problem> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(refused("the access token is too long"));
+        }
+        let now = self.clock.now().unix_micros().div_euclid(1_000_000);
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(verified) = self.verified.get(&digest) {
+            return if now < verified.expires { Ok(verified) } else { Err(expired()) };
+        }
+        let verified = self.prove(token, now).await?;
+        self.verified.insert(digest, verified.clone());
+        Ok(verified)
+    }
+
     async fn prove(&self, token: &str, now: i64) -> Result<Verified, Problem> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
         let claimed: Claimed = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| invalid())?;
@@ -131,7 +153,7 @@ impl Inner {
         if proven.nbf.is_some_and(|from| now < from.saturating_sub(issuer.skew)) {
             return Err(refused("the access token is not valid yet"));
         }
-        Ok(Verified { principal: Arc::new(proven.into()), expires })
+        Ok(Verified { issued: proven.iat, principal: Arc::new(proven.into()), expires })
     }
 }
 

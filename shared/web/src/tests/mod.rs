@@ -16,7 +16,6 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service};
-use contracts::Problem;
 use kernel::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ use serde_json::{Value, json};
 use crate::testing::{Credentials, service};
 use crate::{
     Access, Data, Failure, Form, Json, Limits, Meta, Path, Principal, Query, RawBody, Readiness, Route, Routes, Site,
-    SiteParts, answer, with_state,
+    SiteParts, answer, page, with_state,
 };
 
 /// A clock that stands until it is moved.
@@ -67,6 +66,7 @@ struct Filter {
     status: Option<String>,
     weight: Option<u16>,
     limit: Option<i64>,
+    cursor: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,9 +81,8 @@ fn routes() -> Routes {
     let orders = vec![
         Route::get("/v1/orders", Access::Permission("order:read"), |filter: Query<Filter>| async move {
             let filter = filter.into_inner();
-            let page = kernel::PageRequest { limit: filter.limit, cursor: None };
-            let limit = page.limit().map_err(|error| Problem::invalid("limit", error.to_string()))?;
-            answer_ok(json!({"status": filter.status, "weight": filter.weight, "limit": limit}))
+            let (limit, after) = page::<i64>(filter.limit, filter.cursor)?;
+            answer_ok(json!({"status": filter.status, "weight": filter.weight, "limit": limit, "after": after}))
         }),
         Route::post("/v1/orders", Access::Permission("order:write"), place),
         Route::get("/v1/orders/{id}", Access::Permission("order:read"), |id: Path<uuid::Uuid>| async move {

@@ -53,7 +53,7 @@ async fn requests_are_measured_by_route_on_a_port_of_their_own() {
         otlp_endpoint: String::new(),
         sample_ratio: 0.0,
     };
-    runtime::telemetry::init("off", &settings).unwrap();
+    runtime::telemetry::init("onepool", "off", &settings).unwrap();
     let (running, lifecycle) = start(&Shop::open());
     let url = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
     let answer = reqwest::get(url(running.port, "/v1/skus/secret-sku")).await.unwrap();
