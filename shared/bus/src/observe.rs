@@ -1,10 +1,11 @@
 //! What consumers and relays show: spans that name the business, and the numbers to alert on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use contracts::Event;
 use kernel::Timestamp;
 use metrics::{Counter, Gauge, Histogram};
+use runtime::telemetry::{Effect, record_effect};
 use store::outbox::Backlog;
 use tracing::Span;
 
@@ -66,7 +67,28 @@ impl Meters {
         for event in events {
             let micros = now.unix_micros().saturating_sub(event.time.unix_micros());
             self.lag.record(Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
+            self.traced(event, now, took);
         }
+    }
+
+    /// Shows in the trace of an event's cause that it was handled here.
+    fn traced(&self, event: &Event, now: Timestamp, took: Duration) {
+        // Most causes are not recorded, and are told so without the cost of a span's attributes.
+        let Some(cause) = event.traceparent.as_deref().filter(|cause| !cause.ends_with("-00")) else { return };
+        let until = SystemTime::from(now.utc());
+        record_effect(Effect {
+            name: format!("handle {}", event.kind),
+            cause,
+            since: until.checked_sub(took).unwrap_or(until),
+            until,
+            attributes: vec![
+                ("service", self.service.clone()),
+                ("subscription", self.subscription.to_owned()),
+                ("event.id", event.id.to_string()),
+                ("event.kind", event.kind.clone()),
+                ("event.subject", event.subject.clone()),
+            ],
+        });
     }
 
     /// Counts an event that became, or stays, a dead letter.

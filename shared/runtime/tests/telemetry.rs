@@ -9,8 +9,8 @@ const REMOTE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn install() {
     let settings = Settings::load(&[], None, []).unwrap().platform().unwrap();
-    telemetry::init(&settings.root.log, &settings.telemetry).unwrap();
-    telemetry::init(&settings.root.log, &settings.telemetry).unwrap();
+    telemetry::init("onepool", &settings.root.log, &settings.telemetry).unwrap();
+    telemetry::init("onepool", &settings.root.log, &settings.telemetry).unwrap();
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What tests stand on: a database and a broker of their own on real servers, a clock that tests move, links that tests
-//! break, and the one way to wait for something.
+//! break, a collector of traces, and the one way to wait for something.
 //!
 //! The servers' addresses come from the environment; `tests/servers run cargo test …` starts them and sets it. Nothing
 //! here is linked into the product, and nothing here imitates a part of it.
 
 pub mod broker;
 pub mod clock;
+pub mod collector;
 pub mod database;
 pub mod proxy;
 pub mod service;
@@ -13,6 +14,7 @@ pub mod wait;
 
 pub use broker::TestBroker;
 pub use clock::ManualClock;
+pub use collector::{CollectedSpan, Collector};
 pub use database::{TestDatabase, TestStore, outbox_events, told};
 pub use proxy::FaultProxy;
 pub use service::{Reply, TestService, event};

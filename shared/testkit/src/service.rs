@@ -18,6 +18,7 @@ use runtime::settings::Settings;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use service::{Descriptor, Platform, Progress, Service};
+use web::keys::Revocations;
 use web::testing::Credentials;
 use web::{Claims, Limits, Readiness, Site, SiteParts};
 
@@ -84,7 +85,7 @@ impl TestService {
         let site = Site::new(SiteParts {
             routes: service.routes.clone(),
             openapi: vec![service.openapi.clone()],
-            verifier: credentials.verifier(),
+            verifier: credentials.verifier().heeding(Revocations::new(&platform.cache)),
             readiness: Readiness::new(),
             limits: Limits::default(),
         });

@@ -1,10 +1,13 @@
 //! The main journey in every topology: from imported goods to a sale, its return in another store, and books that are
 //! back where they began. Every number is derived by hand beside where it is expected.
 
+mod access;
+mod demo;
 mod holds;
 mod returned;
 mod sale;
 mod scarcity;
+mod traced;
 
 use serde_json::json;
 use system_tests::checks::{everything_is_final, settled};

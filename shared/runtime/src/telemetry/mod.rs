@@ -9,8 +9,8 @@ mod propagation;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use opentelemetry::global;
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{KeyValue, global};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -21,12 +21,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 pub use metric::{metrics_text, spawn_upkeep};
-pub use propagation::{add_link, current_trace_id, current_traceparent, set_parent};
+pub use propagation::{Effect, add_link, current_trace_id, current_traceparent, record_effect, rename, set_parent};
 
 use crate::settings::{LogFormat, TelemetrySettings};
 
-/// The name under which the product's traces are found.
-const SERVICE_NAME: &str = "onepool";
+/// The product, to whose name that of the process's service is added.
+const PRODUCT: &str = "onepool";
 /// The path at which a collector takes traces over HTTP (OTLP 1.x specification).
 const OTLP_TRACES_PATH: &str = "/v1/traces";
 /// A collector that does not answer within this is given up for the batch: the queue behind it is bounded.
@@ -61,16 +61,17 @@ impl Telemetry {
 }
 
 /// Installs logs (to standard error, filtered by `log`), traces and metrics, or returns what is installed already.
-pub fn init(log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error> {
+/// `service` is the name that the process's traces bear.
+pub fn init(service: &str, log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error> {
     metric::install();
     if let Some(provider) = INSTALLED.get() {
         return Ok(Telemetry { provider: provider.clone() });
     }
     let filter = EnvFilter::builder().parse(log)?;
-    let fresh = provider(settings)?;
+    let fresh = provider(service, settings)?;
     let provider = INSTALLED.get_or_init(|| fresh).clone();
     let spans = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer(SERVICE_NAME))
+        .with_tracer(provider.tracer(PRODUCT))
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
@@ -89,8 +90,11 @@ pub fn init(log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error>
 }
 
 /// Without a collector no span is recorded: ids are still made and handed on, which costs next to nothing.
-fn provider(settings: &TelemetrySettings) -> Result<SdkTracerProvider, Error> {
-    let resource = Resource::builder().with_service_name(SERVICE_NAME).build();
+fn provider(service: &str, settings: &TelemetrySettings) -> Result<SdkTracerProvider, Error> {
+    let resource = Resource::builder()
+        .with_service_name(service.to_owned())
+        .with_attribute(KeyValue::new("service.namespace", PRODUCT))
+        .build();
     let builder = SdkTracerProvider::builder().with_resource(resource);
     if settings.otlp_endpoint.is_empty() {
         return Ok(builder.with_sampler(Sampler::AlwaysOff).build());

@@ -1,9 +1,12 @@
 //! Trace context across processes, in the W3C's `traceparent` format (Trace Context, version 00).
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{
+    Span as _, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+};
+use opentelemetry::{Context, KeyValue, global};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -31,11 +34,50 @@ pub fn set_parent(span: &Span, traceparent: &str) {
     }
 }
 
+/// Gives a span a name that was not known when it began; asked for only where the span is recorded.
+pub fn rename(span: &Span, name: impl FnOnce() -> String) {
+    let context = span.context();
+    let span = context.span();
+    if span.is_recording() {
+        span.update_name(name());
+    }
+}
+
 /// Says that a span also follows from a span in another process: a batch handles what many requests caused.
 pub fn add_link(span: &Span, traceparent: &str) {
     if let Some(cause) = parse(traceparent) {
         span.add_link(cause);
     }
+}
+
+/// What one of many causes had as its effect, when all of them were handled together.
+#[derive(Clone, Debug)]
+pub struct Effect<'e> {
+    /// What was done, for the name of the span.
+    pub name: String,
+    /// The cause, as a `traceparent`.
+    pub cause: &'e str,
+    /// When the handling began.
+    pub since: SystemTime,
+    /// When it was done.
+    pub until: SystemTime,
+    /// What else to say.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// Records an effect as a span in the trace of its cause, so that a trace can be followed through a batch, whose own span
+/// can be in one trace only. Where the cause's trace is not recorded, nothing is.
+pub fn record_effect(effect: Effect<'_>) {
+    let Some(cause) = parse(effect.cause).filter(SpanContext::is_sampled) else { return };
+    let tracer = global::tracer("onepool");
+    let attributes = effect.attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
+    let mut span = tracer
+        .span_builder(effect.name)
+        .with_kind(SpanKind::Consumer)
+        .with_start_time(effect.since)
+        .with_attributes(attributes)
+        .start_with_context(&tracer, &Context::new().with_remote_span_context(cause));
+    span.end_with_timestamp(effect.until);
 }
 
 fn current() -> Option<SpanContext> {
