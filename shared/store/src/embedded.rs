@@ -1,7 +1,8 @@
 //! The embedded database: a private PostgreSQL cluster in the data directory, run from the installed binaries.
 //!
 //! It listens on the loopback address only, with a password of its own. It outlives a killed OnePool; the next start
-//! finds it by its pid file and goes on with it. PostgreSQL refuses to run as root, so as root it runs as the account
+//! finds it by its pid file and goes on with it. Only the major version that made a cluster can run it, so an existing one
+//! is run by that version, and a new one is made by the newest that is installed. PostgreSQL refuses to run as root, so as root it runs as the account
 //! `postgres`, and where that account cannot reach the data directory the cluster lies below /var/lib/onepool.
 
 use std::net::TcpListener;
@@ -19,6 +20,13 @@ const ACCOUNT: &str = "postgres";
 const FALLBACK: &str = "/var/lib/onepool";
 /// The oldest PostgreSQL that OnePool is tested with.
 const OLDEST_VERSION: u32 = 15;
+/// Where distributions and Homebrew install PostgreSQL: a directory per version, after this prefix to its name.
+const INSTALLED_IN: [(&str, &str); 4] = [
+    ("/usr/lib/postgresql", ""),
+    ("/usr", "pgsql-"),
+    ("/opt/homebrew/opt", "postgresql@"),
+    ("/usr/local/opt", "postgresql@"),
+];
 
 /// A running private cluster.
 pub struct Cluster {
@@ -39,7 +47,8 @@ struct Place {
 impl Cluster {
     /// Starts the cluster in `data_dir`, creating it if it is not there, or goes on with one that runs already.
     ///
-    /// `binaries` is the directory of the programs, empty for the newest installed; `port` 0 takes any free one.
+    /// `binaries` is the directory of the programs, empty for those of the version that made the cluster, or of the newest
+    /// where there is none yet; `port` 0 takes any free one.
     pub fn start(data_dir: &Path, binaries: &Path, port: u16) -> Result<Self, Error> {
         let place = Place::find(data_dir, binaries)?;
         if !place.data().join("PG_VERSION").exists() {
@@ -79,17 +88,14 @@ impl Place {
     fn find(data_dir: &Path, binaries: &Path) -> Result<Self, Error> {
         fs::create_dir_all(data_dir).map_err(|error| at(data_dir, &error))?;
         let data_dir = data_dir.canonicalize().map_err(|error| at(data_dir, &error))?;
-        let bin = if binaries.as_os_str().is_empty() { installed()? } else { binaries.to_owned() };
         let root = fs::metadata("/proc/self").map_err(|error| at(Path::new("/proc/self"), &error))?.uid() == 0;
-        if !root {
-            let home = data_dir.join("postgres");
-            private_dir(&home, None)?;
-            return Ok(Self { bin, home, account: None });
-        }
-        let account = account()?;
-        let home = if reachable(&data_dir) { data_dir.join("postgres") } else { fallback(&data_dir)? };
-        private_dir(&home, Some(account))?;
-        Ok(Self { bin, home, account: Some(account) })
+        let account = if root { Some(account()?) } else { None };
+        let home = if root && !reachable(&data_dir) { fallback(&data_dir)? } else { data_dir.join("postgres") };
+        private_dir(&home, account)?;
+        let data = home.join("data");
+        let installed = if binaries.as_os_str().is_empty() { installed() } else { vec![Programs::of(binaries)?] };
+        let bin = choose(installed, made_by(&data)?, &data)?;
+        Ok(Self { bin, home, account })
     }
 
     fn data(&self) -> PathBuf {
@@ -178,29 +184,84 @@ impl Place {
     }
 }
 
-/// The newest installed PostgreSQL, where distributions and Homebrew put it, or else on the PATH.
-fn installed() -> Result<PathBuf, Error> {
-    let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    for pattern in ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/opt"] {
-        let Ok(entries) = fs::read_dir(pattern) else { continue };
+/// PostgreSQL's programs of one version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Programs {
+    version: u32,
+    bin: PathBuf,
+}
+
+impl Programs {
+    /// Those in a directory, which say their version themselves: `pg_ctl (PostgreSQL) 15.18 (Debian 15.18-0)`.
+    fn of(bin: &Path) -> Result<Self, Error> {
+        let path = bin.join("pg_ctl");
+        let output = Command::new(&path).arg("--version").output().map_err(|error| at(&path, &error))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = said.split("(PostgreSQL)").nth(1).and_then(major_version);
+        let version = version.ok_or_else(|| {
+            Error::Unavailable(format!("{} does not say which PostgreSQL it is of: {}", path.display(), said.trim()))
+        })?;
+        Ok(Self { version, bin: bin.to_owned() })
+    }
+}
+
+/// The digits that a version begins with.
+fn major_version(text: &str) -> Option<u32> {
+    let text = text.trim_start();
+    text.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse().ok())
+}
+
+/// Every PostgreSQL on this machine: where distributions put it, and the one on the PATH.
+fn installed() -> Vec<Programs> {
+    let mut found = Vec::new();
+    for (directory, prefix) in INSTALLED_IN {
+        let Ok(entries) = fs::read_dir(directory) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let version = name.trim_start_matches("postgresql@").parse::<u32>();
-            if let Ok(version) = version
-                && entry.path().join("bin/initdb").exists()
-            {
-                found.push((version, entry.path().join("bin")));
+            let version = name.strip_prefix(prefix).and_then(|version| version.parse().ok());
+            let bin = entry.path().join("bin");
+            if let Some(version) = version.filter(|_| bin.join("initdb").exists()) {
+                found.push(Programs { version, bin });
             }
         }
     }
-    if let Some((_, bin)) = found.into_iter().filter(|(version, _)| *version >= OLDEST_VERSION).max() {
-        return Ok(bin);
-    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).find(|dir| dir.join("initdb").exists()).ok_or_else(|| {
+    let on_path = std::env::split_paths(&path).find(|directory| directory.join("initdb").exists());
+    found.extend(on_path.and_then(|bin| Programs::of(&bin).ok()));
+    found
+}
+
+/// The version that made the cluster, if there is one.
+fn made_by(data: &Path) -> Result<Option<u32>, Error> {
+    let path = data.join("PG_VERSION");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = read(&path)?;
+    let version = major_version(&text);
+    version.map(Some).ok_or_else(|| Error::Unavailable(format!("{} holds no version: {text}", path.display())))
+}
+
+/// The programs to run the cluster in `data` with: of the version that made it, or of the newest for a new one.
+fn choose(found: Vec<Programs>, made_by: Option<u32>, data: &Path) -> Result<PathBuf, Error> {
+    let Some(needed) = made_by else {
+        let newest = found.into_iter().filter(|programs| programs.version >= OLDEST_VERSION).max();
+        return newest.map(|programs| programs.bin).ok_or_else(|| {
+            Error::Unavailable(format!(
+                "no PostgreSQL {OLDEST_VERSION} or newer is installed; install it (Debian: apt-get install postgresql) \
+                 or set database.url to a server of your own"
+            ))
+        });
+    };
+    let versions: Vec<String> = found.iter().map(|programs| programs.version.to_string()).collect();
+    let fitting = found.into_iter().find(|programs| programs.version == needed);
+    fitting.map(|programs| programs.bin).ok_or_else(|| {
+        let found = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
         Error::Unavailable(format!(
-            "no PostgreSQL {OLDEST_VERSION} or newer is installed; install it (Debian: apt-get install postgresql) or set \
-             database.url to a server of your own"
+            "the database in {} was made by PostgreSQL {needed}, and only that version can run it (found: {found}); \
+             install it (Debian: apt-get install postgresql-{needed}) or name its directory in database.binaries; to \
+             leave it behind, dump the database with it and restore the dump into a new data directory",
+            data.display()
         ))
     })
 }
@@ -257,4 +318,52 @@ fn read(path: &Path) -> Result<String, Error> {
 
 fn at(path: &Path, error: &io::Error) -> Error {
     Error::Unavailable(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn programs(version: u32) -> Programs {
+        Programs { version, bin: PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")) }
+    }
+
+    fn chosen(versions: &[u32], made_by: Option<u32>) -> Result<PathBuf, String> {
+        let found = versions.iter().copied().map(programs).collect();
+        choose(found, made_by, Path::new("/srv/data")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_new_cluster_is_made_by_the_newest_version() {
+        assert_eq!(chosen(&[15, 17, 16], None), Ok(programs(17).bin));
+        assert_eq!(chosen(&[9, 15], None), Ok(programs(15).bin));
+    }
+
+    #[test]
+    fn an_existing_cluster_is_run_by_the_version_that_made_it() {
+        assert_eq!(chosen(&[15, 17, 16], Some(15)), Ok(programs(15).bin));
+        assert_eq!(chosen(&[16, 17], Some(16)), Ok(programs(16).bin));
+    }
+
+    #[test]
+    fn where_that_version_is_gone_the_error_says_what_to_install() {
+        let error = chosen(&[16, 17], Some(15)).unwrap_err();
+        assert!(error.contains("/srv/data was made by PostgreSQL 15"), "{error}");
+        assert!(error.contains("found: 16, 17") && error.contains("apt-get install postgresql-15"), "{error}");
+        assert!(error.contains("dump"), "{error}");
+    }
+
+    #[test]
+    fn where_nothing_usable_is_installed_the_error_says_so() {
+        let error = chosen(&[14], None).unwrap_err();
+        assert!(error.contains("no PostgreSQL 15 or newer"), "{error}");
+    }
+
+    #[test]
+    fn the_major_version_is_what_a_version_begins_with() {
+        assert_eq!(major_version(" 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
+        assert_eq!(major_version("18beta2"), Some(18));
+        assert_eq!(major_version("17\n"), Some(17));
+        assert_eq!(major_version("new"), None);
+    }
 }
