@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use runtime::secrets::ExposeSecret;
 use runtime::settings::AuthSettings;
 use serde_json::{Value, json};
@@ -15,6 +15,10 @@ use crate::terminal::say;
 const STEPS: &str = include_str!("demo.ndjson");
 /// The last thing that is loaded: where it is, everything is. Idempotency keys are forgotten sooner than demos are kept.
 const LAST: &str = "/v1/orders?channel=tmall&channel_order_no=DEMO-1002";
+/// The policy that the demo's orders earn by.
+const POLICY: &str = "demo";
+/// Who approves it.
+const CHECKER: &str = "demo-checker";
 /// How long the server may take until it is ready.
 const START: Duration = Duration::from_secs(60);
 
@@ -28,25 +32,100 @@ pub async fn seed_as_administrator(url: &str, auth: &AuthSettings, data_dir: &Pa
 pub async fn seed(url: &str, client_id: &str, client_secret: &str) -> anyhow::Result<()> {
     let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
     wait_until_ready(&client, url).await?;
-    let request = client.post(format!("{url}/oauth/token")).basic_auth(client_id, Some(client_secret));
-    let token = send(request.body("grant_type=client_credentials")).await.context("no token")?;
-    let token = token.get("access_token").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let last =
-        send(client.get(format!("{url}{LAST}")).bearer_auth(&token)).await.context("no answer on the demo's orders")?;
-    if last.get("items").and_then(Value::as_array).is_some_and(|orders| !orders.is_empty()) {
+    let administrator = Caller::login(&client, url, (client_id, client_secret)).await?;
+    let last = administrator.get(LAST).await.context("no answer on the demo's orders")?;
+    if !items(&last).is_empty() {
         return say("the demo data is there already");
     }
-    let mut count: usize = 0;
-    for line in STEPS.lines().filter(|line| !line.trim().is_empty()) {
-        let step: Value = serde_json::from_str(line)?;
-        let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (method, path) = (text("method"), text("path"));
-        let request = client.request(method.parse()?, format!("{url}{path}")).bearer_auth(&token);
-        let request = request.header("Idempotency-Key", format!("demo-{count}"));
-        send(request.json(step.get("body").unwrap_or(&json!({})))).await.with_context(|| format!("{method} {path}"))?;
-        count = count.saturating_add(1);
+    let steps: Vec<Value> = STEPS.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let (orders, setup): (Vec<_>, Vec<_>) =
+        steps.iter().enumerate().partition(|(_, step)| text(step, "path") == "/v1/orders");
+    administrator.take(&setup).await?;
+    // What is ordered from then on earns by it.
+    bring_policy_into_force(&administrator).await?;
+    administrator.take(&orders).await?;
+    say(&format!("loaded the demo data in {} requests", steps.len()))
+}
+
+/// A policy is approved by someone other than its maker, so another client is made for that, and removed again.
+async fn bring_policy_into_force(maker: &Caller<'_>) -> anyhow::Result<()> {
+    let found = maker.get(&format!("/v1/rebate/policies?code={POLICY}&limit=1")).await?;
+    let policy = match items(&found).first() {
+        Some(policy) => policy.clone(),
+        None => maker.ask(Method::POST, "/v1/rebate/policies", &policy()).await?,
+    };
+    if text(&policy, "status") == "active" {
+        return Ok(());
     }
-    say(&format!("loaded the demo data in {count} requests"))
+    // An interrupted loading may have left it behind, with a secret that nobody knows.
+    let checker = format!("/v1/clients/{CHECKER}");
+    if maker.get(&checker).await.is_ok() {
+        maker.ask(Method::DELETE, &checker, &Value::Null).await?;
+    }
+    let body = json!({ "client_id": CHECKER, "name": "Approves the demo's policy", "permissions": ["rebate:*"] });
+    let made = maker.ask(Method::POST, "/v1/clients", &body).await?;
+    let approver = Caller::login(maker.client, maker.url, (CHECKER, text(&made, "client_secret"))).await?;
+    let path = format!("/v1/rebate/policies/{}", text(&policy, "id"));
+    if text(&policy, "status") == "draft" {
+        approver.ask(Method::POST, &format!("{path}/approve"), &json!({})).await?;
+    }
+    approver.ask(Method::POST, &format!("{path}/activate"), &json!({})).await?;
+    maker.ask(Method::DELETE, &checker, &Value::Null).await?;
+    Ok(())
+}
+
+/// 3 % to the guide, 1.5 % to the store and 2 % to the dealer behind it, of what was paid.
+fn policy() -> Value {
+    json!({ "code": POLICY, "name": "演示返利政策", "document": { "basis": "paid", "shares": [
+        { "role": "guide", "rate_ppm": 30_000 },
+        { "role": "store", "rate_ppm": 15_000 },
+        { "role": "dealer", "rate_ppm": 20_000 },
+    ] } })
+}
+
+/// Someone with a token.
+struct Caller<'c> {
+    client: &'c Client,
+    url: &'c str,
+    token: String,
+}
+
+impl<'c> Caller<'c> {
+    async fn login(client: &'c Client, url: &'c str, (id, secret): (&str, &str)) -> anyhow::Result<Self> {
+        let request = client.post(format!("{url}/oauth/token")).basic_auth(id, Some(secret));
+        let granted = send(request.body("grant_type=client_credentials")).await.context("no token")?;
+        Ok(Self { client, url, token: text(&granted, "access_token").to_owned() })
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, &Value::Null).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.client.request(method.clone(), format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        send(request).await.with_context(|| format!("{method} {path}"))
+    }
+
+    /// Each step has a key of its own, so that what an interrupted loading did is not done twice.
+    async fn take(&self, steps: &[(usize, &Value)]) -> anyhow::Result<()> {
+        for (number, step) in steps {
+            let (method, path) = (text(step, "method"), text(step, "path"));
+            let request = self.client.request(method.parse()?, format!("{}{path}", self.url)).bearer_auth(&self.token);
+            let request = request.header("Idempotency-Key", format!("demo-{number}"));
+            let body = step.get("body").cloned().unwrap_or_else(|| json!({}));
+            send(request.json(&body)).await.with_context(|| format!("{method} {path}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 async fn wait_until_ready(client: &Client, url: &str) -> anyhow::Result<()> {

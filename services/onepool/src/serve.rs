@@ -10,7 +10,7 @@ use runtime::settings::{PlatformSettings, Settings};
 use runtime::{Cache, Lifecycle, SystemClock, telemetry};
 use service::{Descriptor, Platform, Service, run_job};
 use store::Store;
-use web::keys::{Issuer, KeySource, Verifier};
+use web::keys::{Issuer, KeySource, Revocations, Verifier};
 use web::server::{Running, ServerOptions};
 use web::{Limits, Readiness, Site, SiteParts};
 
@@ -35,7 +35,8 @@ struct Process {
 /// Runs the chosen services until SIGTERM or SIGINT.
 pub async fn serve(settings: &Settings, role: &Selection, with_demo: bool) -> anyhow::Result<()> {
     let platform = platform(settings, role).map_err(|faults| report(&faults))?;
-    let log = telemetry::init(&platform.root.log, &platform.telemetry).context("logs could not be set up")?;
+    let log = telemetry::init(&traced_as(role), &platform.root.log, &platform.telemetry)
+        .context("logs could not be set up")?;
     let lifecycle = Lifecycle::new();
     let clock: SharedClock = Arc::new(SystemClock);
     let data_dir = platform.root.data_dir.clone();
@@ -141,6 +142,7 @@ impl Process {
     fn see_to_administrator(&self, store: &Store) -> anyhow::Result<()> {
         let administrator = gateway::bootstrap::administrator(&self.platform.auth, &self.platform.root.data_dir)?;
         let (store, administrator) = (store.clone(), Arc::new(administrator));
+        let revoker = gateway::revoking::Revoker::new(&self.edge_cache(), self.clock.clone(), &self.platform.auth);
         let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let seen = done.clone();
         self.readiness.register("gateway.administrator", move || {
@@ -149,8 +151,9 @@ impl Process {
         });
         self.lifecycle.spawn_supervised("administrator", move || {
             let (store, administrator, done) = (store.clone(), administrator.clone(), done.clone());
+            let revoker = revoker.clone();
             async move {
-                gateway::bootstrap::ensure(&store, &administrator).await?;
+                gateway::bootstrap::ensure(&store, &administrator, &revoker).await?;
                 done.store(true, std::sync::atomic::Ordering::Release);
                 Ok::<(), store::Error>(())
             }
@@ -172,8 +175,19 @@ impl Process {
             clock_skew_seconds: auth.clock_skew_seconds,
             keys,
         };
-        Ok(Verifier::new(vec![issuer], self.clock.clone()))
+        Ok(Verifier::new(vec![issuer], self.clock.clone()).heeding(Revocations::new(&self.edge_cache())))
     }
+
+    /// Where the gateway, wherever it runs, says which clients' tokens are revoked.
+    fn edge_cache(&self) -> Cache {
+        self.cache.scoped(gateway::DESCRIPTOR.name)
+    }
+}
+
+/// The name in traces: that of the only service of this process, or the product's.
+fn traced_as(role: &Selection) -> String {
+    let names: Vec<&str> = role.descriptors().map(|descriptor| descriptor.name).collect();
+    if let [only] = names.as_slice() { (*only).to_owned() } else { "onepool".to_owned() }
 }
 
 /// Tells a person where to look.
