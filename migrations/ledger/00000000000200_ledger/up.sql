@@ -1,9 +1,9 @@
 -- The double-entry ledger: what every account holds now, and every transfer that made it so.
 
 create table ledger_balances (
-    owner text not null,
-    account text not null,
-    unit text not null,
+    owner text collate "C" not null,
+    account text collate "C" not null,
+    unit text collate "C" not null,
     balance bigint not null default 0,
     version bigint not null default 0,
     floor bigint,
@@ -12,10 +12,10 @@ create table ledger_balances (
 ) with (fillfactor = 70);
 
 create table ledger_transfers (
-    owner text not null,
+    owner text collate "C" not null,
     transfer_id uuid not null,
     entry_id uuid not null,
-    reference text not null,
+    reference text collate "C" not null,
     debit_owner text not null,
     debit_account text not null,
     credit_owner text not null,

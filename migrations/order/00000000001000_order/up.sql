@@ -5,8 +5,8 @@
 -- batch changes all rows of a page at once.
 CREATE TABLE orders (
     order_id            uuid        NOT NULL PRIMARY KEY,
-    channel             text        NOT NULL,
-    channel_order_no    text        NOT NULL,
+    channel             text        COLLATE "C" NOT NULL,
+    channel_order_no    text        COLLATE "C" NOT NULL,
     content             bytea       NOT NULL,
     buyer_key           bytea,
     placed_at           timestamptz NOT NULL,
@@ -93,9 +93,9 @@ CREATE TABLE fulfilments (
     fulfilment_id uuid        NOT NULL PRIMARY KEY,
     order_id      uuid        NOT NULL,
     attempt       integer     NOT NULL,
-    location      text        NOT NULL,
+    location      text        COLLATE "C" NOT NULL,
     kind          text        NOT NULL CHECK (kind IN ('ship', 'pickup')),
-    status        text        NOT NULL CHECK (status IN ('offered', 'accepted', 'picked', 'packed', 'shipped',
+    status        text        COLLATE "C" NOT NULL CHECK (status IN ('offered', 'accepted', 'picked', 'packed', 'shipped',
                       'delivered', 'rejected', 'cancelled', 'ready', 'collected', 'lapsed')),
     lines         text        NOT NULL,
     parcels       text        NOT NULL DEFAULT '[]',

@@ -10,6 +10,7 @@ mod consumer;
 mod delay;
 mod embedded;
 mod observe;
+mod parcel;
 mod rabbit;
 mod relay;
 mod retry;

@@ -5,7 +5,7 @@
 //! published in the order of their ids. When the broker refuses one, nothing more is sent until all that is in flight is
 //! settled, so that the order is lost for that moment only, and only among what was in flight.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,12 @@ use tracing::Instrument;
 
 use crate::delay::{Delay, Stopped};
 use crate::observe::RelayMeters;
+use crate::parcel::{Parcel, parcels};
 use crate::transport::{Error, Message, Publisher, Settled, Transport};
 
 /// Rows read at once: one round trip serves many, and the first of them does not wait long for the last.
 const READ_ROWS: usize = 256;
-/// Messages in flight: the broker confirms in bulk, and beyond some thousands the client's bookkeeping costs more.
+/// Rows in flight: the broker confirms in bulk, and beyond some thousands the client's bookkeeping costs more.
 const MAX_IN_FLIGHT: usize = 2048;
 /// Bytes in flight, because a message may be large.
 const MAX_BYTES_IN_FLIGHT: usize = 64 << 20;
@@ -29,7 +30,7 @@ const MAX_BYTES_IN_FLIGHT: usize = 64 << 20;
 const DELETE_ROWS: usize = 128;
 /// After a look that found all there was: under load this gathers what many transactions told into one look, while a
 /// row told at rest is read at once.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(5);
 /// Between two checks that this process still leads, and between two counts of the backlog.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Between two tries to lead: a standby takes over within this after a leader's connection has ended.
@@ -188,11 +189,12 @@ impl Lead<'_> {
     }
 }
 
-/// A row in flight.
+/// A message in flight.
 struct Flight {
     since: Instant,
     bytes: usize,
     events: u64,
+    rows: Vec<i64>,
 }
 
 /// What goes over one link.
@@ -200,6 +202,8 @@ struct Sending<'r> {
     relay: &'r Relay,
     publisher: Box<dyn Publisher>,
     flights: HashMap<i64, Flight>,
+    /// The rows of all of them.
+    in_flight: HashSet<i64>,
     bytes: usize,
     confirmed: Vec<i64>,
     /// There may be rows that were not read yet.
@@ -218,6 +222,7 @@ impl<'r> Sending<'r> {
             relay,
             publisher,
             flights: HashMap::new(),
+            in_flight: HashSet::new(),
             bytes: 0,
             confirmed: Vec::new(),
             look: true,
@@ -229,7 +234,7 @@ impl<'r> Sending<'r> {
     }
 
     fn may_look(&self) -> bool {
-        self.look && !self.refused && self.flights.len() < MAX_IN_FLIGHT && self.bytes < MAX_BYTES_IN_FLIGHT
+        self.look && !self.refused && self.in_flight.len() < MAX_IN_FLIGHT && self.bytes < MAX_BYTES_IN_FLIGHT
     }
 
     fn looks_now(&self) -> bool {
@@ -238,9 +243,9 @@ impl<'r> Sending<'r> {
 
     /// Deletes what is confirmed, if that is worth it, and reads what is to be sent.
     async fn exchange(&mut self) -> Result<Vec<Unsent>, store::Error> {
-        let room = MAX_IN_FLIGHT.saturating_sub(self.flights.len()).min(READ_ROWS);
+        let room = MAX_IN_FLIGHT.saturating_sub(self.in_flight.len()).min(READ_ROWS);
         let limit = i64::try_from(room).unwrap_or(1);
-        let mut known: Vec<i64> = self.flights.keys().copied().collect();
+        let mut known: Vec<i64> = self.in_flight.iter().copied().collect();
         let deletes = self.confirmed.len() >= DELETE_ROWS || (self.tidy_now && !self.confirmed.is_empty());
         let rows = if deletes {
             let confirmed = self.confirmed.clone();
@@ -271,13 +276,13 @@ impl<'r> Sending<'r> {
         let service = self.relay.store.schema();
         let span = tracing::info_span!("relay events", service, messages = rows.len(), events);
         async {
-            for row in rows {
-                let (since, bytes) = (Instant::now(), row.body.len());
-                let events = u64::try_from(row.events).unwrap_or(0);
-                self.flights.insert(row.id, Flight { since, bytes, events });
+            for parcel in parcels(rows) {
+                let (since, bytes) = (Instant::now(), parcel.body.len());
+                self.in_flight.extend(&parcel.rows);
+                self.flights.insert(parcel.id, Flight { since, bytes, events: parcel.events, rows: parcel.rows });
                 self.bytes = self.bytes.saturating_add(bytes);
-                let message = Message { id: row.id, kind: row.kind, partition: row.partition, body: row.body.into() };
-                self.publisher.publish(message).await?;
+                let Parcel { id, kind, partition, body, .. } = parcel;
+                self.publisher.publish(Message { id, kind, partition, body: body.into() }).await?;
             }
             Ok(())
         }
@@ -314,9 +319,12 @@ impl<'r> Sending<'r> {
         for message in settled {
             let Some(flight) = self.flights.remove(&message.id) else { continue };
             self.bytes = self.bytes.saturating_sub(flight.bytes);
+            for row in &flight.rows {
+                self.in_flight.remove(row);
+            }
             if message.taken {
                 taken = taken.saturating_add(1);
-                self.confirmed.push(message.id);
+                self.confirmed.extend(flight.rows);
                 self.relay.meters.confirmed_events.increment(flight.events);
                 self.relay.meters.confirm_seconds.record(flight.since.elapsed());
             }

@@ -23,7 +23,7 @@ pub enum Error {
     Url(String),
 }
 
-/// A message to be sent: one outbox row.
+/// A message to be sent: one outbox row, or neighbouring ones of one kind and partition.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Unique among the publisher's messages that are not settled yet.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use contracts::Event;
 use store::dead_letters::{self, DeadLetter, Failure};
-use store::{Store, Tx};
+use store::{Rows, Store, Tx};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -52,15 +52,21 @@ impl Worker {
 
     async fn settle_in_order(&self, events: &Arc<Vec<Event>>, from: &From) -> Result<(), Stopped> {
         let mut delay = Delay::new(self.token.clone());
+        let mut rows = Rows::New;
         // The last range is the next one in order.
         let mut open: Vec<Range<usize>> = vec![Range { start: 0, end: events.len() }];
         while let Some(range) = open.pop() {
-            let Err(error) = self.attempt(events, range.clone(), from).await else {
+            let Err(error) = self.attempt(events, range.clone(), from, rows).await else {
                 delay.reset();
                 continue;
             };
             let middle = range.start.midpoint(range.end);
+            let before = std::mem::replace(&mut rows, Rows::MayBeThere);
             match (error, range.len()) {
+                (error, _) if before == Rows::New => {
+                    tracing::debug!(%error, "a batch of events failed and is looked at more carefully");
+                    open.push(range);
+                }
                 (ConsumeError::Store(error), _) if error.is_transient() => {
                     tracing::warn!(%error, "the database did not take a batch of events; it is tried again");
                     open.push(range);
@@ -77,10 +83,16 @@ impl Worker {
         Ok(())
     }
 
-    async fn attempt(&self, events: &Arc<Vec<Event>>, range: Range<usize>, from: &From) -> Result<(), ConsumeError> {
+    async fn attempt(
+        &self,
+        events: &Arc<Vec<Event>>,
+        range: Range<usize>,
+        from: &From,
+        rows: Rows,
+    ) -> Result<(), ConsumeError> {
         let (events, subscription, from) = (events.clone(), self.subscription.clone(), from.clone());
         self.store
-            .transact(self.subscription.name, move |tx| {
+            .transact_rows(self.subscription.name, rows, move |tx| {
                 let events = events.get(range).unwrap_or_default();
                 match from {
                     From::Queue => apply(tx, &subscription, events),

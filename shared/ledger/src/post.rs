@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::uuid_at;
-use store::Tx;
+use store::{Rows, Tx, statement};
 use uuid::Uuid;
 
 use crate::account::{Account, Key};
@@ -23,8 +23,9 @@ pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted
         return Ok(Vec::new());
     }
     let mut standings = locked_standings(tx, transfers)?;
-    // The references are looked up under the locks, so that a posting that ended meanwhile is seen.
-    let stored = stored_postings(tx, transfers)?;
+    // The references are looked up under the locks, so that a posting that ended meanwhile is seen. Where none is expected
+    // the unique reference finds out.
+    let stored = if tx.rows() == Rows::New { Vec::new() } else { stored_postings(tx, transfers)? };
     let mut postings: Postings<'_> = stored.iter().map(StoredPosting::by_reference).collect();
     let now = tx.now();
     // Ascending, so that entries in the order of their ids show the batch in the order it was given.
@@ -48,7 +49,39 @@ fn locked_standings<'a>(tx: &mut Tx<'_>, transfers: &'a [Transfer]) -> Result<St
         note(transfer.credit_key(), &transfer.credit);
     }
     let keys = columns(floors.keys().copied());
-    let floor_column: Vec<Option<i64>> = floors.values().copied().collect();
+    let (mut standings, accounts) = (Standings::new(), floors.len());
+    stand(&mut standings, &floors, &lock_balances(tx, &keys)?);
+    floors.retain(|key, _| !standings.contains_key(key));
+    if !floors.is_empty() {
+        let keys = columns(floors.keys().copied());
+        open_accounts(tx, &keys, &floors)?;
+        stand(&mut standings, &floors, &lock_balances(tx, &keys)?);
+    }
+    if standings.len() < accounts {
+        return Err(store::Error::Broken("an account that was just opened is there"));
+    }
+    Ok(standings)
+}
+
+/// Notes what the accounts under lock hold.
+fn stand<'a>(standings: &mut Standings<'a>, asked: &BTreeMap<Key<'a>, Option<i64>>, locked: &[LockedBalance]) {
+    let found: HashMap<Key<'_>, &LockedBalance> =
+        locked.iter().map(|row| ((row.owner.as_str(), row.account.as_str(), row.unit.as_str()), row)).collect();
+    for key in asked.keys() {
+        if let Some(row) = found.get(key) {
+            standings.insert(*key, Standing { balance: row.balance, floor: row.floor, ..Standing::default() });
+        }
+    }
+}
+
+/// Opens accounts that are used for the first time. These alone are locked out of order, so that two batches may wait for
+/// each other over the first use of an account; the database ends one, which is tried again.
+
+fn open_accounts(
+    tx: &mut Tx<'_>,
+    keys: &KeyColumns<'_>,
+    floors: &BTreeMap<Key<'_>, Option<i64>>,
+) -> Result<(), store::Error> {
     diesel::sql_query(
         "insert into ledger_balances (owner, account, unit, floor)
          select k.owner, k.account, k.unit, k.floor
@@ -59,18 +92,9 @@ fn locked_standings<'a>(tx: &mut Tx<'_>, transfers: &'a [Transfer]) -> Result<St
     .bind::<Array<Text>, _>(&keys.owners)
     .bind::<Array<Text>, _>(&keys.accounts)
     .bind::<Array<Text>, _>(&keys.units)
-    .bind::<Array<Nullable<BigInt>>, _>(floor_column)
+    .bind::<Array<Nullable<BigInt>>, _>(floors.values().copied().collect::<Vec<_>>())
     .execute(tx.conn())?;
-    let locked = lock_balances(tx, &keys)?;
-    let found: HashMap<Key<'_>, &LockedBalance> =
-        locked.iter().map(|row| ((row.owner.as_str(), row.account.as_str(), row.unit.as_str()), row)).collect();
-    floors
-        .into_keys()
-        .map(|key| {
-            let row = found.get(&key).ok_or(store::Error::Broken("an account that was just opened is there"))?;
-            Ok((key, Standing { balance: row.balance, floor: row.floor, ..Standing::default() }))
-        })
-        .collect()
+    Ok(())
 }
 
 fn columns<'a>(keys: impl Iterator<Item = Key<'a>>) -> KeyColumns<'a> {
@@ -152,28 +176,28 @@ fn insert_transfers(
         return Ok(());
     }
     let texts = |of: fn(&Transfer) -> &str| fresh.iter().map(|(transfer, _)| of(transfer)).collect::<Vec<&str>>();
-    let inserted = diesel::sql_query(
+    let text = format!(
         "insert into ledger_transfers (owner, transfer_id, entry_id, reference, debit_owner, debit_account,
                                        credit_owner, credit_account, unit, amount, reason, memo, occurred_at, recorded_at)
-         select t.*, $14
-         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as t
-         on conflict do nothing",
-    )
-    .bind::<Array<Text>, _>(texts(|t| &t.owner))
-    .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(_, id)| *id).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(transfer, _)| transfer.entry_id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(texts(|t| &t.reference))
-    .bind::<Array<Text>, _>(texts(|t| &t.debit.owner))
-    .bind::<Array<Text>, _>(texts(|t| &t.debit.name))
-    .bind::<Array<Text>, _>(texts(|t| &t.credit.owner))
-    .bind::<Array<Text>, _>(texts(|t| &t.credit.name))
-    .bind::<Array<Text>, _>(texts(|t| &t.unit))
-    .bind::<Array<BigInt>, _>(fresh.iter().map(|(transfer, _)| transfer.amount).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(texts(|t| &t.reason))
-    .bind::<Array<Jsonb>, _>(fresh.iter().map(|(transfer, _)| &transfer.memo).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(fresh.iter().map(|(transfer, _)| transfer.occurred_at.utc()).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(tx.now().utc())
-    .execute(tx.conn())?;
+         select t.*, $1 from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as t {}",
+        tx.on_conflict("on conflict do nothing")
+    );
+    let inserted = statement(text)
+        .bind::<Timestamptz, _>(tx.now().utc())
+        .bind::<Array<Text>, _>(texts(|t| &t.owner))
+        .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(fresh.iter().map(|(transfer, _)| transfer.entry_id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(texts(|t| &t.reference))
+        .bind::<Array<Text>, _>(texts(|t| &t.debit.owner))
+        .bind::<Array<Text>, _>(texts(|t| &t.debit.name))
+        .bind::<Array<Text>, _>(texts(|t| &t.credit.owner))
+        .bind::<Array<Text>, _>(texts(|t| &t.credit.name))
+        .bind::<Array<Text>, _>(texts(|t| &t.unit))
+        .bind::<Array<BigInt>, _>(fresh.iter().map(|(transfer, _)| transfer.amount).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(texts(|t| &t.reason))
+        .bind::<Array<Jsonb>, _>(fresh.iter().map(|(transfer, _)| &transfer.memo).collect::<Vec<_>>())
+        .bind::<Array<Timestamptz>, _>(fresh.iter().map(|(transfer, _)| transfer.occurred_at.utc()).collect::<Vec<_>>())
+        .execute(tx.conn())?;
     if inserted == fresh.len() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use runtime::lifecycle::Lifecycle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Store, Tx};
+use crate::{Error, Rows, Store, Tx};
 
 /// How a batcher works.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +123,12 @@ where
 
     async fn run_batch(&self, commands: Vec<C>, answers: Vec<oneshot::Sender<Result<O, E>>>) {
         let commands = Arc::new(commands);
-        match self.attempt(&commands, 0..commands.len()).await {
+        let whole = 0..commands.len();
+        let mut outcome = self.attempt(&commands, whole.clone(), Rows::New).await;
+        if let Err(Error::Conflict(_) | Error::Database(_)) = outcome {
+            outcome = self.attempt(&commands, whole, Rows::MayBeThere).await;
+        }
+        match outcome {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
                     // Whoever asked may have gone; the command has had its effect all the same.
@@ -143,7 +148,7 @@ where
     async fn run_alone(&self, commands: &Arc<Vec<C>>, answers: Vec<oneshot::Sender<Result<O, E>>>, cause: Error) {
         tracing::warn!(batch.name = self.options.name, error = %cause, "a batch failed; its commands run one by one");
         for (index, answer) in answers.into_iter().enumerate() {
-            let result = match self.attempt(commands, index..index.saturating_add(1)).await {
+            let result = match self.attempt(commands, index..index.saturating_add(1), Rows::MayBeThere).await {
                 Ok(results) => results.into_iter().next().unwrap_or_else(|| Err(COUNT.into())),
                 Err(error) => Err(error.into()),
             };
@@ -151,10 +156,15 @@ where
         }
     }
 
-    async fn attempt(&self, commands: &Arc<Vec<C>>, range: std::ops::Range<usize>) -> Result<Vec<Result<O, E>>, Error> {
+    async fn attempt(
+        &self,
+        commands: &Arc<Vec<C>>,
+        range: std::ops::Range<usize>,
+        rows: Rows,
+    ) -> Result<Vec<Result<O, E>>, Error> {
         let (commands, run) = (commands.clone(), self.run.clone());
         self.store
-            .transact(self.options.name, move |tx| {
+            .transact_rows(self.options.name, rows, move |tx| {
                 let commands = commands.get(range).unwrap_or_default();
                 let results = run(tx, commands)?;
                 if results.len() == commands.len() { Ok(results) } else { Err(COUNT) }

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, Tx};
+use crate::{Error, Tx, statement};
 
 #[derive(QueryableByName)]
 struct Taken {
@@ -18,14 +18,16 @@ struct Taken {
 /// Marks events as taken and answers those that were not before.
 pub fn take(tx: &mut Tx<'_>, subscription: &str, events: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
     let now = tx.now().utc();
-    let rows: Vec<Taken> = diesel::sql_query(
-        "INSERT INTO inbox (subscription, event_id, taken_at) SELECT $1, event_id, $3 FROM unnest($2) AS t (event_id) \
-         ORDER BY event_id ON CONFLICT DO NOTHING RETURNING event_id",
-    )
-    .bind::<Text, _>(subscription)
-    .bind::<Array<SqlUuid>, _>(events)
-    .bind::<Timestamptz, _>(now)
-    .load(tx.conn())?;
+    let text = format!(
+        "INSERT INTO inbox (subscription, event_id, taken_at) SELECT $1, event_id, $2 FROM unnest($3) AS t (event_id) \
+         ORDER BY event_id {} RETURNING event_id",
+        tx.on_conflict("ON CONFLICT DO NOTHING")
+    );
+    let rows: Vec<Taken> = statement(text)
+        .bind::<Text, _>(subscription)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<SqlUuid>, _>(events)
+        .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.event_id).collect())
 }
 

@@ -12,7 +12,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timest
 use kernel::id::uuid_at;
 use serde_json::value::to_raw_value;
 
-use crate::{Error, Tx};
+use crate::{Error, Tx, statement};
 
 /// The most events one row, and so one message, carries.
 const MAX_EVENTS_PER_ROW: i32 = 500;
@@ -70,15 +70,15 @@ pub(crate) fn flush(tx: &mut Tx<'_>) -> Result<bool, Error> {
         body.push(']');
     }
     let now = tx.now().utc();
-    diesel::sql_query(
+    statement(
         "INSERT INTO outbox (kind, partition, events, body, told_at) \
-         SELECT kind, partition, events, body, $5 FROM unnest($1, $2, $3, $4) AS told (kind, partition, events, body)",
+         SELECT kind, partition, events, body, $1 FROM unnest($2, $3, $4, $5) AS told (kind, partition, events, body)",
     )
+    .bind::<Timestamptz, _>(now)
     .bind::<Array<Text>, _>(&rows.kinds)
     .bind::<Array<SmallInt>, _>(&rows.partitions)
     .bind::<Array<Integer>, _>(&rows.events)
     .bind::<Array<Text>, _>(&rows.bodies)
-    .bind::<Timestamptz, _>(now)
     .execute(tx.conn())?;
     Ok(true)
 }
@@ -156,12 +156,10 @@ pub struct Unsent {
 /// The first rows that are neither sent nor among `in_flight`, in order. It asks for what is there, never for what is
 /// beyond an id: transactions commit out of order.
 pub fn unsent(tx: &mut Tx<'_>, limit: i64, in_flight: &[i64]) -> Result<Vec<Unsent>, Error> {
-    Ok(diesel::sql_query(
-        "SELECT id, kind, partition, events, body FROM outbox WHERE NOT id = ANY ($1) ORDER BY id LIMIT $2",
-    )
-    .bind::<Array<BigInt>, _>(in_flight)
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?)
+    Ok(statement("SELECT id, kind, partition, events, body FROM outbox WHERE NOT id = ANY ($1) ORDER BY id LIMIT $2")
+        .bind::<Array<BigInt>, _>(in_flight)
+        .bind::<BigInt, _>(limit)
+        .load(tx.conn())?)
 }
 
 /// Removes rows whose messages the broker has confirmed.

@@ -4,6 +4,7 @@
 //! small batch. A [`Statement`] has a constant text, so the connection keeps it prepared. Its parameters stand in it as
 //! `$1`, `$2`, …, each once and in this order.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use diesel::connection::Connection;
@@ -15,10 +16,10 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Untyped};
 
 /// A statement with a constant text and the values of its parameters.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a statement does nothing until it is loaded or executed"]
 pub struct Statement<B> {
-    text: &'static str,
+    text: Cow<'static, str>,
     values: B,
 }
 
@@ -31,8 +32,8 @@ pub struct Bound<B, V, ST> {
 }
 
 /// A statement whose parameters are to be bound in their order; rows are read by name, as those of `sql_query`.
-pub const fn statement(text: &'static str) -> Statement<()> {
-    Statement { text, values: () }
+pub fn statement(text: impl Into<Cow<'static, str>>) -> Statement<()> {
+    Statement { text: text.into(), values: () }
 }
 
 impl<B> Statement<B> {
@@ -45,11 +46,11 @@ impl<B> Statement<B> {
 /// The values bound to a statement.
 pub trait Values {
     /// Writes each value after the text before it; answers the text that is left.
-    fn write<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'static str) -> QueryResult<&'static str>;
+    fn write<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b str) -> QueryResult<&'b str>;
 }
 
 impl Values for () {
-    fn write<'b>(&'b self, _: &mut AstPass<'_, 'b, Pg>, text: &'static str) -> QueryResult<&'static str> {
+    fn write<'b>(&'b self, _: &mut AstPass<'_, 'b, Pg>, text: &'b str) -> QueryResult<&'b str> {
         Ok(text)
     }
 }
@@ -60,7 +61,7 @@ where
     V: ToSql<ST, Pg>,
     Pg: HasSqlType<ST>,
 {
-    fn write<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'static str) -> QueryResult<&'static str> {
+    fn write<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>, text: &'b str) -> QueryResult<&'b str> {
         let text = self.before.write(out, text)?;
         let missing = || DieselError::QueryBuilderError("a statement has a place for each of its values".into());
         let (piece, rest) = text.split_once('$').ok_or_else(missing)?;
@@ -72,7 +73,7 @@ where
 
 impl<B: Values> QueryFragment<Pg> for Statement<B> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let rest = self.values.write(&mut out, self.text)?;
+        let rest = self.values.write(&mut out, &self.text)?;
         out.push_sql(rest);
         Ok(())
     }

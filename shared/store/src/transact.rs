@@ -20,6 +20,17 @@ pub struct Tx<'c> {
     pub(crate) told: Vec<outbox::Told>,
     pub(crate) partitions: u16,
     pub(crate) service: &'c str,
+    rows: Rows,
+}
+
+/// What a transaction expects of the rows it inserts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// None of them is there, as nearly always: inserts are plain, which costs half. The caller runs the transaction again
+    /// with [`Rows::MayBeThere`] when it fails.
+    New,
+    /// Some may be there, after a redelivery or a repeated request.
+    MayBeThere,
 }
 
 impl Tx<'_> {
@@ -28,16 +39,30 @@ impl Tx<'_> {
         self.connection
     }
 
+    /// What it expects of the rows it inserts.
+    pub const fn rows(&self) -> Rows {
+        self.rows
+    }
+
+    /// The `ON CONFLICT` clause of an insert whose rows are new but for redeliveries and repeated requests: none as long as
+    /// the transaction expects new rows.
+    pub const fn on_conflict(&self, clause: &'static str) -> &'static str {
+        match self.rows {
+            Rows::New => "",
+            Rows::MayBeThere => clause,
+        }
+    }
+
     /// The instant this transaction began; everything it writes carries this one.
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 }
 
-/// Whether a transaction may write.
+/// Whether a transaction may write, and what.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    Write,
+    Write(Rows),
     Read,
 }
 
@@ -54,7 +79,21 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.run(Mode::Write, name, work).await
+        self.transact_rows(name, Rows::MayBeThere, work).await
+    }
+
+    /// As [`Store::transact`], for callers who can run the same work again: first with [`Rows::New`].
+    pub async fn transact_rows<T, E>(
+        &self,
+        name: &'static str,
+        rows: Rows,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.run(Mode::Write(rows), name, work).await
     }
 
     /// Runs `work` in a read-only transaction that sees one snapshot.
@@ -112,6 +151,7 @@ impl Store {
             told: Vec::new(),
             partitions: self.options.partitions,
             service: &self.options.schema,
+            rows: if let Mode::Write(rows) = mode { rows } else { Rows::MayBeThere },
         };
         let outcome = work(&mut tx).and_then(|value| {
             let told = outbox::flush(&mut tx).map_err(E::from)?;
@@ -146,7 +186,7 @@ impl Store {
         for _ in 0..=self.options.pool_size {
             let mut connection = self.pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
             let begun = match mode {
-                Mode::Write => Manager::begin_transaction(&mut *connection),
+                Mode::Write(_) => Manager::begin_transaction(&mut *connection),
                 Mode::Read => Manager::begin_transaction_sql(
                     &mut *connection,
                     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",

@@ -63,17 +63,20 @@ pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    statement(
+    let text = format!(
         "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5) \
-         ON CONFLICT (owner, line_no, sku, location) DO UPDATE SET quantity = r.quantity + excluded.quantity",
-    )
-    .bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(lines.iter().map(|it| it.line_no).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(lines.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(lines.iter().map(|it| it.quantity).collect::<Vec<_>>())
-    .execute(tx.conn())?;
+         SELECT * FROM unnest($1, $2, $3, $4, $5) {}",
+        tx.on_conflict(
+            "ON CONFLICT (owner, line_no, sku, location) DO UPDATE SET quantity = r.quantity + excluded.quantity"
+        )
+    );
+    statement(text)
+        .bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(lines.iter().map(|it| it.line_no).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(lines.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(lines.iter().map(|it| it.quantity).collect::<Vec<_>>())
+        .execute(tx.conn())?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{MemberId, uuid_at};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::identity::{IdentityType, RULE_VERSION, Strength};
@@ -54,19 +54,20 @@ pub struct NewIdentity<'a> {
 /// answers those that were still free.
 pub fn claim(tx: &mut Tx<'_>, identities: &[NewIdentity<'_>]) -> Result<Vec<Fingerprint>, Error> {
     let now = tx.now().utc();
-    let rows: Vec<HolderRow> = diesel::sql_query(
+    let text = format!(
         "INSERT INTO identities (fingerprint, member_id, type, issuer, scope, sealed_value, linked_at)
-         SELECT i.*, $7 FROM unnest($1, $2, $3, $4, $5, $6) AS i
-         ON CONFLICT DO NOTHING RETURNING fingerprint, member_id",
-    )
-    .bind::<Array<Binary>, _>(identities.iter().map(|it| it.fingerprint.as_slice()).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(identities.iter().map(|it| it.member.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(identities.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(identities.iter().map(|it| it.issuer).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(identities.iter().map(|it| it.scope).collect::<Vec<_>>())
-    .bind::<Array<Binary>, _>(identities.iter().map(|it| it.sealed_value.as_slice()).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(now)
-    .load(tx.conn())?;
+         SELECT i.*, $1 FROM unnest($2, $3, $4, $5, $6, $7) AS i {} RETURNING fingerprint, member_id",
+        tx.on_conflict("ON CONFLICT DO NOTHING")
+    );
+    let rows: Vec<HolderRow> = statement(text)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<Binary>, _>(identities.iter().map(|it| it.fingerprint.as_slice()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(identities.iter().map(|it| it.member.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(identities.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(identities.iter().map(|it| it.issuer).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(identities.iter().map(|it| it.scope).collect::<Vec<_>>())
+        .bind::<Array<Binary>, _>(identities.iter().map(|it| it.sealed_value.as_slice()).collect::<Vec<_>>())
+        .load(tx.conn())?;
     rows.into_iter().map(|row| fingerprint(&row.fingerprint)).collect()
 }
 
@@ -193,22 +194,24 @@ pub fn record(tx: &mut Tx<'_>, evidence: &[Evidence<'_>]) -> Result<(), Error> {
         return Ok(());
     }
     let now = tx.now();
-    diesel::sql_query(
+    let text = format!(
         "INSERT INTO identity_evidence (member_id, evidence_id, fingerprint, type, strength, claim, source, reference,
              rule_version, recorded_at)
-         SELECT e.*, $9, $10 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS e ON CONFLICT DO NOTHING",
-    )
-    .bind::<Array<SqlUuid>, _>(evidence.iter().map(|it| it.member.uuid()).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(evidence.iter().map(|_| uuid_at(now)).collect::<Vec<_>>())
-    .bind::<Array<Binary>, _>(evidence.iter().map(|it| it.fingerprint.as_slice()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(evidence.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(evidence.iter().map(|it| it.claim.strength().as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(evidence.iter().map(|it| it.claim.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(evidence.iter().map(|it| it.source.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(evidence.iter().map(|it| it.reference).collect::<Vec<_>>())
-    .bind::<Integer, _>(RULE_VERSION)
-    .bind::<Timestamptz, _>(now.utc())
-    .execute(tx.conn())?;
+         SELECT e.*, $1, $2 FROM unnest($3, $4, $5, $6, $7, $8, $9, $10) AS e {}",
+        tx.on_conflict("ON CONFLICT DO NOTHING")
+    );
+    statement(text)
+        .bind::<Integer, _>(RULE_VERSION)
+        .bind::<Timestamptz, _>(now.utc())
+        .bind::<Array<SqlUuid>, _>(evidence.iter().map(|it| it.member.uuid()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(evidence.iter().map(|_| uuid_at(now)).collect::<Vec<_>>())
+        .bind::<Array<Binary>, _>(evidence.iter().map(|it| it.fingerprint.as_slice()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(evidence.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(evidence.iter().map(|it| it.claim.strength().as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(evidence.iter().map(|it| it.claim.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(evidence.iter().map(|it| it.source.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(evidence.iter().map(|it| it.reference).collect::<Vec<_>>())
+        .execute(tx.conn())?;
     Ok(())
 }
 

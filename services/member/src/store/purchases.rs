@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use kernel::id::OrderId;
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::purchase::PurchasedLine;
@@ -79,7 +79,7 @@ pub fn lines_of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<(OrderId, Purcha
 
 /// Remembers orders.
 pub fn insert(tx: &mut Tx<'_>, purchases: &[PurchaseRow]) -> Result<(), Error> {
-    diesel::sql_query(
+    statement(
         "INSERT INTO purchases (order_id, member_id, rule_id, currency, placed_at)
          SELECT p.* FROM unnest($1, $2, $3, $4, $5) AS p",
     )
@@ -97,7 +97,7 @@ pub fn insert_lines(tx: &mut Tx<'_>, lines: &[(OrderId, PurchasedLine)]) -> Resu
     if lines.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    statement(
         "INSERT INTO purchase_lines (order_id, line_no, quantity, paid_amount, points)
          SELECT l.* FROM unnest($1, $2, $3, $4, $5) AS l",
     )

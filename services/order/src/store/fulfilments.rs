@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Timestamp};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use super::orders::kind_of;
@@ -144,20 +144,22 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
     for offer in offers {
         lines.push(serde_json::to_string(&offer.lines)?);
     }
-    let rows: Vec<Offered> = diesel::sql_query(
+    let text = format!(
         "INSERT INTO fulfilments (fulfilment_id, order_id, attempt, location, kind, lines, status, offered_at, changed_at) \
-         SELECT n.id, n.order_id, n.attempt, n.location, n.kind, n.lines, 'offered', $7, $7 \
-         FROM unnest($1, $2, $3, $4, $5, $6) AS n (id, order_id, attempt, location, kind, lines) \
-         ON CONFLICT (order_id, attempt, location) DO NOTHING RETURNING fulfilment_id",
-    )
-    .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.order_id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(offers.iter().map(|offer| offer.attempt).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.location.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.kind.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(lines)
-    .bind::<Timestamptz, _>(now)
-    .load(tx.conn())?;
+         SELECT n.*, 'offered', $1, $2 FROM unnest($3, $4, $5, $6, $7, $8) AS n \
+         {} RETURNING fulfilment_id",
+        tx.on_conflict("ON CONFLICT (order_id, attempt, location) DO NOTHING")
+    );
+    let rows: Vec<Offered> = statement(text)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(offers.iter().map(|offer| offer.order_id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(offers.iter().map(|offer| offer.attempt).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.location.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.kind.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(lines)
+        .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.fulfilment_id).collect())
 }
 

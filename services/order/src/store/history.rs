@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::OrderId;
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 /// A change of an order.
@@ -26,16 +26,16 @@ pub fn add(tx: &mut Tx<'_>, changes: &[Change]) -> Result<(), Error> {
         return Ok(());
     }
     let now = tx.now().utc();
-    diesel::sql_query(
+    statement(
         "INSERT INTO order_history (order_id, at, actor, what, reason) \
-         SELECT n.order_id, $5, n.actor, n.what, n.reason \
-         FROM unnest($1, $2, $3, $4) AS n (order_id, actor, what, reason)",
+         SELECT n.order_id, $1, n.actor, n.what, n.reason \
+         FROM unnest($2, $3, $4, $5) AS n (order_id, actor, what, reason)",
     )
+    .bind::<Timestamptz, _>(now)
     .bind::<Array<SqlUuid>, _>(changes.iter().map(|change| change.order_id.uuid()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(changes.iter().map(|change| change.actor.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(changes.iter().map(|change| change.what.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(changes.iter().map(|change| change.reason.as_deref()).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(now)
     .execute(tx.conn())?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text, Uuid as SqlUuid};
 use rust_decimal::Decimal;
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::line::Line;
@@ -89,7 +89,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     fn column<'a, T>(rows: &[&'a LineRow], part: impl Fn(&'a LineRow) -> T) -> Vec<T> {
         rows.iter().map(|row| part(row)).collect()
     }
-    diesel::sql_query(
+    statement(
         "INSERT INTO order_lines (order_id, line_no, sku, channel_sku, category, components, quantity, unit_price, \
          own_discount, list_amount, discount_amount, paid_amount, freight_amount) \
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",

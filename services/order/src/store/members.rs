@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 #[derive(QueryableByName)]
@@ -20,13 +20,14 @@ pub fn set(tx: &mut Tx<'_>, bought: &[(Uuid, Uuid)]) -> Result<(), Error> {
     if bought.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
-        "INSERT INTO order_members (order_id, member_id) SELECT * FROM unnest($1, $2) \
-         ON CONFLICT (order_id) DO UPDATE SET member_id = excluded.member_id",
-    )
-    .bind::<Array<SqlUuid>, _>(bought.iter().map(|(order, _)| *order).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(bought.iter().map(|(_, member)| *member).collect::<Vec<_>>())
-    .execute(tx.conn())?;
+    let text = format!(
+        "INSERT INTO order_members (order_id, member_id) SELECT * FROM unnest($1, $2) {}",
+        tx.on_conflict("ON CONFLICT (order_id) DO UPDATE SET member_id = excluded.member_id")
+    );
+    statement(text)
+        .bind::<Array<SqlUuid>, _>(bought.iter().map(|(order, _)| *order).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(bought.iter().map(|(_, member)| *member).collect::<Vec<_>>())
+        .execute(tx.conn())?;
     Ok(())
 }
 

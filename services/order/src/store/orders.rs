@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::OrderId;
 use kernel::{Currency, Timestamp};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::state::{OrderStatus, PaymentStatus};
@@ -148,32 +148,34 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     fn column<'a, T>(rows: &[&'a OrderRow], part: impl Fn(&'a OrderRow) -> T) -> Vec<T> {
         rows.iter().map(|row| part(row)).collect()
     }
-    let inserted: Vec<Inserted> = diesel::sql_query(
+    let text = format!(
         "INSERT INTO orders (order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
          document, status, payment_status) \
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
-         ON CONFLICT (channel, channel_order_no) DO NOTHING RETURNING order_id",
-    )
-    .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
-    .bind::<Array<Text>, _>(column(rows, |row| row.channel.as_str()))
-    .bind::<Array<Text>, _>(column(rows, |row| row.channel_order_no.as_str()))
-    .bind::<Array<Binary>, _>(column(rows, |row| row.content.as_slice()))
-    .bind::<Array<Nullable<Binary>>, _>(column(rows, |row| row.buyer_key.as_deref()))
-    .bind::<Array<Timestamptz>, _>(column(rows, |row| row.placed_at))
-    .bind::<Array<Nullable<Timestamptz>>, _>(column(rows, |row| row.channel_updated_at))
-    .bind::<Array<Timestamptz>, _>(column(rows, |row| row.created_at))
-    .bind::<Array<Text>, _>(column(rows, |row| row.created_by.as_str()))
-    .bind::<Array<Text>, _>(column(rows, |row| row.currency.as_str()))
-    .bind::<Array<BigInt>, _>(column(rows, |row| row.list_amount))
-    .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
-    .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
-    .bind::<Array<BigInt>, _>(column(rows, |row| row.total_amount))
-    .bind::<Array<Text>, _>(column(rows, |row| row.fulfilment_kind.as_str()))
-    .bind::<Array<Text>, _>(column(rows, |row| row.document.as_str()))
-    .bind::<Array<Text>, _>(column(rows, |row| row.status.as_str()))
-    .bind::<Array<Text>, _>(column(rows, |row| row.payment_status.as_str()))
-    .load(tx.conn())?;
+         {} RETURNING order_id",
+        tx.on_conflict("ON CONFLICT (channel, channel_order_no) DO NOTHING")
+    );
+    let inserted: Vec<Inserted> = statement(text)
+        .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
+        .bind::<Array<Text>, _>(column(rows, |row| row.channel.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.channel_order_no.as_str()))
+        .bind::<Array<Binary>, _>(column(rows, |row| row.content.as_slice()))
+        .bind::<Array<Nullable<Binary>>, _>(column(rows, |row| row.buyer_key.as_deref()))
+        .bind::<Array<Timestamptz>, _>(column(rows, |row| row.placed_at))
+        .bind::<Array<Nullable<Timestamptz>>, _>(column(rows, |row| row.channel_updated_at))
+        .bind::<Array<Timestamptz>, _>(column(rows, |row| row.created_at))
+        .bind::<Array<Text>, _>(column(rows, |row| row.created_by.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.currency.as_str()))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.list_amount))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.total_amount))
+        .bind::<Array<Text>, _>(column(rows, |row| row.fulfilment_kind.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.document.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.status.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.payment_status.as_str()))
+        .load(tx.conn())?;
     Ok(inserted.into_iter().map(|row| row.order_id).collect())
 }
 

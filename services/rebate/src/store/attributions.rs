@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{MemberId, OrderId};
-use store::Tx;
+use store::{Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::attribution::Candidate;
@@ -33,19 +33,19 @@ pub fn insert(tx: &mut Tx<'_>, attributions: &[Attribution]) -> Result<Vec<Order
         .iter()
         .map(|attribution| serde_json::to_value(&attribution.candidates))
         .collect::<Result<Vec<_>, _>>()?;
-    let rows: Vec<OrderIdRow> = diesel::sql_query(
+    let text = format!(
         "insert into attributions (order_id, member_id, candidates, attributed_at)
-         select t.*, $4 from unnest($1, $2, $3) as t
-         on conflict do nothing
-         returning order_id",
-    )
-    .bind::<Array<SqlUuid>, _>(attributions.iter().map(|one| one.order_id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<SqlUuid>>, _>(
-        attributions.iter().map(|one| one.member_id.map(MemberId::uuid)).collect::<Vec<_>>(),
-    )
-    .bind::<Array<Jsonb>, _>(candidates)
-    .bind::<Timestamptz, _>(now)
-    .load(tx.conn())?;
+         select t.*, $1 from unnest($2, $3, $4) as t {} returning order_id",
+        tx.on_conflict("on conflict do nothing")
+    );
+    let rows: Vec<OrderIdRow> = statement(text)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<SqlUuid>, _>(attributions.iter().map(|one| one.order_id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<SqlUuid>>, _>(
+            attributions.iter().map(|one| one.member_id.map(MemberId::uuid)).collect::<Vec<_>>(),
+        )
+        .bind::<Array<Jsonb>, _>(candidates)
+        .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| OrderId(row.order_id)).collect())
 }
 

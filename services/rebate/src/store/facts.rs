@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::OrderId;
-use store::Tx;
+use store::{Tx, statement};
 use uuid::Uuid;
 
 use crate::domain::sale::{Sale, SaleLine};
@@ -19,26 +19,27 @@ pub fn insert_sales(tx: &mut Tx<'_>, sales: &[Sale]) -> Result<(), store::Error>
         return Ok(());
     }
     let now = tx.now().utc();
-    diesel::sql_query(
+    let text = format!(
         "insert into sale_facts (order_id, line_no, channel, placed_at, currency, guide, store, sku, category, quantity,
                                  list_amount, paid_amount, recorded_at)
-         select t.*, $13 from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as t
-         on conflict do nothing",
-    )
-    .bind::<Array<SqlUuid>, _>(rows.iter().map(|(sale, _)| sale.order_id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(rows.iter().map(|(_, line)| line.line_no).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|(sale, _)| sale.channel.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(rows.iter().map(|(sale, _)| sale.placed_at.utc()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|(sale, _)| sale.currency.code()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(sale, _)| sale.guide.as_deref()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(sale, _)| sale.store.as_deref()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|(_, line)| line.sku.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(_, line)| line.category.as_deref()).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.quantity).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.list_amount).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.paid_amount).collect::<Vec<_>>())
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn())?;
+         select t.*, $1 from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as t {}",
+        tx.on_conflict("on conflict do nothing")
+    );
+    statement(text)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Array<SqlUuid>, _>(rows.iter().map(|(sale, _)| sale.order_id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(rows.iter().map(|(_, line)| line.line_no).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(rows.iter().map(|(sale, _)| sale.channel.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Timestamptz>, _>(rows.iter().map(|(sale, _)| sale.placed_at.utc()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(rows.iter().map(|(sale, _)| sale.currency.code()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(sale, _)| sale.guide.as_deref()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(sale, _)| sale.store.as_deref()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(rows.iter().map(|(_, line)| line.sku.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|(_, line)| line.category.as_deref()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.quantity).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.list_amount).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.paid_amount).collect::<Vec<_>>())
+        .execute(tx.conn())?;
     Ok(())
 }
 

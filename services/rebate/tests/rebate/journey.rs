@@ -201,7 +201,7 @@ fn events_of<P: Payload>(payloads: &[P]) -> Vec<Event> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_of_orders_costs_as_many_statements_as_one() {
+async fn a_batch_of_orders_costs_no_more_statements_than_one() {
     let world = World::new().await;
     let mut counts = Vec::new();
     for size in [1, 200] {
@@ -235,8 +235,9 @@ async fn a_batch_of_orders_costs_as_many_statements_as_one() {
         outcome.unwrap();
         counts.push(count.load(Ordering::SeqCst));
     }
-    assert!(counts[0] > 0);
-    assert_eq!(counts[0], counts[1]);
+    assert!(counts[1] > 0);
+    // The first one also opens the accounts.
+    assert!(counts[1] <= counts[0], "{counts:?}");
     world.everything_agrees().await;
 }
 
