@@ -132,7 +132,7 @@ CREATE TABLE reserved_lines (
     quantity bigint NOT NULL CHECK (quantity > 0),
     PRIMARY KEY (owner, line_no, sku, location)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX reserved_lines_of_sku ON reserved_lines (sku);
+CREATE INDEX reserved_lines_of_stock ON reserved_lines (sku, location);
 
 -- Why an order was sourced as it was: what was asked, what was seen, what came of it. Never changed.
 CREATE TABLE decisions (

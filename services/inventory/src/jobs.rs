@@ -47,7 +47,8 @@ pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<
                 );
             }
             Ok(progress(more))
-        }),
+        })
+        .resting(19),
         Job::new("prune_changes", Duration::from_secs(30), |tx| {
             let before = tx.now().plus_seconds(-LOG_SECONDS);
             let pruned = changes::prune(tx, before, PRUNED_PER_STEP)?;

@@ -29,6 +29,8 @@ pub struct Job {
     pub every: Duration,
     /// Runs it before its time is up.
     pub wake: Option<Arc<Notify>>,
+    /// How many times as long as a step took it rests after it, also when there is more to do.
+    pub rest: u32,
     /// The step; idempotent.
     pub run: Arc<Step>,
 }
@@ -40,7 +42,15 @@ impl Job {
         every: Duration,
         run: impl Fn(&mut Tx<'_>) -> Result<Progress, Error> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, every, wake: None, run: Arc::new(run) }
+        Self { name, every, wake: None, rest: 0, run: Arc::new(run) }
+    }
+
+    /// Rests after each step so many times as long as the step took: what is checked in the background must not take the
+    /// database from those who wait for it.
+    #[must_use]
+    pub fn resting(mut self, times: u32) -> Self {
+        self.rest = times;
+        self
     }
 
     /// Also runs when this is notified.
@@ -57,7 +67,16 @@ pub fn run_job(store: &Store, job: Job, lifecycle: &Lifecycle) {
     lifecycle.spawn(job.name, async move {
         let wake = job.wake.clone().unwrap_or_default();
         while !token.is_cancelled() {
-            if step(&store, &job).await == Progress::More {
+            let began = std::time::Instant::now();
+            let progress = step(&store, &job).await;
+            let rest = began.elapsed().saturating_mul(job.rest);
+            if !rest.is_zero() {
+                tokio::select! {
+                    () = token.cancelled() => return,
+                    () = tokio::time::sleep(rest) => {}
+                }
+            }
+            if progress == Progress::More {
                 continue;
             }
             tokio::select! {

@@ -8,7 +8,7 @@ use crate::store::proof::{self, Drift};
 const BALANCES: &str = "prove_balances";
 const MOVEMENTS: &str = "prove_movements";
 /// Logged transactions proved in one step.
-const MAX_CHANGES: i64 = 500;
+const MAX_CHANGES: i64 = 100;
 /// Movements proved in one step.
 const MAX_MOVEMENTS: i64 = 20_000;
 

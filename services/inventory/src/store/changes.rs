@@ -37,7 +37,7 @@ pub struct Change {
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
 /// then whoever asks has missed something.
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
          on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )

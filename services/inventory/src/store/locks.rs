@@ -11,9 +11,8 @@ use store::{Error, Tx, statement};
 /// Takes the pool's lock; taking it again in the same transaction costs one round trip. Idempotency keys are claimed
 /// before it, never after.
 ///
-/// Writers look rows up by their keys, a few hundred at a time: an index is right for that whatever the statistics say.
-/// Joins are planned anew each time, with the tables as large as they are; a plan that was kept since a table was small
-/// would read it from end to end when it has grown.
+/// Writers look rows up by their keys, a few hundred at a time: an index is right for that whatever the statistics say, so
+/// that the plans kept for their statements are as good for large tables as for small ones.
 pub fn pool(tx: &mut Tx<'_>) -> Result<(), Error> {
     statement(
         "SELECT pg_advisory_xact_lock(hashtextextended('onepool/' || current_schema() || '/pool', 0)), \

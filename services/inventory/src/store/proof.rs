@@ -70,14 +70,12 @@ const RECENT: &str = "\
 WITH touched AS (
     SELECT DISTINCT t.sku, t.location FROM changes c CROSS JOIN LATERAL unnest(c.skus, c.locations) AS t (sku, location)
     WHERE c.seq > $1 AND c.seq <= $2
-), promised AS (
-    SELECT sku, location, sum(quantity)::bigint AS reserved FROM reserved_lines
-    WHERE sku IN (SELECT sku FROM touched) GROUP BY sku, location
 ), compared AS (
     SELECT s.sku, s.location, s.on_hand, coalesce(m.on_hand_after, 0) AS moved_on_hand, s.quarantined,
-        coalesce(m.quarantined_after, 0) AS moved_quarantined, s.reserved, coalesce(p.reserved, 0) AS promised
+        coalesce(m.quarantined_after, 0) AS moved_quarantined, s.reserved, p.promised
     FROM touched t JOIN stock s ON s.sku = t.sku AND s.location = t.location
-    LEFT JOIN promised p ON p.sku = s.sku AND p.location = s.location
+    CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS promised FROM reserved_lines r
+        WHERE r.sku = s.sku AND r.location = s.location) p
     LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
         WHERE x.sku = s.sku AND x.location = s.location ORDER BY x.id DESC LIMIT 1) m ON true
 )";

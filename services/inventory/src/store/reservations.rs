@@ -175,7 +175,7 @@ pub fn held_by(tx: &mut Tx<'_>, buyers: &[(&str, &str)]) -> Result<Vec<HeldByBuy
     if buyers.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(diesel::sql_query(
+    Ok(statement(
         "SELECT b.channel, b.buyer, h.units FROM (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
          CROSS JOIN LATERAL (SELECT sum(r.held_units)::bigint AS units FROM reservations r \
             WHERE r.channel = b.channel AND r.buyer = b.buyer AND r.state = 'held') h WHERE h.units IS NOT NULL",

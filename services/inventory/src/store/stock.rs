@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use kernel::{LocationCode, SkuCode};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
 /// A change of one balance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     }
     let at = tx.now().utc();
     let column = |pick: fn(&Delta) -> i64| deltas.values().map(pick).collect::<Vec<i64>>();
-    let changed: Vec<Balance> = diesel::sql_query(APPLY)
+    let changed: Vec<Balance> = statement(APPLY)
         .bind::<Array<Text>, _>(deltas.keys().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(deltas.keys().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(column(|delta| delta.on_hand))
