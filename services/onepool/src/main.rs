@@ -19,6 +19,10 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
 
+/// Orders are many small texts made in one thread and dropped in another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Services share one runtime with real threads; the HTTP server keeps its own workers beside it.

@@ -28,8 +28,13 @@ struct Arguments {
     without_embedded: bool,
 }
 
-const SETTINGS: &[&str] =
-    &["log=warn", "limits.client_requests_per_second=1000000", "limits.client_request_burst=1000000"];
+const SETTINGS: &[&str] = &[
+    "log=warn",
+    "limits.client_requests_per_second=1000000",
+    "limits.client_request_burst=1000000",
+    // The default; tests share their servers and make do with fewer.
+    "database.pool_size=8",
+];
 
 #[tokio::main]
 async fn main() {
