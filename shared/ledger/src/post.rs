@@ -76,7 +76,6 @@ fn stand<'a>(standings: &mut Standings<'a>, asked: &BTreeMap<Key<'a>, Option<i64
 
 /// Opens accounts that are used for the first time. These alone are locked out of order, so that two batches may wait for
 /// each other over the first use of an account; the database ends one, which is tried again.
-
 fn open_accounts(
     tx: &mut Tx<'_>,
     keys: &KeyColumns<'_>,

@@ -1,6 +1,6 @@
 //! The API's document: the services' parts merged, with what is the same everywhere added once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use contracts::Problem;
@@ -9,7 +9,7 @@ use utoipa::openapi::security::{
     ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -43,6 +43,18 @@ pub fn document(title: &str, version: &str, parts: Vec<OpenApi>, routes: &[Route
         }
     }
     document
+}
+
+/// Names that stand for different schemas in different services: the merged document could only describe one of them.
+pub(crate) fn contradictions(parts: &[OpenApi]) -> Vec<String> {
+    let mut schemas: BTreeMap<&str, &RefOr<Schema>> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for (name, schema) in parts.iter().filter_map(|part| part.components.as_ref()).flat_map(|part| &part.schemas) {
+        if *schemas.entry(name).or_insert(schema) != schema {
+            names.insert(name.clone());
+        }
+    }
+    names.into_iter().collect()
 }
 
 fn describe_common(components: &mut Components) {

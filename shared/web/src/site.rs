@@ -32,6 +32,9 @@ pub enum SiteError {
     /// Routes that contradict each other.
     #[error("the routes contradict each other: {}", .0.join("; "))]
     Routes(Vec<String>),
+    /// Schemas of different services that have one name.
+    #[error("several schemas have the name {}", .0.join(", "))]
+    Schemas(Vec<String>),
     /// A document that cannot be written.
     #[error("the OpenAPI document cannot be written: {0}")]
     Document(#[from] serde_json::Error),
@@ -54,6 +57,10 @@ impl Site {
         let faults = route::faults(&parts.routes);
         if !faults.is_empty() {
             return Err(SiteError::Routes(faults));
+        }
+        let contradictions = openapi::contradictions(&parts.openapi);
+        if !contradictions.is_empty() {
+            return Err(SiteError::Schemas(contradictions));
         }
         let document = openapi::document("OnePool", env!("CARGO_PKG_VERSION"), parts.openapi, &parts.routes);
         Ok(Self {

@@ -1,8 +1,8 @@
 //! Channels.
 
 use actix_web::Responder;
-use contracts::{Problem, ProblemCode};
-use kernel::{ChannelCode, Currency, Page, PageRequest};
+use contracts::Problem;
+use kernel::{ChannelCode, Currency, Page};
 use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use store::Store;
@@ -107,9 +107,7 @@ pub struct ListQuery {
 impl ListQuery {
     /// The limit and where the page before ended.
     pub fn page(self) -> Result<(i64, Option<String>), Problem> {
-        let page = PageRequest { limit: self.limit, cursor: self.cursor };
-        let malformed = |error: kernel::page::PageError| Problem::new(ProblemCode::Malformed).detail(error.to_string());
-        Ok((page.limit().map_err(malformed)?, page.after().map_err(malformed)?))
+        Ok(web::page(self.limit, self.cursor)?)
     }
 }
 

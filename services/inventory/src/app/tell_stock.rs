@@ -13,7 +13,7 @@ const JOB: &str = "tell_stock";
 /// Transactions told of in one step: a few thousand balances at most under load.
 const MAX_TOLD: i64 = 100;
 
-/// Tells of up to [`MAX_TOLD`] logged transactions; says whether there may be more.
+/// Tells of up to `MAX_TOLD` logged transactions; says whether there may be more.
 pub fn tell_stock(tx: &mut Tx<'_>) -> Result<bool, Error> {
     let upto = changes::progress(tx, JOB)?;
     let log = changes::from(tx, upto.saturating_add(1), MAX_TOLD)?;

@@ -28,7 +28,7 @@ pub const FIELDS: [&str; 12] = [
 /// How many bytes of each field's SHA-256 are kept: 64 bits tell two honest contents of one order number apart.
 const PART_BYTES: usize = 8;
 
-/// The digest of an order's content: [`PART_BYTES`] for each of [`FIELDS`].
+/// The digest of an order's content: `PART_BYTES` for each of `FIELDS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content(pub Vec<u8>);
 

@@ -88,6 +88,39 @@ fn what_the_document_lacks_and_what_it_invents_is_named() {
     assert!(!differences.iter().any(|difference| difference.contains("{id}") || difference.contains("{sku}")));
 }
 
+mod one {
+    /// A view.
+    #[derive(utoipa::ToSchema)]
+    #[expect(dead_code, reason = "only its description is used")]
+    pub(super) struct View {
+        number: i64,
+    }
+}
+
+mod other {
+    /// Another view.
+    #[derive(utoipa::ToSchema)]
+    #[expect(dead_code, reason = "only its description is used")]
+    pub(super) struct View {
+        text: String,
+    }
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(one::View)))]
+struct OneDocument;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(other::View)))]
+struct OtherDocument;
+
+#[test]
+fn two_schemas_of_one_name_are_named() {
+    let (one, other) = (<OneDocument as utoipa::OpenApi>::openapi(), <OtherDocument as utoipa::OpenApi>::openapi());
+    assert_eq!(crate::openapi::contradictions(&[one.clone(), other]), ["View"]);
+    assert_eq!(crate::openapi::contradictions(&[one.clone(), one]), Vec::<String>::new());
+}
+
 #[actix_web::test]
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let shop = described();
