@@ -1,11 +1,11 @@
 //! What orders refer to — channels, SKUs, locations, listings — as order knows it from their owners' events.
 //!
-//! The tables are the truth; the memory in front of them may be behind by [`KEPT`] in a process that does not hear the
+//! The tables are the truth; the memory in front of them may be behind by `KEPT` in a process that does not hear the
 //! events itself. A reference that is not known is looked for once more for up to a second, outside any transaction, so
 //! that whoever has just created a thing is not refused for being faster than its event.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::store::{Error, Store};
@@ -102,6 +102,13 @@ impl Needs {
         if !self.locations.contains(location) {
             self.locations.insert(location.clone());
         }
+    }
+
+    fn add(&mut self, mut other: Self) {
+        self.channels.append(&mut other.channels);
+        self.skus.append(&mut other.skus);
+        self.locations.append(&mut other.locations);
+        self.listings.append(&mut other.listings);
     }
 
     fn is_empty(&self) -> bool {
@@ -202,6 +209,20 @@ pub struct References {
     skus: Cache<SkuCode, Arc<Sku>>,
     locations: Cache<LocationCode, Location>,
     listings: Cache<(ChannelCode, SkuCode), SkuCode>,
+    wanted: Arc<Wanted>,
+}
+
+/// What is to be read from the tables. Whoever reads takes along what the others want meanwhile.
+#[derive(Default)]
+struct Wanted {
+    needs: Mutex<Needs>,
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Wanted {
+    fn needs(&self) -> MutexGuard<'_, Needs> {
+        self.needs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl References {
@@ -214,7 +235,8 @@ impl References {
         {
             Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(KEPT).build()
         }
-        Self { store, channels: cache(), skus: cache(), locations: cache(), listings: cache() }
+        let wanted = Arc::default();
+        Self { store, channels: cache(), skus: cache(), locations: cache(), listings: cache(), wanted }
     }
 
     /// Looks everything up: in memory, then in the tables, then again for a second.
@@ -277,6 +299,13 @@ impl References {
     }
 
     async fn load(&self, missing: Needs) -> Result<(), Error> {
+        self.wanted.needs().add(missing);
+        let _reading = self.wanted.reading.lock().await;
+        let wanted = std::mem::take(&mut *self.wanted.needs());
+        if wanted.is_empty() { Ok(()) } else { self.read(wanted).await }
+    }
+
+    async fn read(&self, missing: Needs) -> Result<(), Error> {
         fn texts(codes: &BTreeSet<kernel::Code>) -> Vec<String> {
             codes.iter().map(ToString::to_string).collect()
         }
