@@ -74,6 +74,7 @@ pub enum Bar {
 /// What came of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SourcingVerdict)]
 pub enum Verdict {
     /// It ships, or ships a part.
     Chosen,
