@@ -5,8 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use reqwest::{Method, Url};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// After so long a request counts as lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that is ready to be sent.
 #[derive(Clone, Debug)]
@@ -51,15 +60,13 @@ impl Outcome {
 
 /// Sends `requests` over `connections`, at most `per_second` of them a second if that is given.
 pub async fn run(token: &str, connections: usize, requests: Vec<Request>, per_second: Option<f64>) -> Outcome {
-    let client = Client::builder().pool_max_idle_per_host(connections).timeout(Duration::from_secs(30)).build();
-    let client = client.expect("a client with a timeout");
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let authorization = format!("Bearer {token}");
     let began = Instant::now();
     let mut workers = JoinSet::new();
     for _ in 0..connections {
-        let (client, requests, next) = (client.clone(), requests.clone(), next.clone());
-        workers.spawn(work(client, authorization.clone(), requests, next, (began, per_second)));
+        let (requests, next) = (requests.clone(), next.clone());
+        workers.spawn(work(authorization.clone(), requests, next, (began, per_second)));
     }
     let mut outcome = Outcome { took: Duration::ZERO, statuses: Default::default(), latencies_us: Vec::new() };
     for (status, latency) in workers.join_all().await.into_iter().flatten() {
@@ -72,13 +79,12 @@ pub async fn run(token: &str, connections: usize, requests: Vec<Request>, per_se
 }
 
 async fn work(
-    client: Client,
     authorization: String,
     requests: Arc<Vec<Request>>,
     next: Arc<AtomicUsize>,
     (began, per_second): (Instant, Option<f64>),
 ) -> Vec<(u16, u64)> {
-    let mut answers = Vec::new();
+    let (mut answers, mut connection) = (Vec::new(), None);
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         let Some(request) = requests.get(index) else { return answers };
@@ -89,18 +95,41 @@ async fn work(
             tokio::time::sleep_until(due.into()).await;
             sent = due;
         }
-        let mut call = client.request(request.method.clone(), &request.url).header("authorization", &authorization);
-        if !request.body.is_empty() {
-            call = call.header("content-type", "application/json").body(request.body.clone());
-        }
-        let status = match call.send().await {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                let _body = answer.bytes().await;
-                status
-            }
-            Err(_) => 0,
-        };
+        let call = timeout(PATIENCE, send(&mut connection, request, &authorization)).await;
+        let status = call.ok().and_then(Result::ok).unwrap_or(0);
         answers.push((status, u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX)));
     }
+}
+
+/// One connection; it ends with this.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    _driver: JoinSet<hyper::Result<()>>,
+}
+
+impl Connection {
+    async fn open(host: &str) -> anyhow::Result<Self> {
+        let (sender, driver) = handshake(TokioIo::new(TcpStream::connect(host).await?)).await?;
+        Ok(Self { sender, _driver: JoinSet::from_iter([driver]) })
+    }
+}
+
+/// Sends a request over the connection, which is opened when there is none; answers the status once the body is read. A
+/// connection that failed is not used again.
+async fn send(connection: &mut Option<Connection>, request: &Request, authorization: &str) -> anyhow::Result<u16> {
+    let url = Url::parse(&request.url)?;
+    let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let call = hyper::Request::builder().method(&request.method).uri(path).header("host", &host);
+    let call = call.header("authorization", authorization).header("content-type", "application/json");
+    let call = call.body(Full::new(Bytes::from(request.body.clone())))?;
+    let mut open = match connection.take() {
+        Some(open) if !open.sender.is_closed() => open,
+        _ => Connection::open(&host).await?,
+    };
+    let answer = open.sender.send_request(call).await?;
+    let status = answer.status().as_u16();
+    answer.into_body().collect().await?;
+    *connection = Some(open);
+    Ok(status)
 }
