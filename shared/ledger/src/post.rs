@@ -33,6 +33,10 @@ pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted
     ids.sort_unstable_by(|one, other| other.cmp(one));
     let next_id = || ids.pop().unwrap_or_else(|| uuid_at(now));
     let verdicts = evaluate(transfers, next_id, &mut postings, &mut standings);
+    if tx.rows() == Rows::New && verdicts.iter().any(Result::is_err) {
+        // What the balance refuses now may have been posted before, which only the careful run can tell.
+        return Err(store::Error::Conflict("a transfer that was expected to be new does not fit".to_owned()));
+    }
     insert_transfers(tx, transfers, &verdicts)?;
     update_balances(tx, &standings)?;
     Ok(verdicts)

@@ -9,7 +9,7 @@ use kernel::id::EntryId;
 use ledger::{Account, EntryFilter, Posted, Refusal, Transfer, balances, entries, post, proof, trial_balance};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use store::Store;
+use store::{Rows, Store};
 use testkit::TestStore;
 
 type Verdicts = Vec<Result<Posted, Refusal>>;
@@ -75,6 +75,25 @@ async fn the_same_event_delivered_twice_credits_once() {
     let other = posted(&test.store, vec![transfer("event 1", "m", "issued", "active", 71)]).await;
     assert_eq!(other, [Err(Refusal::Contradiction)]);
     assert_eq!(active(&test.store, "m").await, 70);
+    books_hold(&test.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_posted_before_is_never_told_as_refused() {
+    let test = ledger_store().await;
+    let hold = transfer("hold", "m", "active", "held", 5_000);
+    posted(&test.store, vec![transfer("grant", "m", "issued", "active", 5_000)]).await;
+    assert!(posted(&test.store, vec![hold.clone()]).await[0].is_ok());
+    // The same again, as a redelivery would ask: nothing is left to hold, but it was held.
+    for rows in [Rows::New, Rows::MayBeThere] {
+        let again = hold.clone();
+        let verdict = test.store.transact_rows("post", rows, move |tx| post(tx, &[again])).await;
+        match rows {
+            Rows::New => assert!(verdict.is_err_and(|error| error.is_transient())),
+            Rows::MayBeThere => assert!(matches!(verdict.unwrap()[0], Ok(Posted { before: true, .. }))),
+        }
+    }
+    assert_eq!(active(&test.store, "m").await, 0);
     books_hold(&test.store).await;
 }
 
