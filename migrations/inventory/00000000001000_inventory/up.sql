@@ -105,7 +105,14 @@ CREATE TABLE progress (
     job  text PRIMARY KEY,
     upto bigint NOT NULL
 );
-INSERT INTO progress (job, upto) VALUES ('tell_stock', 0), ('prove_balances', 0), ('prove_movements', 0);
+INSERT INTO progress (job, upto) VALUES ('tell_stock', 0), ('prove_movements', 0);
+
+-- The balance up to which the running proof has come, in the order of SKU and location; one row.
+CREATE TABLE proved (
+    sku      text COLLATE "C" NOT NULL DEFAULT '',
+    location text COLLATE "C" NOT NULL DEFAULT ''
+);
+INSERT INTO proved DEFAULT VALUES;
 
 -- Holds asked for over the API, as they were granted.
 CREATE TABLE reservations (

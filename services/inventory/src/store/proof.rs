@@ -65,27 +65,62 @@ pub fn whole(tx: &mut Tx<'_>, sku: Option<&str>) -> Result<(i64, Vec<Drift>), Er
     Ok((count.checked, drift))
 }
 
-// What changed since the last look: the newest movement of each balance carries the balance itself.
-const RECENT: &str = "\
-WITH touched AS (
-    SELECT DISTINCT t.sku, t.location FROM changes c CROSS JOIN LATERAL unnest(c.skus, c.locations) AS t (sku, location)
-    WHERE c.seq > $1 AND c.seq <= $2
+// The newest movement of each balance carries the balance itself, so a stretch is proved without adding up its history.
+const STRETCH: &str = "\
+WITH stretch AS (
+    SELECT sku, location, on_hand, quarantined, reserved FROM stock WHERE (sku, location) > ($1, $2)
+    ORDER BY sku, location LIMIT $3
 ), compared AS (
     SELECT s.sku, s.location, s.on_hand, coalesce(m.on_hand_after, 0) AS moved_on_hand, s.quarantined,
         coalesce(m.quarantined_after, 0) AS moved_quarantined, s.reserved, p.promised
-    FROM touched t JOIN stock s ON s.sku = t.sku AND s.location = t.location
+    FROM stretch s
     CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS promised FROM reserved_lines r
         WHERE r.sku = s.sku AND r.location = s.location) p
     LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
         WHERE x.sku = s.sku AND x.location = s.location ORDER BY x.id DESC LIMIT 1) m ON true
 )";
 
-/// Proves the balances that the log says changed after `from`, up to `upto`.
-pub fn balances(tx: &mut Tx<'_>, from: i64, upto: i64) -> Result<Vec<Drift>, Error> {
-    Ok(diesel::sql_query(format!("{RECENT} {DRIFT} {NAMED}"))
-        .bind::<BigInt, _>(from)
-        .bind::<BigInt, _>(upto)
-        .load(tx.conn())?)
+/// A place between two balances, in the order of SKU and location; the default is before the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, QueryableByName)]
+pub struct Place {
+    /// SKU of the balance before it.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// Its location.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+}
+
+/// Proves up to `limit` balances after a place: what drifted, and the place after the last one unless there are no more.
+pub fn stretch(tx: &mut Tx<'_>, after: &Place, limit: i64) -> Result<(Vec<Drift>, Option<Place>), Error> {
+    let next = diesel::sql_query(
+        "SELECT sku, location FROM stock WHERE (sku, location) > ($1, $2) ORDER BY sku, location OFFSET $3 LIMIT 1",
+    )
+    .bind::<Text, _>(&after.sku)
+    .bind::<Text, _>(&after.location)
+    .bind::<BigInt, _>(limit.saturating_sub(1))
+    .get_result(tx.conn())
+    .optional()?;
+    let drift = diesel::sql_query(format!("{STRETCH} {DRIFT} {NAMED}"))
+        .bind::<Text, _>(&after.sku)
+        .bind::<Text, _>(&after.location)
+        .bind::<BigInt, _>(limit)
+        .load(tx.conn())?;
+    Ok((drift, next))
+}
+
+/// How far the balances were proved.
+pub fn proved(tx: &mut Tx<'_>) -> Result<Place, Error> {
+    Ok(diesel::sql_query("SELECT sku, location FROM proved").get_result(tx.conn())?)
+}
+
+/// Notes how far the balances were proved.
+pub fn note(tx: &mut Tx<'_>, place: &Place) -> Result<(), Error> {
+    diesel::sql_query("UPDATE proved SET sku = $1, location = $2")
+        .bind::<Text, _>(&place.sku)
+        .bind::<Text, _>(&place.location)
+        .execute(tx.conn())?;
+    Ok(())
 }
 
 const CHAIN: &str = "\

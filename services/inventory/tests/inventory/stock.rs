@@ -169,6 +169,30 @@ async fn movements_are_never_changed_and_drift_is_named() {
         json!({"checked": 1, "drift": [{"sku": "A", "location": "S1", "balance": "on_hand", "is": 6, "should_be": 5}]});
     assert_eq!(reply.body, expected);
     assert_eq!(pool.service.get("/v1/stock/proof?sku=B").await.body["drift"], json!([]));
+    assert_eq!(json!(pool.prove().await.0), expected["drift"]);
+}
+
+#[actix_web::test]
+async fn the_running_proof_comes_to_the_last_balance_and_starts_again() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 5)]).await;
+    let many = "INSERT INTO stock (sku, location) SELECT 'M' || n, 'S1' FROM generate_series(1, 1200) n; \
+        UPDATE stock SET quarantined = 1, on_hand = 1 WHERE sku = 'M999'";
+    let tamper = pool.service.test.store.transact("tamper", move |tx| {
+        diesel::connection::SimpleConnection::batch_execute(tx.conn(), many).map_err(store::Error::from)
+    });
+    tamper.await.unwrap();
+    for _round in 0..2 {
+        let mut drifted = Vec::new();
+        loop {
+            let (drift, more) = pool.prove().await;
+            drifted.extend(drift.iter().map(|it| (it["sku"].clone(), it["balance"].clone())));
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(drifted, [("M999".into(), "on_hand".into()), ("M999".into(), "quarantined".into())]);
+    }
 }
 
 #[actix_web::test]

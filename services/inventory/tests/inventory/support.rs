@@ -223,16 +223,14 @@ impl Pool {
     pub async fn is_proved(&self) {
         let reply = self.service.get("/v1/stock/proof").await;
         assert_eq!(reply.body["drift"], json!([]), "{}", reply.text);
-        self.service
-            .test
-            .store
-            .transact("prove", |tx| {
-                let (drift, _) = inventory::app::prove_stock::prove_stock(tx)?;
-                assert_eq!(drift, []);
-                Ok::<_, store::Error>(())
-            })
-            .await
-            .unwrap();
+        assert_eq!(self.prove().await, (Vec::new(), false));
+    }
+
+    /// One step of the job: what drifted, and whether there is more to prove.
+    pub async fn prove(&self) -> (Vec<Value>, bool) {
+        let step = self.service.test.store.transact("prove", |tx| inventory::app::prove_stock::prove_stock(tx));
+        let (drift, more) = step.await.unwrap();
+        (drift.iter().map(|it| json!(it)).collect(), more)
     }
 
     /// The one number that `sql` selects as `number`.
