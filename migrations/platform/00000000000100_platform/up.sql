@@ -19,12 +19,14 @@ EXCEPTION WHEN feature_not_supported OR syntax_error THEN
     ALTER TABLE outbox ALTER COLUMN body SET STORAGE EXTERNAL;
 END $$;
 
--- Events that were taken; an id that is here has had its effect.
+-- Events that were taken, as the mark of the batch they were told in, or of one event: what is here has had its effect.
 CREATE TABLE inbox (
     subscription text COLLATE "C" NOT NULL,
-    event_id     uuid NOT NULL,
+    mark         uuid NOT NULL,
+    -- Of a batch: not taken as a whole, so that each of its events has a mark of its own.
+    in_parts     boolean NOT NULL,
     taken_at     timestamptz NOT NULL,
-    PRIMARY KEY (subscription, event_id)
+    PRIMARY KEY (subscription, mark)
 );
 CREATE INDEX inbox_taken_at ON inbox USING brin (taken_at);
 

@@ -5,6 +5,7 @@
 //! No rules live here.
 
 pub mod envelope;
+pub mod event_id;
 pub mod events;
 pub mod problem;
 pub mod requests;

@@ -6,45 +6,39 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use contracts::event_id::Place;
 use contracts::{Cause, Event, Payload};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz};
 use kernel::id::uuid_at;
-use serde_json::value::to_raw_value;
+use serde::Serializer;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Error, Tx, statement};
 
 /// The most events one row, and so one message, carries.
-const MAX_EVENTS_PER_ROW: i32 = 500;
+const MAX_EVENTS_PER_ROW: u16 = 500;
 /// The most bytes after which a row takes no further event: well under the broker's own limits.
 const MAX_BYTES_PER_ROW: usize = 256 * 1024;
+/// What an event takes beside its payload, with a trace context and a cause: enough to make room for it at once.
+const ENVELOPE_BYTES: usize = 420;
 
 /// An event that waits in its transaction.
 pub(crate) struct Told {
     kind: &'static str,
+    version: u16,
     partition: i16,
     subject: String,
-    json: String,
+    cause: Cause,
+    data: Box<RawValue>,
 }
 
 /// Tells an event: it will be sent if, and only if, the transaction commits.
 pub fn append<P: Payload>(tx: &mut Tx<'_>, payload: &P, cause: &Cause) -> Result<(), Error> {
     let subject = payload.subject();
     let partition = partition_of(&subject, tx.partitions);
-    let event = Event {
-        specversion: contracts::envelope::SpecVersion::V1,
-        id: uuid_at(tx.now()),
-        source: format!("onepool/{}", tx.service),
-        kind: P::KIND.to_owned(),
-        version: P::VERSION,
-        subject: subject.clone(),
-        time: tx.now(),
-        traceparent: cause.traceparent.clone(),
-        causationid: cause.event,
-        data: to_raw_value(payload)?,
-    };
-    let json = serde_json::to_string(&event)?;
-    tx.told.push(Told { kind: P::KIND, partition, subject, json });
+    let (cause, data) = (cause.clone(), to_raw_value(payload)?);
+    tx.told.push(Told { kind: P::KIND, version: P::VERSION, partition, subject, cause, data });
     Ok(())
 }
 
@@ -59,77 +53,95 @@ fn partition_of(subject: &str, partitions: u16) -> i16 {
 
 /// Writes what the transaction told, in one statement; says whether there was anything.
 pub(crate) fn flush(tx: &mut Tx<'_>) -> Result<bool, Error> {
-    let mut rows = Rows::default();
-    for told in std::mem::take(&mut tx.told) {
-        rows.add(told)?;
-    }
-    if rows.kinds.is_empty() {
+    if tx.told.is_empty() {
         return Ok(false);
     }
-    for body in &mut rows.bodies {
-        body.push(']');
+    let mut rows = Rows::default();
+    for told in std::mem::take(&mut tx.told) {
+        rows.add(told);
     }
+    let rows = rows.rows;
+    let bodies = rows.iter().map(|row| row.body(tx)).collect::<Result<Vec<String>, Error>>()?;
+    let events: Vec<i32> = rows.iter().map(|row| i32::from(row.count())).collect();
     let now = tx.now().utc();
     statement(
         "INSERT INTO outbox (kind, partition, events, body, told_at) \
          SELECT kind, partition, events, body, $1 FROM unnest($2, $3, $4, $5) AS told (kind, partition, events, body)",
     )
     .bind::<Timestamptz, _>(now)
-    .bind::<Array<Text>, _>(&rows.kinds)
-    .bind::<Array<SmallInt>, _>(&rows.partitions)
-    .bind::<Array<Integer>, _>(&rows.events)
-    .bind::<Array<Text>, _>(&rows.bodies)
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
+    .bind::<Array<SmallInt>, _>(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(events)
+    .bind::<Array<Text>, _>(bodies)
     .execute(tx.conn())?;
     Ok(true)
 }
 
-/// Outbox rows in the making, column by column.
+/// Outbox rows in the making.
 #[derive(Default)]
 struct Rows {
-    kinds: Vec<&'static str>,
-    partitions: Vec<i16>,
-    events: Vec<i32>,
-    bodies: Vec<String>,
+    rows: Vec<Row>,
     /// The newest row of a kind and partition.
     open: HashMap<(&'static str, i16), usize>,
     /// The row with a subject's newest event: its next one must not go into an earlier row.
     newest: HashMap<String, usize>,
 }
 
+/// The events of one row.
+struct Row {
+    kind: &'static str,
+    partition: i16,
+    told: Vec<Told>,
+    bytes: usize,
+}
+
 impl Rows {
-    fn add(&mut self, told: Told) -> Result<(), Error> {
+    fn add(&mut self, told: Told) {
+        let key = (told.kind, told.partition);
         let earliest = self.newest.get(&told.subject).copied().unwrap_or(0);
-        let open = self.open.get(&(told.kind, told.partition)).copied().filter(|index| *index >= earliest);
-        let row = match open {
-            Some(index) if self.join(index, &told.json)? => index,
-            _ => self.start(&told),
-        };
-        self.newest.insert(told.subject, row);
-        Ok(())
-    }
-
-    /// Adds an event to a row, if it has room.
-    fn join(&mut self, index: usize, json: &str) -> Result<bool, Error> {
-        let (Some(body), Some(events)) = (self.bodies.get_mut(index), self.events.get_mut(index)) else {
-            return Ok(false);
-        };
-        if body.len() >= MAX_BYTES_PER_ROW || *events >= MAX_EVENTS_PER_ROW {
-            return Ok(false);
+        let open = self.open.get(&key).copied().filter(|index| *index >= earliest);
+        let open = open.filter(|index| self.rows.get(*index).is_some_and(Row::has_room));
+        let index = open.unwrap_or(self.rows.len());
+        if open.is_none() {
+            self.rows.push(Row { kind: told.kind, partition: told.partition, told: Vec::new(), bytes: 0 });
+            self.open.insert(key, index);
         }
-        body.push(',');
-        body.push_str(json);
-        *events = events.checked_add(1).ok_or(Error::Broken("an outbox row holds at most 500 events"))?;
-        Ok(true)
+        self.newest.insert(told.subject.clone(), index);
+        if let Some(row) = self.rows.get_mut(index) {
+            row.bytes = row.bytes.saturating_add(told.data.get().len()).saturating_add(ENVELOPE_BYTES);
+            row.told.push(told);
+        }
+    }
+}
+
+impl Row {
+    fn has_room(&self) -> bool {
+        self.bytes < MAX_BYTES_PER_ROW && self.count() < MAX_EVENTS_PER_ROW
     }
 
-    fn start(&mut self, told: &Told) -> usize {
-        let index = self.kinds.len();
-        self.kinds.push(told.kind);
-        self.partitions.push(told.partition);
-        self.events.push(1);
-        self.bodies.push(format!("[{}", told.json));
-        self.open.insert((told.kind, told.partition), index);
-        index
+    fn count(&self) -> u16 {
+        u16::try_from(self.told.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The events as one JSON array; their ids say that they were told together.
+    fn body(&self, tx: &Tx<'_>) -> Result<String, Error> {
+        let (base, count, source) = (uuid_at(tx.now()), self.count(), format!("onepool/{}", tx.service));
+        let event = |(number, told): (u16, &Told)| Event {
+            specversion: contracts::envelope::SpecVersion::V1,
+            id: Place::id(base, count, number),
+            source: source.clone(),
+            kind: told.kind.to_owned(),
+            version: told.version,
+            subject: told.subject.clone(),
+            time: tx.now(),
+            traceparent: told.cause.traceparent.clone(),
+            causationid: told.cause.event,
+            data: told.data.clone(),
+        };
+        let mut body = Vec::with_capacity(self.bytes);
+        let mut json = serde_json::Serializer::new(&mut body);
+        json.collect_seq((1..).zip(&self.told).map(event))?;
+        String::from_utf8(body).map_err(|_| Error::Broken("JSON is UTF-8"))
     }
 }
 

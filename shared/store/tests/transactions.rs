@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use contracts::event_id::Place;
 use contracts::events::StockReleased;
 use contracts::{Cause, Payload};
 use diesel::prelude::*;
@@ -12,7 +13,7 @@ use kernel::Timestamp;
 use kernel::id::OrderId;
 use runtime::Lifecycle;
 use store::idempotency::{self, Key, Started, StoredAnswer};
-use store::{BatchOptions, Batcher, Error, Store, StoreOptions, Tx, inbox, outbox};
+use store::{BatchOptions, Batcher, Error, Rows, Store, StoreOptions, Tx, inbox, outbox};
 use testkit::{FaultProxy, ManualClock, TestDatabase, TestStore, eventually, outbox_events};
 
 async fn fresh() -> TestStore {
@@ -86,14 +87,46 @@ async fn the_events_of_one_subject_keep_their_order_across_kinds() {
     assert_eq!(kinds, ["stock.released", "reservation.expired", "stock.released"]);
 }
 
+/// Takes events as a consumer does: first as if nobody had taken any of them, and with care when that fails.
+async fn take(store: &Store, events: &[uuid::Uuid]) -> Result<Vec<uuid::Uuid>, Error> {
+    let attempt = |rows| {
+        let events = events.to_vec();
+        store.transact_rows("take", rows, move |tx| inbox::take(tx, "orders", &events))
+    };
+    let taken = match attempt(Rows::New).await {
+        Ok(taken) => Ok(taken),
+        Err(Error::Unavailable(reason)) => Err(Error::Unavailable(reason)),
+        Err(_) => attempt(Rows::MayBeThere).await,
+    };
+    let mut taken: Vec<uuid::Uuid> = taken?.into_iter().collect();
+    taken.sort_unstable();
+    Ok(taken)
+}
+
+const NONE: [uuid::Uuid; 0] = [];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_taken_once() {
+async fn an_event_is_taken_once_however_its_batch_is_cut() {
     let fresh = fresh().await;
-    let ids: Vec<_> = (0..3).map(|_| kernel::id::uuid_at(Timestamp::EPOCH)).collect();
-    let take = |ids: Vec<uuid::Uuid>| fresh.store.transact("take", move |tx| inbox::take(tx, "orders", &ids));
-    assert_eq!(take(ids[..2].to_vec()).await.unwrap().len(), 2);
-    let second = take(ids.clone()).await.unwrap();
-    assert_eq!(second.into_iter().collect::<Vec<_>>(), ids[2..]);
+    let batch = |count: u16| {
+        let base = kernel::id::uuid_at(Timestamp::EPOCH);
+        (1..=count).map(|number| Place::id(base, count, number)).collect::<Vec<_>>()
+    };
+    let (a, b, c) = (batch(3), batch(2), batch(1));
+    assert_eq!(take(&fresh.store, &a).await.unwrap(), a, "a whole batch");
+    assert_eq!(take(&fresh.store, &a).await.unwrap(), NONE, "the whole batch again");
+    assert_eq!(take(&fresh.store, &a[1..]).await.unwrap(), NONE, "a part of what was taken as a whole");
+    assert_eq!(take(&fresh.store, &b[..1]).await.unwrap(), b[..1], "a part");
+    assert_eq!(take(&fresh.store, &b[..1]).await.unwrap(), NONE, "the part again");
+    let together = [&a[..], &b[..], &c[..]].concat();
+    let mut left = [&b[1..], &c[..]].concat();
+    left.sort_unstable();
+    assert_eq!(take(&fresh.store, &together).await.unwrap(), left, "what is left of several");
+    assert_eq!(take(&fresh.store, &together).await.unwrap(), NONE);
+    let unnumbered = [0x0199_0000_0000_7000_8000_0000_1234_5678, 0x0199_0000_0000_7000_8000_0000_1234_5679];
+    let unnumbered = unnumbered.map(uuid::Uuid::from_u128);
+    assert_eq!(take(&fresh.store, &unnumbered[..1]).await.unwrap(), unnumbered[..1], "an id of another making");
+    assert_eq!(take(&fresh.store, &unnumbered).await.unwrap(), unnumbered[1..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +172,7 @@ async fn of_many_requests_with_one_key_one_has_an_effect() {
 }
 
 fn batcher(fresh: &TestStore, lifecycle: &Lifecycle) -> Batcher<i64, i64, Error> {
-    let options = BatchOptions { name: "insert", max_batch: 64, lanes: 2, queue: 1_000 };
+    let options = BatchOptions { name: "insert", max_batch: 64, lanes: 2, rest: Duration::ZERO, queue: 1_000 };
     Batcher::new(&fresh.store, options, lifecycle, |tx, ids: &[i64]| {
         let mut outcomes = Vec::new();
         for id in ids {

@@ -6,7 +6,7 @@ use bus::ConsumeError;
 use contracts::Cause;
 use kernel::SkuCode;
 use kernel::id::{OrderId, ReservationId};
-use store::{Error, Tx};
+use store::{Error, Rows, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
@@ -39,9 +39,12 @@ pub fn source_orders(
     mut orders: Vec<PlacedOrder>,
 ) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
-    let ids: Vec<Uuid> = orders.iter().map(|order| order.order_id.uuid()).collect();
-    let mut known: HashSet<Uuid> = decisions::known(tx, &ids)?.into_iter().collect();
-    orders.retain(|order| known.insert(order.order_id.uuid()));
+    // A transaction that expects new rows fails when an order was decided on before.
+    if tx.rows() == Rows::MayBeThere {
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.order_id.uuid()).collect();
+        let mut known: HashSet<Uuid> = decisions::known(tx, &ids)?.into_iter().collect();
+        orders.retain(|order| known.insert(order.order_id.uuid()));
+    }
     if orders.is_empty() {
         return Ok(());
     }

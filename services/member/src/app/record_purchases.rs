@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use contracts::Cause;
 use contracts::events::{BuyerIdentified, OrderPlaced};
 use kernel::id::{MemberId, OrderId};
-use store::{Tx, outbox};
+use store::{Rows, Tx, outbox};
 use uuid::Uuid;
 
 use super::books::{Books, Opener};
@@ -28,8 +28,7 @@ struct Earning {
 
 /// Records orders, each once, and tells of every one who bought it.
 pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Cause)]) -> Result<(), FactError> {
-    let ids: Vec<Uuid> = placed.iter().map(|(order, _)| order.order_id.uuid()).collect();
-    let known: HashSet<Uuid> = purchases::of(tx, &ids)?.into_iter().map(|row| row.order_id).collect();
+    let known = known(tx, placed)?;
     let fresh: Vec<&(OrderPlaced, Cause)> =
         placed.iter().filter(|(order, _)| !known.contains(&order.order_id.uuid())).collect();
     if fresh.is_empty() {
@@ -62,6 +61,15 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
 
 /// The buyer of an order. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
 /// order has been placed.
+/// The orders that were recorded before. A transaction that expects new rows fails when there are any.
+fn known(tx: &mut Tx<'_>, placed: &[(OrderPlaced, Cause)]) -> Result<HashSet<Uuid>, store::Error> {
+    if tx.rows() == Rows::New {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = placed.iter().map(|(order, _)| order.order_id.uuid()).collect();
+    Ok(purchases::of(tx, &ids)?.into_iter().map(|row| row.order_id).collect())
+}
+
 fn buyer(desk: &Desk, order: &OrderPlaced, cause: &Cause) -> Buyer {
     let usable = |identity| match normalise(identity, desk.region) {
         Ok(identity) => Some(identity),
