@@ -8,6 +8,9 @@ use crate::domain::give_back::FreightRefund;
 /// The defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
+/// Longer than this nobody wants to wait for an order's answer on top of its transaction.
+const MAX_REST_MS: u32 = 1_000;
+
 /// `[order]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +23,8 @@ pub struct OrderSettings {
     pub intake_batch: u32,
     /// How many such transactions run at once.
     pub intake_lanes: u32,
+    /// How long orders are gathered after a transaction with several of them.
+    pub intake_rest_ms: u32,
     /// How many orders may wait for their transaction.
     pub intake_queue: u32,
 }
@@ -46,6 +51,9 @@ impl OrderSettings {
         for (key, _) in sizes.into_iter().filter(|(_, size)| *size == 0) {
             faults.push(format!("order.{key}"), "", "is more than 0");
         }
+        if section.intake_rest_ms > MAX_REST_MS {
+            faults.push("order.intake_rest_ms", "", format!("is at most {MAX_REST_MS}"));
+        }
         faults.into_result(Some(section))
     }
 
@@ -69,8 +77,8 @@ mod tests {
         let seven_days = Rules { return_window_seconds: 7 * 24 * 3600, freight_refund: FreightRefund::LastUnit };
         assert_eq!(read(&[]).unwrap().rules(), seven_days);
         assert_eq!(read(&[("RETURN_WINDOW_SECONDS", "0")]).unwrap().return_window_seconds, 0);
-        let wrong = read(&[("INTAKE_BATCH", "0"), ("INTAKE_LANES", "0")]).unwrap_err();
+        let wrong = read(&[("INTAKE_BATCH", "0"), ("INTAKE_LANES", "0"), ("INTAKE_REST_MS", "1001")]).unwrap_err();
         let keys: Vec<&str> = wrong.iter().map(|fault| fault.key.as_str()).collect();
-        assert_eq!(keys, ["order.intake_batch", "order.intake_lanes"]);
+        assert_eq!(keys, ["order.intake_batch", "order.intake_lanes", "order.intake_rest_ms"]);
     }
 }

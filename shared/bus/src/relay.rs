@@ -30,7 +30,7 @@ const MAX_BYTES_IN_FLIGHT: usize = 64 << 20;
 const DELETE_ROWS: usize = 128;
 /// After a look that found all there was: under load this gathers what many transactions told into one look, while a
 /// row told at rest is read at once.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(20);
 /// Between two checks that this process still leads, and between two counts of the backlog.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Between two tries to lead: a standby takes over within this after a leader's connection has ended.

@@ -1,8 +1,10 @@
 //! The batcher: commands that arrive while a transaction commits run together in the next one.
 //!
-//! There is no timer: an idle batcher runs a single command at once; a busy one grows its batches by itself.
+//! An idle batcher runs a single command at once; a busy one grows its batches by itself, and may rest between them to
+//! gather more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use runtime::lifecycle::Lifecycle;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -19,6 +21,8 @@ pub struct BatchOptions {
     pub max_batch: usize,
     /// How many transactions run at once.
     pub lanes: usize,
+    /// How long a lane gathers after a transaction with several commands; never after one with a single command.
+    pub rest: Duration,
     /// How many commands may wait before further ones are refused as unavailable.
     pub queue: usize,
 }
@@ -105,6 +109,9 @@ where
             let (commands, answers): (Vec<C>, Vec<_>) =
                 batch.drain(..).map(|waiting| (waiting.command, waiting.answer)).unzip();
             self.run_batch(commands, answers).await;
+            if taken > 1 && !self.draining.is_cancelled() {
+                tokio::time::sleep(self.options.rest).await;
+            }
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) type Adjustments = Batcher<Keyed<Arc<Adjust>>, Answered, Refused<Refu
 
 /// Writers of stock take turns, so there is one lane; a batch is as many requests as came in meanwhile.
 pub(super) fn gather(platform: &Platform) -> Adjustments {
-    let options = BatchOptions { name: "adjust_stock", max_batch: 256, lanes: 1, queue: 4_096 };
+    let options = BatchOptions { name: "adjust_stock", max_batch: 256, lanes: 1, rest: Duration::ZERO, queue: 4_096 };
     Batcher::new(&platform.store, options, &platform.lifecycle, |tx, batch: &[Keyed<Arc<Adjust>>]| {
         keyed::run(tx, batch, |tx, fresh| {
             let fresh: Vec<&Adjust> = fresh.iter().map(|adjust| Arc::as_ref(adjust)).collect();

@@ -65,7 +65,7 @@ async fn twenty_thousand_attempts_on_five_hundred_units_get_five_hundred() {
     pool.receive(&[("A", "S1", 300), ("A", "S2", 200)]).await;
     let picture = Picture::default();
     let lifecycle = Lifecycle::new();
-    let options = BatchOptions { name: "race", max_batch: 64, lanes: 2, queue: 100 };
+    let options = BatchOptions { name: "race", max_batch: 64, lanes: 2, rest: std::time::Duration::ZERO, queue: 100 };
     let batcher = Batcher::new(&pool.service.test.store, options, &lifecycle, move |tx, holds: &[Hold]| {
         let holds: Vec<&Hold> = holds.iter().collect();
         Ok(reserve_stock(tx, &picture, RULES, &holds)?.into_iter().map(|it| it.map_err(Refused::ByRule)).collect())

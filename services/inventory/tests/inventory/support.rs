@@ -228,7 +228,7 @@ impl Pool {
 
     /// One step of the job: what drifted, and whether there is more to prove.
     pub async fn prove(&self) -> (Vec<Value>, bool) {
-        let step = self.service.test.store.transact("prove", |tx| inventory::app::prove_stock::prove_stock(tx));
+        let step = self.service.test.store.transact("prove", inventory::app::prove_stock::prove_stock);
         let (drift, more) = step.await.unwrap();
         (drift.iter().map(|it| json!(it)).collect(), more)
     }

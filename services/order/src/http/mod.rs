@@ -9,6 +9,8 @@ mod returns;
 mod summary;
 mod views;
 
+use std::time::Duration;
+
 use ::store::{BatchOptions, Batcher, Store};
 use service::Platform;
 use utoipa::OpenApi;
@@ -50,6 +52,7 @@ impl App {
             name: "place_orders",
             max_batch: size(settings.intake_batch),
             lanes: size(settings.intake_lanes),
+            rest: Duration::from_millis(settings.intake_rest_ms.into()),
             queue: size(settings.intake_queue),
         };
         Self {

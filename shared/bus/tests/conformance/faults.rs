@@ -86,14 +86,14 @@ async fn a_full_queue_refuses_and_the_outbox_keeps_what_it_refused() {
         Ok(())
     });
     let process = world.start(&slow);
-    tell_numbers(&world, 0..100).await;
+    tell_numbers(&world, 0..600).await;
     gate.reached().await;
     let backlog = world.teller.read("backlog", store::outbox::backlog).await.unwrap();
-    assert!(backlog.rows > 50, "the outbox keeps what the queue has no room for, but holds {}", backlog.rows);
+    assert!(backlog.rows > 300, "the outbox keeps what the queue has no room for, but holds {}", backlog.rows);
     gate.open();
-    let mut heard = numbers(&world.heard_all("left", 100).await, "a");
+    let mut heard = numbers(&world.heard_all("left", 600).await, "a");
     heard.sort_unstable();
-    assert_eq!(heard, (0..100).collect::<Vec<_>>());
+    assert_eq!(heard, (0..600).collect::<Vec<_>>());
     world.outbox_is_empty().await;
     process.stop().await;
 }
