@@ -61,9 +61,16 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
         return Err(Problem::new(ProblemCode::Malformed).detail("a JSON body is needed"));
     }
-    let mut source = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| malformed(&error))?;
-    source.end().map_err(|error| Problem::new(ProblemCode::Malformed).field("", error.to_string()))?;
+    let value = serde_json::from_slice(body).map_err(|error| {
+        located::<T>(body).unwrap_or_else(|| Problem::new(ProblemCode::Malformed).field("", error.to_string()))
+    })?;
     nul::refuse_in_json(body)?;
     Ok(value)
+}
+
+/// The problem with the field where reading stopped. To follow the path costs as much as to read, so it is done only for
+/// a body that failed; none when the value itself was fine and something comes after it.
+fn located<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
+    let mut source = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize::<_, T>(&mut source).err().map(|error| malformed(&error))
 }
