@@ -1,8 +1,9 @@
 //! The embedded database: a private PostgreSQL cluster in the data directory, run from the installed binaries.
 //!
-//! It listens on the loopback address only, with a password of its own. It outlives a killed OnePool; the next start
-//! finds it by its pid file and goes on with it. Only the major version that made a cluster can run it, so an existing one
-//! is run by that version, and a new one is made by the newest that is installed. PostgreSQL refuses to run as root, so as root it runs as the account
+//! It listens on the loopback address only, with a password of its own; OnePool itself takes the socket beside the data,
+//! which costs less than the network stack. It outlives a killed OnePool; the next start finds it by its pid file and goes
+//! on with it. Only the major version that made a cluster can run it, so an existing one is run by that version, and a new
+//! one is made by the newest that is installed. PostgreSQL refuses to run as root, so as root it runs as the account
 //! `postgres`, and where that account cannot reach the data directory the cluster lies below /var/lib/onepool.
 
 use std::net::TcpListener;
@@ -18,6 +19,10 @@ use crate::Error;
 const ACCOUNT: &str = "postgres";
 /// Where clusters lie whose data directory that account cannot reach.
 const FALLBACK: &str = "/var/lib/onepool";
+/// The one address it listens on.
+const LOOPBACK: &str = "127.0.0.1";
+/// The longest path of a socket that every system takes.
+const MAX_SOCKET_PATH: usize = 103;
 /// The oldest PostgreSQL that OnePool is tested with.
 const OLDEST_VERSION: u32 = 15;
 /// Where distributions and Homebrew install PostgreSQL: a directory per version, after this prefix to its name.
@@ -60,7 +65,11 @@ impl Cluster {
             None => place.launch(port)?,
         };
         let password = read(&place.home.join("password"))?;
-        let url = format!("postgres://onepool:{}@127.0.0.1:{port}/postgres", password.trim());
+        let host = place
+            .socket(port)
+            .filter(|socket| socket.exists())
+            .map_or_else(|| LOOPBACK.to_owned(), |_| percent_encoded(&place.home));
+        let url = format!("postgres://onepool:{}@{host}:{port}/postgres", password.trim());
         let was_running = running.is_some();
         Ok(Self { bin: place.bin, home: place.home, account: place.account, url, was_running })
     }
@@ -131,8 +140,9 @@ impl Place {
     fn launch(&self, port: u16) -> Result<u16, Error> {
         let port = if port == 0 { free_port()? } else { port };
         let log = self.home.join("log");
+        let sockets = self.socket(port).map_or_else(String::new, |_| self.home.display().to_string());
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=200 \
+            "-c listen_addresses={LOOPBACK} -c port={port} -c unix_socket_directories='{sockets}' -c max_connections=200 \
              -c shared_buffers=256MB -c max_wal_size=2GB -c wal_compression=on -c checkpoint_timeout=15min \
              -c logging_collector=off -c timezone=UTC"
         );
@@ -140,6 +150,13 @@ impl Place {
             command.arg("-D").arg(self.data()).arg("-l").arg(&log).args(["-w", "-t", "60", "-o", &options, "start"]);
         })?;
         self.running_port()?.ok_or(Error::Broken("a started cluster has a pid file"))
+    }
+
+    /// The cluster's socket, unless its path is too long for one or cannot be written as a setting.
+    fn socket(&self, port: u16) -> Option<PathBuf> {
+        let socket = self.home.join(format!(".s.PGSQL.{port}"));
+        let plain = self.home.to_str().is_some_and(|path| !path.contains(['\'', '"', ',', '\\', '$', '`']));
+        (plain && socket.as_os_str().len() <= MAX_SOCKET_PATH).then_some(socket)
     }
 
     /// The port of the cluster, if it runs: the fourth line of its pid file.
@@ -297,6 +314,11 @@ fn private_dir(dir: &Path, account: Option<(u32, u32)>) -> Result<(), Error> {
     fs::create_dir_all(dir).map_err(|error| at(dir, &error))?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| at(dir, &error))?;
     account.map_or(Ok(()), |(uid, gid)| chown(dir, Some(uid), Some(gid)).map_err(|error| at(dir, &error)))
+}
+
+/// A directory as the host of a connection URL.
+fn percent_encoded(path: &Path) -> String {
+    path.as_os_str().as_encoded_bytes().iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn free_port() -> Result<u16, Error> {
