@@ -109,8 +109,11 @@ where
             let (commands, answers): (Vec<C>, Vec<_>) =
                 batch.drain(..).map(|waiting| (waiting.command, waiting.answer)).unzip();
             self.run_batch(commands, answers).await;
-            if taken > 1 && !self.draining.is_cancelled() {
-                tokio::time::sleep(self.options.rest).await;
+            if taken > 1 {
+                tokio::select! {
+                    () = self.draining.cancelled() => {}
+                    () = tokio::time::sleep(self.options.rest) => {}
+                }
             }
         }
     }

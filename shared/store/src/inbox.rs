@@ -55,6 +55,7 @@ fn take_new(tx: &mut Tx<'_>, subscription: &str, batches: &Batches) -> Result<()
             marks.extend(events.iter().map(|event| (*event, false)));
         }
     }
+    marks.sort_unstable();
     mark(tx, subscription, &marks, "").map(drop)
 }
 

@@ -60,9 +60,9 @@ pub(crate) fn flush(tx: &mut Tx<'_>) -> Result<bool, Error> {
     for told in std::mem::take(&mut tx.told) {
         rows.add(told);
     }
-    let rows = rows.rows;
-    let bodies = rows.iter().map(|row| row.body(tx)).collect::<Result<Vec<String>, Error>>()?;
+    let mut rows = rows.rows;
     let events: Vec<i32> = rows.iter().map(|row| i32::from(row.count())).collect();
+    let bodies = rows.iter_mut().map(|row| row.take_body(tx)).collect::<Result<Vec<String>, Error>>()?;
     let now = tx.now().utc();
     statement(
         "INSERT INTO outbox (kind, partition, events, body, told_at) \
@@ -124,23 +124,23 @@ impl Row {
     }
 
     /// The events as one JSON array; their ids say that they were told together.
-    fn body(&self, tx: &Tx<'_>) -> Result<String, Error> {
+    fn take_body(&mut self, tx: &Tx<'_>) -> Result<String, Error> {
         let (base, count, source) = (uuid_at(tx.now()), self.count(), format!("onepool/{}", tx.service));
-        let event = |(number, told): (u16, &Told)| Event {
+        let event = |(number, told): (u16, Told)| Event {
             specversion: contracts::envelope::SpecVersion::V1,
             id: Place::id(base, count, number),
             source: source.clone(),
             kind: told.kind.to_owned(),
             version: told.version,
-            subject: told.subject.clone(),
+            subject: told.subject,
             time: tx.now(),
-            traceparent: told.cause.traceparent.clone(),
+            traceparent: told.cause.traceparent,
             causationid: told.cause.event,
-            data: told.data.clone(),
+            data: told.data,
         };
         let mut body = Vec::with_capacity(self.bytes);
         let mut json = serde_json::Serializer::new(&mut body);
-        json.collect_seq((1..).zip(&self.told).map(event))?;
+        json.collect_seq((1..).zip(std::mem::take(&mut self.told)).map(event))?;
         String::from_utf8(body).map_err(|_| Error::Broken("JSON is UTF-8"))
     }
 }

@@ -53,3 +53,19 @@ fn a_cluster_is_run_by_the_version_that_made_it_or_not_at_all() {
     diesel::sql_query("DROP TABLE kept").execute(&mut connection).unwrap();
     cluster.stop().unwrap();
 }
+
+#[test]
+fn a_cluster_is_reached_over_its_socket_or_its_port_wherever_it_lies() {
+    let data_dir = DataDir::new();
+    let long = "long".repeat(25);
+    for (place, by_socket) in [("with a space", true), ("it's quoted", false), (long.as_str(), false)] {
+        let place = data_dir.0.join(place);
+        fs::create_dir(&place).unwrap();
+        fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let cluster = start(&place).unwrap();
+        assert_eq!(!cluster.url().contains("@127.0.0.1:"), by_socket, "{}", cluster.url());
+        let mut connection = PgConnection::establish(cluster.url()).unwrap();
+        diesel::sql_query("SELECT 1").execute(&mut connection).unwrap();
+        cluster.stop().unwrap();
+    }
+}

@@ -171,8 +171,10 @@ async fn of_many_requests_with_one_key_one_has_an_effect() {
     assert_eq!((done.load(Ordering::SeqCst), count(&fresh)), (1, 1));
 }
 
-fn batcher(fresh: &TestStore, lifecycle: &Lifecycle) -> Batcher<i64, i64, Error> {
-    let options = BatchOptions { name: "insert", max_batch: 64, lanes: 2, rest: Duration::ZERO, queue: 1_000 };
+const OPTIONS: BatchOptions =
+    BatchOptions { name: "insert", max_batch: 64, lanes: 2, rest: Duration::ZERO, queue: 1_000 };
+
+fn batcher(fresh: &TestStore, lifecycle: &Lifecycle, options: BatchOptions) -> Batcher<i64, i64, Error> {
     Batcher::new(&fresh.store, options, lifecycle, |tx, ids: &[i64]| {
         let mut outcomes = Vec::new();
         for id in ids {
@@ -191,7 +193,7 @@ fn batcher(fresh: &TestStore, lifecycle: &Lifecycle) -> Batcher<i64, i64, Error>
 async fn one_bad_command_of_a_batch_fails_alone() {
     let fresh = fresh().await;
     let lifecycle = Lifecycle::new();
-    let batcher = batcher(&fresh, &lifecycle);
+    let batcher = batcher(&fresh, &lifecycle, OPTIONS);
     // 13 breaks a constraint, so the whole transaction fails; -1 is refused by the command itself.
     let outcomes = futures_util::future::join_all([-1_i64, 1, 2, 13, 14].map(|id| batcher.submit(id))).await;
     let good: Vec<i64> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().copied()).collect();
@@ -203,7 +205,7 @@ async fn one_bad_command_of_a_batch_fails_alone() {
 async fn what_was_accepted_is_finished_before_the_process_ends() {
     let fresh = fresh().await;
     let lifecycle = Lifecycle::new();
-    let batcher = batcher(&fresh, &lifecycle);
+    let batcher = batcher(&fresh, &lifecycle, OPTIONS);
     let waiting = futures_util::future::join_all((100..200).map(|id| batcher.submit(id)));
     let ending = async {
         eventually("the first command is in", async || (count(&fresh) > 0).then_some(())).await;
@@ -212,6 +214,26 @@ async fn what_was_accepted_is_finished_before_the_process_ends() {
     let (outcomes, ()) = tokio::join!(waiting, ending);
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(i64::try_from(accepted).unwrap(), count(&fresh));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_rests_after_several_commands_only_and_not_when_the_process_ends() {
+    let fresh = fresh().await;
+    let lifecycle = Lifecycle::new();
+    let a_day = Duration::from_secs(24 * 3600);
+    let batcher = batcher(&fresh, &lifecycle, BatchOptions { lanes: 1, rest: a_day, ..OPTIONS });
+    for alone in 100..103 {
+        assert_eq!(batcher.submit(alone).await.unwrap(), alone);
+    }
+    // The second and further ones of these are taken together, after which the lane would rest for a day.
+    let waiting = futures_util::future::join_all((200..210).map(|id| batcher.submit(id)));
+    let ending = async {
+        eventually("some are in", async || (count(&fresh) > 3).then_some(())).await;
+        lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
+    };
+    let (outcomes, ()) = tokio::join!(waiting, ending);
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(i64::try_from(3 + accepted).unwrap(), count(&fresh));
 }
 
 #[tokio::test(flavor = "multi_thread")]
