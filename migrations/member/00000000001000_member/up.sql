@@ -12,7 +12,6 @@ CREATE TABLE members (
     profile        bytea,
     registered_at  timestamptz NOT NULL,
     version        bigint NOT NULL DEFAULT 1,
-    points_version bigint NOT NULL DEFAULT 0,
     tier           text NOT NULL,
     tier_since     timestamptz NOT NULL,
     -- When the tier is lost if nothing more is bought.

@@ -7,11 +7,13 @@ use uuid::Uuid;
 use crate::account::Key;
 use crate::transfer::{Content, MAX_AMOUNT, Posted, Refusal, Transfer};
 
-/// What a balance was when it was locked, and what the batch has made of it so far.
+/// What a balance was when it was read, and what the batch has made of it so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Standing {
     pub balance: i64,
     pub floor: Option<i64>,
+    /// Whether the account was found to be there.
+    pub stored: bool,
     pub delta: i64,
     pub touched: bool,
 }

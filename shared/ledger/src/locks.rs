@@ -27,7 +27,7 @@ pub(crate) struct KeyColumns<'a> {
     pub units: Vec<&'a str>,
 }
 
-/// Locks the balances of these accounts until the transaction ends; all of them exist.
+/// Locks the balances of these accounts until the transaction ends; one that was never used is left out.
 pub(crate) fn lock_balances(tx: &mut Tx<'_>, keys: &KeyColumns<'_>) -> Result<Vec<LockedBalance>, store::Error> {
     let rows = diesel::sql_query(
         "select b.owner, b.account, b.unit, b.balance, b.floor

@@ -1,6 +1,6 @@
 //! Posts a batch of transfers with a constant number of statements, however long the batch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -17,15 +17,20 @@ use crate::transfer::{Content, Posted, Refusal, Transfer};
 ///
 /// A reference that was posted before is reported as such and moves nothing; with other content it is refused. A
 /// transfer that would take an account below its floor is refused alone: its neighbours are posted. The balances it
-/// touches stay locked until the transaction ends, in key order, so that two batches cannot wait for each other.
+/// touches are locked in key order until the transaction ends, so that two batches cannot wait for each other.
 pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted, Refusal>>, store::Error> {
     if transfers.is_empty() {
         return Ok(Vec::new());
     }
-    let mut standings = locked_standings(tx, transfers)?;
+    let expects_new = tx.rows() == Rows::New;
+    let mut standings = opening(transfers);
+    // Where no account with a floor is debited, no balance can refuse anything: adding to them locks them soon enough.
+    if !expects_new || transfers.iter().any(|transfer| transfer.debit.floor.is_some()) {
+        read_locked(tx, &mut standings)?;
+    }
     // The references are looked up under the locks, so that a posting that ended meanwhile is seen. Where none is expected
     // the unique reference finds out.
-    let stored = if tx.rows() == Rows::New { Vec::new() } else { stored_postings(tx, transfers)? };
+    let stored = if expects_new { Vec::new() } else { stored_postings(tx, transfers)? };
     let mut postings: Postings<'_> = stored.iter().map(StoredPosting::by_reference).collect();
     let now = tx.now();
     // Ascending, so that entries in the order of their ids show the batch in the order it was given.
@@ -33,70 +38,41 @@ pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted
     ids.sort_unstable_by(|one, other| other.cmp(one));
     let next_id = || ids.pop().unwrap_or_else(|| uuid_at(now));
     let verdicts = evaluate(transfers, next_id, &mut postings, &mut standings);
-    if tx.rows() == Rows::New && verdicts.iter().any(Result::is_err) {
+    if expects_new && verdicts.iter().any(Result::is_err) {
         // What the balance refuses now may have been posted before, which only the careful run can tell.
         return Err(store::Error::Conflict("a transfer that was expected to be new does not fit".to_owned()));
     }
     insert_transfers(tx, transfers, &verdicts)?;
-    update_balances(tx, &standings)?;
+    add_to_balances(tx, &standings)?;
     Ok(verdicts)
 }
 
-fn locked_standings<'a>(tx: &mut Tx<'_>, transfers: &'a [Transfer]) -> Result<Standings<'a>, store::Error> {
-    let mut floors: BTreeMap<Key<'a>, Option<i64>> = BTreeMap::new();
-    let mut note = |key: Key<'a>, account: &Account| {
-        let floor = floors.entry(key).or_default();
-        *floor = (*floor).max(account.floor);
+/// The accounts of the transfers as if none had been used before.
+fn opening(transfers: &[Transfer]) -> Standings<'_> {
+    let mut standings = Standings::new();
+    let mut note = |key, account: &Account| {
+        let standing: &mut Standing = standings.entry(key).or_default();
+        standing.floor = standing.floor.max(account.floor);
     };
     for transfer in transfers {
         note(transfer.debit_key(), &transfer.debit);
         note(transfer.credit_key(), &transfer.credit);
     }
-    let keys = columns(floors.keys().copied());
-    let (mut standings, accounts) = (Standings::new(), floors.len());
-    stand(&mut standings, &floors, &lock_balances(tx, &keys)?);
-    floors.retain(|key, _| !standings.contains_key(key));
-    if !floors.is_empty() {
-        let keys = columns(floors.keys().copied());
-        open_accounts(tx, &keys, &floors)?;
-        stand(&mut standings, &floors, &lock_balances(tx, &keys)?);
-    }
-    if standings.len() < accounts {
-        return Err(store::Error::Broken("an account that was just opened is there"));
-    }
-    Ok(standings)
+    standings
 }
 
-/// Notes what the accounts under lock hold.
-fn stand<'a>(standings: &mut Standings<'a>, asked: &BTreeMap<Key<'a>, Option<i64>>, locked: &[LockedBalance]) {
+/// Locks the balances that exist and notes what they hold. One that another transaction opens meanwhile is added to
+/// unseen: its floor is the table's to keep.
+fn read_locked(tx: &mut Tx<'_>, standings: &mut Standings<'_>) -> Result<(), store::Error> {
+    let keys = columns(standings.keys().copied());
+    let locked = lock_balances(tx, &keys)?;
     let found: HashMap<Key<'_>, &LockedBalance> =
         locked.iter().map(|row| ((row.owner.as_str(), row.account.as_str(), row.unit.as_str()), row)).collect();
-    for key in asked.keys() {
+    for (key, standing) in standings {
         if let Some(row) = found.get(key) {
-            standings.insert(*key, Standing { balance: row.balance, floor: row.floor, ..Standing::default() });
+            *standing = Standing { balance: row.balance, floor: row.floor, stored: true, ..Standing::default() };
         }
     }
-}
-
-/// Opens accounts that are used for the first time. These alone are locked out of order, so that two batches may wait for
-/// each other over the first use of an account; the database ends one, which is tried again.
-fn open_accounts(
-    tx: &mut Tx<'_>,
-    keys: &KeyColumns<'_>,
-    floors: &BTreeMap<Key<'_>, Option<i64>>,
-) -> Result<(), store::Error> {
-    diesel::sql_query(
-        "insert into ledger_balances (owner, account, unit, floor)
-         select k.owner, k.account, k.unit, k.floor
-         from unnest($1, $2, $3, $4) as k (owner, account, unit, floor)
-         order by k.owner, k.account, k.unit
-         on conflict do nothing",
-    )
-    .bind::<Array<Text>, _>(&keys.owners)
-    .bind::<Array<Text>, _>(&keys.accounts)
-    .bind::<Array<Text>, _>(&keys.units)
-    .bind::<Array<Nullable<BigInt>>, _>(floors.values().copied().collect::<Vec<_>>())
-    .execute(tx.conn())?;
     Ok(())
 }
 
@@ -209,22 +185,26 @@ fn insert_transfers(
     Err(store::Error::Conflict(message))
 }
 
-fn update_balances(tx: &mut Tx<'_>, standings: &Standings<'_>) -> Result<(), store::Error> {
+/// Adds what moved to the balances and opens the accounts that are used for the first time.
+fn add_to_balances(tx: &mut Tx<'_>, standings: &Standings<'_>) -> Result<(), store::Error> {
     let touched = || standings.iter().filter(|(_, standing)| standing.touched);
     let keys = columns(touched().map(|(key, _)| *key));
     if keys.owners.is_empty() {
         return Ok(());
     }
+    // A row that is there keeps its floor, which the row proposed instead of it must not be held to.
+    let floors = touched().map(|(_, standing)| if standing.stored { None } else { standing.floor });
     diesel::sql_query(
-        "update ledger_balances b
-         set balance = b.balance + k.delta, version = b.version + 1
-         from unnest($1, $2, $3, $4) as k (owner, account, unit, delta)
-         where b.owner = k.owner and b.account = k.account and b.unit = k.unit",
+        "insert into ledger_balances as b (owner, account, unit, balance, floor, version)
+         select k.*, 1 from unnest($1, $2, $3, $4, $5) as k
+         on conflict (owner, account, unit) do update
+         set balance = b.balance + excluded.balance, version = b.version + 1",
     )
     .bind::<Array<Text>, _>(&keys.owners)
     .bind::<Array<Text>, _>(&keys.accounts)
     .bind::<Array<Text>, _>(&keys.units)
     .bind::<Array<BigInt>, _>(touched().map(|(_, standing)| standing.delta).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(floors.collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -77,10 +77,22 @@ impl Books {
             let member = MemberId(row.member_id);
             let mut account = accounts.remove(&member).unwrap_or_default();
             expire(&mut account, now);
-            let tier_before = row.tier.clone();
-            pages.insert(member, Page { row, account, tier_before, until_changed: false, cause: Cause::default() });
+            pages.insert(member, Page::new(row, account));
         }
         Ok(Self { opener, pages })
+    }
+
+    /// Opens a page for each of these members, whom this transaction has registered in `tier`: nobody else knows them.
+    pub fn enrol(&mut self, members: &BTreeSet<MemberId>, tier: &str, since: Timestamp) {
+        for member in members {
+            let row = LockedMember {
+                member_id: member.uuid(),
+                tier: tier.to_owned(),
+                tier_since: since.utc(),
+                tier_until: None,
+            };
+            self.pages.insert(*member, Page::new(row, Account::default()));
+        }
     }
 
     /// A member's points, to be moved because of `cause`.
@@ -135,7 +147,7 @@ impl Books {
     }
 
     /// Writes what has changed, and tells it.
-    pub fn close(mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub fn close(self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let now = tx.now();
         post(tx, self.opener, &self.pages)?;
         let lots = |of: fn(&Account) -> Vec<&Lot>| -> Vec<(MemberId, &Lot)> {
@@ -144,9 +156,6 @@ impl Books {
         };
         points::insert_lots(tx, &lots(|account| account.new_lots().iter().collect()))?;
         points::update_lots(tx, &lots(|account| account.changed_lots().collect()))?;
-        for page in self.pages.values_mut().filter(|page| page.has_moved()) {
-            page.row.points_version += 1;
-        }
         let changed: Vec<&LockedMember> =
             self.pages.values().filter(|page| page.has_changed()).map(|page| &page.row).collect();
         members::update_locked(tx, &changed)?;
@@ -155,12 +164,17 @@ impl Books {
 }
 
 impl Page {
+    fn new(row: LockedMember, account: Account) -> Self {
+        let tier_before = row.tier.clone();
+        Self { row, account, tier_before, until_changed: false, cause: Cause::default() }
+    }
+
     fn has_moved(&self) -> bool {
         !self.account.movements().is_empty()
     }
 
     fn has_changed(&self) -> bool {
-        self.has_moved() || self.until_changed || self.row.tier != self.tier_before
+        self.until_changed || self.row.tier != self.tier_before
     }
 
     fn stand(&mut self, standing: &Standing<'_>, now: Timestamp) {
@@ -176,7 +190,7 @@ impl Page {
     fn tell(&self, tx: &mut Tx<'_>, member_id: MemberId, now: Timestamp) -> Result<(), Error> {
         if self.has_moved() {
             let Balances { pending, active, held, arrears } = self.account.balances();
-            let version = self.row.points_version;
+            let version = self.account.version();
             outbox::append(tx, &PointsChanged { member_id, active, pending, held, arrears, version }, &self.cause)?;
         }
         if self.row.tier != self.tier_before {
@@ -207,12 +221,15 @@ fn expire(account: &mut Account, now: Timestamp) {
 }
 
 fn accounts(tx: &mut Tx<'_>, ids: &[Uuid], lots: Option<&AlsoLots>) -> Result<BTreeMap<MemberId, Account>, Error> {
-    let mut balances: BTreeMap<MemberId, Balances> =
-        ids.iter().map(|id| (MemberId(*id), Balances::default())).collect();
+    let mut stored: BTreeMap<MemberId, (Balances, i64)> =
+        ids.iter().map(|id| (MemberId(*id), Default::default())).collect();
     let owners: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
     for row in ledger::balances_of(tx, &owners)? {
-        let Some(of_member) = row.owner.parse().ok().and_then(|member| balances.get_mut(&member)) else { continue };
+        let Some((of_member, version)) = row.owner.parse().ok().and_then(|member| stored.get_mut(&member)) else {
+            continue;
+        };
+        *version += row.version;
         match row.account.as_str() {
             "pending" => of_member.pending = row.balance,
             "active" => of_member.active = row.balance,
@@ -227,8 +244,10 @@ fn accounts(tx: &mut Tx<'_>, ids: &[Uuid], lots: Option<&AlsoLots>) -> Result<BT
             of_member.entry(member).or_default().push(lot);
         }
     }
-    let account = |(member, balances)| (member, Account::new(balances, of_member.remove(&member).unwrap_or_default()));
-    Ok(balances.into_iter().map(account).collect())
+    let account = |(member, (balances, version))| {
+        (member, Account::new(balances, version, of_member.remove(&member).unwrap_or_default()))
+    };
+    Ok(stored.into_iter().map(account).collect())
 }
 
 fn post(tx: &mut Tx<'_>, opener: Opener, pages: &BTreeMap<MemberId, Page>) -> Result<(), Error> {

@@ -28,9 +28,9 @@ struct Earning {
 
 /// Records orders, each once, and tells of every one who bought it.
 pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Cause)]) -> Result<(), FactError> {
-    let known = known(tx, placed)?;
+    let before = recorded(tx, placed)?;
     let fresh: Vec<&(OrderPlaced, Cause)> =
-        placed.iter().filter(|(order, _)| !known.contains(&order.order_id.uuid())).collect();
+        placed.iter().filter(|(order, _)| !before.contains(&order.order_id.uuid())).collect();
     if fresh.is_empty() {
         return Ok(());
     }
@@ -42,8 +42,13 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
         .zip(&resolved)
         .map(|((order, _), buyer)| if buyer.member.is_some() { earn(&rulebook, order) } else { Ok(Earning::NOTHING) })
         .collect::<Result<Vec<_>, _>>()?;
-    let members: BTreeSet<MemberId> = resolved.iter().filter_map(|it| it.member).collect();
-    let mut books = Books::open(tx, Opener::Orders, &members, None)?;
+    let of = |registered: bool| -> BTreeSet<MemberId> {
+        resolved.iter().filter(|it| it.registered == registered).filter_map(|it| it.member).collect()
+    };
+    let new = of(true);
+    let known: BTreeSet<MemberId> = of(false).difference(&new).copied().collect();
+    let mut books = Books::open(tx, Opener::Orders, &known, None)?;
+    books.enrol(&new, rulebook.lowest_tier(), tx.now());
     for (((order, cause), earning), buyer) in fresh.iter().zip(&earnings).zip(&resolved) {
         let Some(member) = buyer.member else { continue };
         let operation = Operation::new(format!("order:{}", order.order_id), order.placed_at);
@@ -59,10 +64,8 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
     Ok(())
 }
 
-/// The buyer of an order. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
-/// order has been placed.
 /// The orders that were recorded before. A transaction that expects new rows fails when there are any.
-fn known(tx: &mut Tx<'_>, placed: &[(OrderPlaced, Cause)]) -> Result<HashSet<Uuid>, store::Error> {
+fn recorded(tx: &mut Tx<'_>, placed: &[(OrderPlaced, Cause)]) -> Result<HashSet<Uuid>, store::Error> {
     if tx.rows() == Rows::New {
         return Ok(HashSet::new());
     }
@@ -70,6 +73,8 @@ fn known(tx: &mut Tx<'_>, placed: &[(OrderPlaced, Cause)]) -> Result<HashSet<Uui
     Ok(purchases::of(tx, &ids)?.into_iter().map(|row| row.order_id).collect())
 }
 
+/// The buyer of an order. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
+/// order has been placed.
 fn buyer(desk: &Desk, order: &OrderPlaced, cause: &Cause) -> Buyer {
     let usable = |identity| match normalise(identity, desk.region) {
         Ok(identity) => Some(identity),

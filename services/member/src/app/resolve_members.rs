@@ -206,9 +206,13 @@ fn register(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], keys: &Keys, lowest_
     let ids = |members: BTreeSet<MemberId>| -> Vec<Uuid> {
         members.difference(&registered.iter().copied().collect()).map(|member| member.uuid()).collect()
     };
+    let touched = ids(plan.links.values().map(|link| link.member).collect());
+    if touched.is_empty() {
+        return Ok(());
+    }
     // Identities are claimed before members are locked, and the members of a batch all at once: the order everywhere.
     lock_members(tx, &ids(plan.found.iter().filter_map(Found::member).collect()))?;
-    members::touch(tx, &ids(plan.links.values().map(|link| link.member).collect()))
+    members::touch(tx, &touched)
 }
 
 fn tell(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], marked: &[Vec<Marked<'_>>]) -> Result<(), Error> {

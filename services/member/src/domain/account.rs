@@ -178,6 +178,7 @@ pub struct TooFew {
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     balances: Balances,
+    version: i64,
     lots: Vec<Lot>,
     movements: Vec<Movement>,
     new_lots: Vec<Lot>,
@@ -185,9 +186,17 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account as it is stored; of the lots, only those that can play a part.
-    pub fn new(balances: Balances, lots: Vec<Lot>) -> Self {
-        Self { balances, lots, ..Self::default() }
+    /// The account as it is stored; of the lots, only those that can play a part. `version` is the sum of the versions
+    /// that the ledger gives the member's pots.
+    pub fn new(balances: Balances, version: i64, lots: Vec<Lot>) -> Self {
+        Self { balances, version, lots, ..Self::default() }
+    }
+
+    /// Grows with every change: each pot that something was moved in or out of counts one, as it does in the ledger.
+    pub fn version(&self) -> i64 {
+        let pots = self.movements.iter().flat_map(|movement| [movement.from, movement.to]);
+        let moved: BTreeSet<&str> = pots.filter(|pot| !pot.is_house()).map(Pot::account).collect();
+        self.version + moved.iter().map(|_| 1).sum::<i64>()
     }
 
     /// What the member has now.

@@ -116,7 +116,7 @@ fn view(tx: &mut Tx<'_>, desk: &Desk, member: MemberId) -> Result<Option<MemberV
     Ok(Some(MemberView {
         profile: Profile::open(row.profile.as_deref(), &key)?,
         identities: linked,
-        points: PointsView::new(&account, row.points_version),
+        points: PointsView::new(&account),
         summary: MemberSummary {
             id: member,
             registered_at: Timestamp::new(row.registered_at),

@@ -52,7 +52,7 @@ pub struct Expiring {
 
 impl PointsView {
     /// What an account holds.
-    pub fn new(account: &Account, version: i64) -> Self {
+    pub fn new(account: &Account) -> Self {
         let mut by_date: BTreeMap<Timestamp, i64> = BTreeMap::new();
         for lot in account.open_lots() {
             if let Some(at) = lot.expires_at {
@@ -67,7 +67,7 @@ impl PointsView {
             held: balances.held,
             arrears: balances.arrears,
             expiring: by_date.into_iter().take(MAX_EXPIRING).map(expiring).collect(),
-            version,
+            version: account.version(),
         }
     }
 }
@@ -79,8 +79,8 @@ impl PointsView {
 pub async fn balances(store: Data<Store>, path: Path<MemberId>) -> Result<impl Responder, Failure> {
     let member = path.into_inner();
     let found = store.read("get_points", move |tx| -> Result<_, Error> {
-        let Some(row) = members::get(tx, member.uuid())? else { return Ok(None) };
-        Ok(Some(PointsView::new(&read_account(tx, member)?, row.points_version)))
+        let Some(_) = members::get(tx, member.uuid())? else { return Ok(None) };
+        Ok(Some(PointsView::new(&read_account(tx, member)?)))
     });
     let view = found.await?.ok_or_else(|| Problem::not_found("member", member))?;
     Ok(answer::versioned(&view, view.version))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use store::{Error, Tx};
 use uuid::Uuid;
 
@@ -12,9 +12,6 @@ pub struct LockedMember {
     /// The member.
     #[diesel(sql_type = SqlUuid)]
     pub member_id: Uuid,
-    /// Grows with every change of points.
-    #[diesel(sql_type = BigInt)]
-    pub points_version: i64,
     /// The tier that was last told.
     #[diesel(sql_type = Text)]
     pub tier: String,
@@ -29,7 +26,7 @@ pub struct LockedMember {
 /// Locks these members until the transaction ends; who does not exist is left out.
 pub fn lock_members(tx: &mut Tx<'_>, members: &[Uuid]) -> Result<Vec<LockedMember>, Error> {
     Ok(diesel::sql_query(
-        "SELECT member_id, points_version, tier, tier_since, tier_until FROM members
+        "SELECT member_id, tier, tier_since, tier_until FROM members
          WHERE member_id = ANY ($1) ORDER BY member_id FOR UPDATE",
     )
     .bind::<Array<SqlUuid>, _>(members)

@@ -73,9 +73,6 @@ pub struct MemberRow {
     /// Grows with every change of profile or identities.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
-    /// Grows with every change of points.
-    #[diesel(sql_type = BigInt)]
-    pub points_version: i64,
     /// The tier that was last told.
     #[diesel(sql_type = Text)]
     pub tier: String,
@@ -90,7 +87,7 @@ pub struct MemberRow {
 /// One member, if it exists.
 pub fn get(tx: &mut Tx<'_>, member: Uuid) -> Result<Option<MemberRow>, Error> {
     Ok(diesel::sql_query(
-        "SELECT data_key, profile, registered_at, version, points_version, tier, tier_since, tier_until
+        "SELECT data_key, profile, registered_at, version, tier, tier_since, tier_until
          FROM members WHERE member_id = $1",
     )
     .bind::<SqlUuid, _>(member)
@@ -124,13 +121,11 @@ pub fn update_locked(tx: &mut Tx<'_>, members: &[&LockedMember]) -> Result<(), E
         return Ok(());
     }
     diesel::sql_query(
-        "UPDATE members m SET points_version = u.points_version, tier = u.tier, tier_since = u.tier_since,
-             tier_until = u.tier_until
-         FROM unnest($1, $2, $3, $4, $5) AS u (member_id, points_version, tier, tier_since, tier_until)
+        "UPDATE members m SET tier = u.tier, tier_since = u.tier_since, tier_until = u.tier_until
+         FROM unnest($1, $2, $3, $4) AS u (member_id, tier, tier_since, tier_until)
          WHERE m.member_id = u.member_id",
     )
     .bind::<Array<SqlUuid>, _>(members.iter().map(|member| member.member_id).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(members.iter().map(|member| member.points_version).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(members.iter().map(|member| member.tier.as_str()).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(members.iter().map(|member| member.tier_since).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(members.iter().map(|member| member.tier_until).collect::<Vec<_>>())

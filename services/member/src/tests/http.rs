@@ -213,7 +213,7 @@ async fn points_are_read_page_by_page() {
     let api = Api::new().await;
     let (member, order) = api.shop.member_with("13800138000", 50).await;
     let points = api.get(&format!("/v1/members/{member}/points")).await;
-    assert_eq!((points.body["active"].as_i64(), points.etag.as_deref()), (Some(50), Some("\"2\"")));
+    assert_eq!((points.body["active"].as_i64(), points.etag.as_deref()), (Some(50), Some("\"3\"")));
     let lapses = json!([{"points": 50, "expires_at": "2027-12-31T16:00:00Z"}]);
     assert_eq!(points.body["expiring"], lapses);
     let lots = api.get(&format!("/v1/members/{member}/points/lots")).await;

@@ -35,7 +35,7 @@ fn lot(number: u128, points: i64, expires_at: Option<Timestamp>) -> Lot {
 
 fn with_lots(lots: Vec<Lot>) -> Account {
     let active = lots.iter().map(|lot| lot.remaining).sum();
-    Account::new(Balances { active, ..Balances::default() }, lots)
+    Account::new(Balances { active, ..Balances::default() }, 0, lots)
 }
 
 fn remaining(account: &Account) -> Vec<i64> {
@@ -116,7 +116,7 @@ fn points_that_lapsed_unspent_are_not_owed_when_their_purchase_is_undone() {
 
 #[test]
 fn arrears_are_repaid_before_anything_becomes_spendable() {
-    let mut account = Account::new(Balances { arrears: 30, pending: 50, ..Balances::default() }, vec![]);
+    let mut account = Account::new(Balances { arrears: 30, pending: 50, ..Balances::default() }, 0, vec![]);
     account.activate(&operation("order:1"), vec![lot(1, 20, None), lot(2, 30, None)]);
     assert_eq!(account.balances(), Balances { active: 20, ..Balances::default() });
     assert_eq!(remaining(&account), [0, 20]);
