@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bus::Transport;
+use bus::Bus;
 use kernel::SharedClock;
 use runtime::settings::{PlatformSettings, Settings};
 use runtime::{Cache, Lifecycle, SystemClock, telemetry};
@@ -28,7 +28,7 @@ struct Process {
     clock: SharedClock,
     lifecycle: Lifecycle,
     cache: Cache,
-    transport: Arc<dyn Transport>,
+    bus: Bus,
     readiness: Readiness,
 }
 
@@ -43,7 +43,7 @@ pub async fn serve(settings: &Settings, role: &Selection, with_demo: bool) -> an
     let databases = Databases::open(settings, role.descriptors(), &data_dir, clock.clone())?;
     let process = Process {
         cache: Cache::connect(&platform.cache).context("cache.url")?,
-        transport: bus::connect(&platform.bus, topology()).context("bus.url")?,
+        bus: Bus::connect(&platform.bus, topology()).context("bus.url")?,
         settings: Arc::new(settings.clone()),
         readiness: Readiness::new(),
         platform,
@@ -128,7 +128,7 @@ impl Process {
     }
 
     fn run(&self, store: &Store, service: Service) -> anyhow::Result<()> {
-        bus::run(store, service.consumers, &self.transport, &self.platform.bus, &self.lifecycle);
+        self.bus.run(store, service.consumers, &self.lifecycle);
         for job in service.jobs {
             run_job(store, job, &self.lifecycle);
         }

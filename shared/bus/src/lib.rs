@@ -11,6 +11,7 @@ mod delay;
 mod embedded;
 mod observe;
 mod parcel;
+mod precedence;
 mod rabbit;
 mod relay;
 mod retry;
@@ -35,71 +36,90 @@ pub use transport::{Error, Transport};
 use consumer::Consumer;
 use delay::Schedule;
 use observe::{Meters, RelayMeters};
+use precedence::Precedence;
 use relay::Relay;
 use retry::Retry;
 use worker::Worker;
 
-/// The transport that the settings name. It connects when it is first used, so that a process can start before its
-/// broker. The topology is that of the whole product; with the embedded transport, that of all who run in this process.
-pub fn connect(settings: &BusSettings, topology: Topology) -> Result<Arc<dyn Transport>, Error> {
-    let url = settings.url.expose_secret();
-    if url == EMBEDDED {
-        return Ok(Arc::new(embedded::Embedded::new(&topology)));
-    }
-    let options = rabbit::Options {
-        confirm_timeout: millis(settings.confirm_timeout_ms),
-        prefetch: settings.prefetch,
-        max_queue_messages: settings.max_queue_messages,
-    };
-    Ok(Arc::new(rabbit::RabbitMq::new(url, topology, options)?))
+/// A process's side of the bus. Cloning shares it.
+#[derive(Clone)]
+pub struct Bus {
+    transport: Arc<dyn Transport>,
+    settings: BusSettings,
+    precedence: Precedence,
 }
 
-/// Runs a service's side of the bus until the process is to stop: its relay, its consumers, and the further tries of
-/// what failed. At the end every consumer settles and acknowledges the batch it is in.
-pub fn run(
-    store: &Store,
-    subscriptions: Vec<Subscription>,
-    transport: &Arc<dyn Transport>,
-    settings: &BusSettings,
-    lifecycle: &Lifecycle,
-) {
-    let (service, token) = (store.schema().to_owned(), lifecycle.token());
-    let relay = Relay {
-        store: store.clone(),
-        transport: transport.clone(),
-        poll: millis(settings.poll_ms),
-        meters: RelayMeters::new(&service),
-        token: token.clone(),
-    };
-    supervise(lifecycle, format!("relay of {service}"), move || relay.clone().run());
-    let schedule = Schedule {
-        first: millis(settings.retry_first_ms),
-        longest: millis(settings.retry_longest_ms),
-        attempts: settings.retry_attempts,
-    };
-    let worker = |subscription: Subscription| Worker {
-        store: store.clone(),
-        meters: Meters::new(&service, subscription.name),
-        subscription,
-        schedule,
-        token: token.clone(),
-    };
-    let workers: Arc<[Worker]> = subscriptions.into_iter().map(worker).collect();
-    for worker in workers.iter() {
-        for partition in 0..worker.subscription.partitions.max(1) {
-            let consumer = Consumer {
-                worker: worker.clone(),
-                transport: transport.clone(),
-                partition,
-                batch_events: usize::try_from(settings.batch_events).unwrap_or(usize::MAX),
+impl Bus {
+    /// The bus over the transport that the settings name. It connects when it is first used, so that a process can start
+    /// before its broker. The topology is that of the whole product; with the embedded transport, that of all who run in
+    /// this process.
+    pub fn connect(settings: &BusSettings, topology: Topology) -> Result<Self, Error> {
+        let url = settings.url.expose_secret();
+        let transport: Arc<dyn Transport> = if url == EMBEDDED {
+            Arc::new(embedded::Embedded::new(&topology))
+        } else {
+            let options = rabbit::Options {
+                confirm_timeout: millis(settings.confirm_timeout_ms),
+                prefetch: settings.prefetch,
+                max_queue_messages: settings.max_queue_messages,
             };
-            let name = format!("consumer {service}.{}.{partition}", worker.subscription.name);
-            supervise(lifecycle, name, move || consumer.clone().run());
+            Arc::new(rabbit::RabbitMq::new(url, topology, options)?)
+        };
+        Ok(Self { transport, settings: settings.clone(), precedence: Precedence::default() })
+    }
+
+    /// What carries the messages.
+    pub fn transport(&self) -> &dyn Transport {
+        self.transport.as_ref()
+    }
+
+    /// Runs a service's side of the bus until the process is to stop: its relay, its consumers, and the further tries of
+    /// what failed. At the end every consumer settles and acknowledges the batch it is in.
+    pub fn run(&self, store: &Store, subscriptions: Vec<Subscription>, lifecycle: &Lifecycle) {
+        let (service, settings, token) = (store.schema().to_owned(), &self.settings, lifecycle.token());
+        let relay = Relay {
+            store: store.clone(),
+            transport: self.transport.clone(),
+            poll: millis(settings.poll_ms),
+            meters: RelayMeters::new(&service),
+            token: token.clone(),
+        };
+        supervise(lifecycle, format!("relay of {service}"), move || relay.clone().run());
+        let schedule = Schedule {
+            first: millis(settings.retry_first_ms),
+            longest: millis(settings.retry_longest_ms),
+            attempts: settings.retry_attempts,
+        };
+        let worker = |subscription: Subscription| Worker {
+            store: store.clone(),
+            meters: Meters::new(&service, subscription.name),
+            subscription,
+            schedule,
+            token: token.clone(),
+        };
+        let workers: Arc<[Worker]> = subscriptions.into_iter().map(worker).collect();
+        for worker in workers.iter() {
+            for partition in 0..worker.subscription.partitions.max(1) {
+                let consumer = self.consumer(worker.clone(), partition);
+                let name = format!("consumer {service}.{}.{partition}", worker.subscription.name);
+                supervise(lifecycle, name, move || consumer.clone().run());
+            }
+        }
+        if !workers.is_empty() {
+            let retry = Retry { store: store.clone(), workers, token };
+            supervise(lifecycle, format!("further tries of {service}"), move || retry.clone().run());
         }
     }
-    if !workers.is_empty() {
-        let retry = Retry { store: store.clone(), workers, token };
-        supervise(lifecycle, format!("further tries of {service}"), move || retry.clone().run());
+
+    fn consumer(&self, worker: Worker, partition: u16) -> Consumer {
+        Consumer {
+            worker,
+            transport: self.transport.clone(),
+            partition,
+            batch_events: usize::try_from(self.settings.batch_events).unwrap_or(usize::MAX),
+            precedence: self.precedence.clone(),
+            patience: millis(self.settings.give_way_ms),
+        }
     }
 }
 

@@ -20,12 +20,15 @@ pub struct Hearing {
     pub events: &'static [&'static str],
     /// How many queues share the stream.
     pub partitions: u16,
+    /// Whether its events wait while the process is busy with events that do not.
+    pub gives_way: bool,
 }
 
 impl Hearing {
     /// The subscription with what it does.
     pub fn handled_by(&self, handle: Handler) -> Subscription {
-        Subscription { name: self.subscription, events: self.events, partitions: self.partitions, handle }
+        let Self { subscription: name, events, partitions, gives_way, .. } = *self;
+        Subscription { name, events, partitions, gives_way, handle }
     }
 
     /// The subscription's name at the broker.
@@ -67,6 +70,7 @@ impl Topology {
             subscription: subscription.name,
             events: subscription.events,
             partitions: subscription.partitions,
+            gives_way: subscription.gives_way,
         }));
         self
     }

@@ -30,11 +30,17 @@ pub const ORDERS: Hearing = Hearing {
         "return.inspected",
     ],
     partitions: 1,
+    gives_way: false,
 };
 
 /// The stream `catalog`.
-pub const CATALOG: Hearing =
-    Hearing { service: "inventory", subscription: "catalog", events: &["sku.changed"], partitions: 1 };
+pub const CATALOG: Hearing = Hearing {
+    service: "inventory",
+    subscription: "catalog",
+    events: &["sku.changed"],
+    partitions: 1,
+    gives_way: false,
+};
 
 /// The stream `orders` with what happens to its events.
 pub fn orders(pool: Arc<Pool>, rules: Ruleset) -> Subscription {

@@ -18,6 +18,7 @@ pub const ORDERS: Hearing = Hearing {
     subscription: "orders",
     events: &["order.placed", "order.completed", "order.cancelled", "refund.issued"],
     partitions: 1,
+    gives_way: true,
 };
 
 /// Takes the events of the stream.

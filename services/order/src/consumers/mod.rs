@@ -20,11 +20,17 @@ pub const SOURCING: Hearing = Hearing {
     subscription: "sourcing",
     events: &["stock.sourced", "stock.backordered"],
     partitions: 1,
+    gives_way: false,
 };
 
 /// The stream `members`.
-pub const MEMBERS: Hearing =
-    Hearing { service: "order", subscription: "members", events: &["buyer.identified"], partitions: 1 };
+pub const MEMBERS: Hearing = Hearing {
+    service: "order",
+    subscription: "members",
+    events: &["buyer.identified"],
+    partitions: 1,
+    gives_way: true,
+};
 
 /// The stream `reference`.
 pub const REFERENCE: Hearing = Hearing {
@@ -32,6 +38,7 @@ pub const REFERENCE: Hearing = Hearing {
     subscription: "reference",
     events: &["channel.changed", "sku.changed", "location.changed", "listing.changed"],
     partitions: 1,
+    gives_way: false,
 };
 
 /// The stream `sourcing` with what happens to its events.

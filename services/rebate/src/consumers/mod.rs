@@ -21,16 +21,12 @@ pub const ORDERS: Hearing = Hearing {
     subscription: "orders",
     events: &["order.placed", "buyer.identified", "order.completed", "order.cancelled", "refund.issued"],
     partitions: 1,
+    gives_way: true,
 };
 
 /// The stream with what happens to its events.
 pub fn orders() -> Subscription {
-    Subscription {
-        name: ORDERS.subscription,
-        events: ORDERS.events,
-        partitions: ORDERS.partitions,
-        handle: Arc::new(handle),
-    }
+    ORDERS.handled_by(Arc::new(handle))
 }
 
 /// Runs the command that the events' kind stands for.

@@ -47,10 +47,10 @@ async fn a_broker_that_is_away_for_a_while_is_waited_for() {
     proxy.refuse();
     let process = world.start(&takes_all());
     tell_numbers(&world, 0..50).await;
-    assert!(process.transport.check().await.is_err());
+    assert!(process.bus.transport().check().await.is_err());
     proxy.resume();
     everyone_heard(&world, 50).await;
-    process.transport.check().await.unwrap();
+    process.bus.transport().check().await.unwrap();
     proxy.refuse();
     tell_numbers(&world, 50..100).await;
     proxy.resume();
@@ -66,7 +66,8 @@ async fn a_link_that_hangs_is_given_up_and_loses_nothing() {
     everyone_heard(&world, 50).await;
     proxy.hang();
     tell_numbers(&world, 50..100).await;
-    eventually("the hung link is given up", async || process.transport.check().await.is_err().then_some(())).await;
+    eventually("the hung link is given up", async || process.bus.transport().check().await.is_err().then_some(()))
+        .await;
     proxy.resume();
     everyone_heard(&world, 100).await;
     process.stop().await;
@@ -78,7 +79,7 @@ async fn a_full_queue_refuses_and_the_outbox_keeps_what_it_refused() {
     world.settings.max_queue_messages = 3;
     world.settings.prefetch = 1;
     let gate = Gate::default();
-    let before = gate.clone();
+    let before = gate.keeper();
     let slow: Rule = Arc::new(move |subscription, _| {
         if subscription == "left" {
             before.pass();

@@ -42,6 +42,7 @@ on_each_transport!(
     an_event_that_comes_too_early_is_tried_again_until_it_succeeds,
     an_event_that_never_succeeds_is_parked_after_its_last_try_and_can_be_replayed,
     a_slow_consumer_does_not_hold_up_the_others,
+    who_gives_way_waits_for_a_full_batch_of_another_but_not_for_ever,
     an_event_delivered_twice_has_one_effect,
     a_kind_that_nobody_hears_does_not_block,
     what_is_no_event_is_parked,
@@ -66,7 +67,7 @@ async fn everything_told_is_heard_by_everyone_once(way: Way) {
 async fn a_batch_that_a_crash_interrupted_is_delivered_again(way: Way) {
     let world = World::new(way).await;
     let gate = Gate::default();
-    let (before, crashed) = (gate.clone(), Arc::new(AtomicBool::new(false)));
+    let (before, crashed) = (gate.keeper(), Arc::new(AtomicBool::new(false)));
     let interrupted: Rule = Arc::new(move |_, note| {
         if note.number == 5 && !crashed.swap(true, Ordering::SeqCst) {
             before.pass();
@@ -220,7 +221,7 @@ async fn an_event_that_never_succeeds_is_parked_after_its_last_try_and_can_be_re
 async fn a_slow_consumer_does_not_hold_up_the_others(way: Way) {
     let world = World::new(way).await;
     let gate = Gate::default();
-    let before = gate.clone();
+    let before = gate.keeper();
     let slow: Rule = Arc::new(move |subscription, _| {
         if subscription == "left" {
             before.pass();
@@ -238,12 +239,40 @@ async fn a_slow_consumer_does_not_hold_up_the_others(way: Way) {
     process.stop().await;
 }
 
+async fn who_gives_way_waits_for_a_full_batch_of_another_but_not_for_ever(way: Way) {
+    let mut world = World::new(way).await;
+    (world.hearers, world.gives_way) = (vec!["left", "middle", "right"], Some("right"));
+    let gate = Gate::default();
+    let before = gate.keeper();
+    let busy: Rule = Arc::new(move |subscription, note| {
+        if subscription == "left" && note.subject == "busy" {
+            before.pass();
+        }
+        Ok(())
+    });
+    let process = world.start(&busy);
+    world.tell((1..=40).map(|number| noted("busy", number)).collect()).await;
+    gate.reached().await;
+    for number in 1..=5 {
+        world.tell(vec![noted("late", number)]).await;
+        world.heard_all("middle", 40 + usize::try_from(number).unwrap()).await;
+    }
+    assert_eq!(numbers(&world.heard("right").await, "late"), [0_i64; 0]);
+    let patience = Duration::from_millis(world.settings.give_way_ms.into());
+    world.hearer.clock.advance(patience);
+    assert_eq!(numbers(&world.heard_all("right", 45).await, "late"), [1, 2, 3, 4, 5]);
+    assert_eq!(world.heard("left").await, []);
+    gate.open();
+    world.heard_all("left", 45).await;
+    process.stop().await;
+}
+
 async fn an_event_delivered_twice_has_one_effect(way: Way) {
     let world = World::new(way).await;
     world.tell(vec![noted("a", 1), noted("b", 2)]).await;
     let body = serde_json::to_vec(&outbox_events(&world.teller).await).unwrap();
     let process = world.start(&takes_all());
-    let mut publisher = process.transport.publisher("teller").await.unwrap();
+    let mut publisher = process.bus.transport().publisher("teller").await.unwrap();
     for id in 1_000..1_010 {
         let (kind, body) = (Noted::KIND.to_owned(), body.clone().into());
         publisher.publish(Message { id, kind, partition: 0, body }).await.unwrap();
@@ -275,7 +304,7 @@ async fn a_kind_that_nobody_hears_does_not_block(way: Way) {
 async fn what_is_no_event_is_parked(way: Way) {
     let world = World::new(way).await;
     let process = world.start(&takes_all());
-    let mut publisher = process.transport.publisher("teller").await.unwrap();
+    let mut publisher = process.bus.transport().publisher("teller").await.unwrap();
     let kind = Noted::KIND.to_owned();
     publisher.publish(Message { id: 1, kind, partition: 0, body: "nonsense\0".into() }).await.unwrap();
     world.tell(vec![noted("a", 1)]).await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bus::{ConsumeError, Subscription, Topology, Transport};
+use bus::{Bus, ConsumeError, Subscription, Topology};
 use contracts::{Cause, Event, Payload};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -71,9 +71,9 @@ pub fn takes_all() -> Rule {
     Arc::new(|_, _| Ok(()))
 }
 
-/// A process with the teller, the hearer and a transport of its own.
+/// A process with the teller, the hearer and a bus of its own.
 pub struct Process {
-    pub transport: Arc<dyn Transport>,
+    pub bus: Bus,
     pub lifecycle: Lifecycle,
 }
 
@@ -94,6 +94,10 @@ pub struct World {
     pub teller: Store,
     pub hearer: TestStore,
     pub partitions: u16,
+    /// Who hears.
+    pub hearers: Vec<&'static str>,
+    /// Who of them gives way to the others.
+    pub gives_way: Option<&'static str>,
     _told: TestStore,
     broker: Option<TestBroker>,
 }
@@ -111,7 +115,8 @@ impl World {
         // Subjects are spread over more partitions than there are queues, as in production.
         let options = StoreOptions { partitions: 16, ..StoreOptions::new(told.database.url(), "teller") };
         let teller = Store::connect(options, ManualClock::new()).expect("a valid schema name");
-        Self { settings: settings(&url), teller, hearer, partitions: 1, _told: told, broker }
+        let (settings, hearers) = (settings(&url), vec!["left", "right"]);
+        Self { settings, teller, hearer, partitions: 1, hearers, gives_way: None, _told: told, broker }
     }
 
     /// The broker of a test that has one.
@@ -121,13 +126,13 @@ impl World {
 
     /// Starts a process whose hearer follows the rule.
     pub fn start(&self, rule: &Rule) -> Process {
-        let subscriptions = || vec![self.subscription("left", rule), self.subscription("right", rule)];
+        let subscriptions = || self.hearers.iter().map(|name| self.subscription(name, rule)).collect::<Vec<_>>();
         let topology = Topology::new().with("teller", &[]).with("hearer", &subscriptions());
-        let transport = bus::connect(&self.settings, topology).expect("a usable url");
+        let bus = Bus::connect(&self.settings, topology).expect("a usable url");
         let lifecycle = Lifecycle::new();
-        bus::run(&self.teller, Vec::new(), &transport, &self.settings, &lifecycle);
-        bus::run(&self.hearer.store, subscriptions(), &transport, &self.settings, &lifecycle);
-        Process { transport, lifecycle }
+        bus.run(&self.teller, Vec::new(), &lifecycle);
+        bus.run(&self.hearer.store, subscriptions(), &lifecycle);
+        Process { bus, lifecycle }
     }
 
     fn subscription(&self, name: &'static str, rule: &Rule) -> Subscription {
@@ -136,6 +141,7 @@ impl World {
             name,
             events: &[Noted::KIND, Amended::KIND],
             partitions: self.partitions,
+            gives_way: self.gives_way == Some(name),
             handle: Arc::new(move |tx, _, events| events.iter().try_for_each(|event| hear(tx, name, event, &rule))),
         }
     }
@@ -213,6 +219,7 @@ fn settings(url: &str) -> BusSettings {
         url: url.into(),
         batch_events: 300,
         prefetch: 64,
+        give_way_ms: 60_000,
         confirm_timeout_ms: 3_000,
         poll_ms: 50,
         max_queue_messages: 100_000,
@@ -222,13 +229,18 @@ fn settings(url: &str) -> BusSettings {
     }
 }
 
-/// Holds handlers up until it is opened.
+/// Holds handlers up until it is opened, at the latest when the test ends: a handler that stands before it would keep a
+/// failed test from ending.
+#[derive(Default)]
+pub struct Gate(Keeper);
+
+/// A gate as handlers see it.
 #[derive(Clone, Default)]
-pub struct Gate {
+pub struct Keeper {
     state: Arc<(Mutex<(bool, usize)>, std::sync::Condvar)>,
 }
 
-impl Gate {
+impl Keeper {
     /// Waits, in a handler, until the gate is open.
     pub fn pass(&self) {
         let (state, changed) = &*self.state;
@@ -237,10 +249,17 @@ impl Gate {
         changed.notify_all();
         drop(changed.wait_while(state, |(open, _)| !*open).unwrap());
     }
+}
+
+impl Gate {
+    /// For handlers.
+    pub fn keeper(&self) -> Keeper {
+        self.0.clone()
+    }
 
     /// Opens the gate for good.
     pub fn open(&self) {
-        let (state, changed) = &*self.state;
+        let (state, changed) = &*self.0.state;
         state.lock().unwrap().0 = true;
         changed.notify_all();
     }
@@ -248,9 +267,15 @@ impl Gate {
     /// Waits until somebody stands before the gate.
     pub async fn reached(&self) {
         eventually("a handler is in the middle of a batch", async || {
-            (self.state.0.lock().unwrap().1 > 0).then_some(())
+            (self.0.state.0.lock().unwrap().1 > 0).then_some(())
         })
         .await;
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.open();
     }
 }
 

@@ -120,6 +120,7 @@ pub struct BusSettings {
     pub batch_events: u32,
     #[serde(deserialize_with = "positive")]
     pub prefetch: u16,
+    pub give_way_ms: u32,
     #[serde(deserialize_with = "positive")]
     pub confirm_timeout_ms: u32,
     #[serde(deserialize_with = "positive")]
