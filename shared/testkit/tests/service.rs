@@ -37,8 +37,13 @@ fn build(_: &Platform) -> Result<Service, Faults> {
     let step = move |_: &mut Tx<'_>| {
         Ok(if steps.fetch_add(1, Ordering::Relaxed) % 3 == 2 { Progress::Done } else { Progress::More })
     };
-    let orders =
-        Subscription { name: "orders", events: &[OrderCompleted::KIND], partitions: 1, handle: Arc::new(handle) };
+    let orders = Subscription {
+        name: "orders",
+        events: &[OrderCompleted::KIND],
+        partitions: 1,
+        gives_way: false,
+        handle: Arc::new(handle),
+    };
     Ok(Service {
         name: "small",
         routes: Vec::new(),
