@@ -259,7 +259,7 @@ impl<'r> Sending<'r> {
         } else {
             // Rows that are confirmed and not deleted yet are still there, and are not to be sent again.
             known.extend(&self.confirmed);
-            self.relay.store.glance("relay_read", move |tx| outbox::unsent(tx, limit, &known)).await?
+            self.relay.store.read("relay_read", move |tx| outbox::unsent(tx, limit, &known)).await?
         };
         self.tidy_now = false;
         self.look = rows.len() == room;

@@ -64,7 +64,6 @@ impl Tx<'_> {
 enum Mode {
     Write(Rows),
     Read,
-    Glance,
 }
 
 impl Store {
@@ -108,20 +107,6 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         self.run(Mode::Read, name, work).await
-    }
-
-    /// Runs one statement that reads, without a transaction around it: a third of the round trips, for those who look
-    /// often. What is read must not depend on anything read before.
-    pub async fn glance<T, E>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.run(Mode::Glance, name, work).await
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one owner of blocking work: bounded by the permits")]
@@ -170,9 +155,7 @@ impl Store {
         };
         let outcome = work(&mut tx).and_then(|value| {
             let told = outbox::flush(&mut tx).map_err(E::from)?;
-            if mode != Mode::Glance {
-                Manager::commit_transaction(tx.connection).map_err(|error| E::from(Error::from(error)))?;
-            }
+            Manager::commit_transaction(tx.connection).map_err(|error| E::from(Error::from(error)))?;
             Ok((value, told))
         });
         match outcome {
@@ -188,9 +171,7 @@ impl Store {
                 metrics::histogram!("onepool_transaction_seconds", "name" => name, "outcome" => "rolled_back")
                     .record(started.elapsed());
                 // A failed rollback leaves the connection marked as broken, and the pool drops it.
-                if mode != Mode::Glance
-                    && let Err(rollback) = Manager::rollback_transaction(&mut *connection)
-                {
+                if let Err(rollback) = Manager::rollback_transaction(&mut *connection) {
                     tracing::debug!(error = %rollback, "rolling back failed; the connection is dropped");
                 }
                 Err(error)
@@ -210,7 +191,6 @@ impl Store {
                     &mut *connection,
                     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
                 ),
-                Mode::Glance => Ok(()),
             };
             match begun.map_err(Error::from) {
                 Ok(()) => return Ok(connection),
