@@ -82,6 +82,7 @@ impl Bus {
             transport: self.transport.clone(),
             poll: millis(settings.poll_ms),
             meters: RelayMeters::new(&service),
+            precedence: self.precedence.clone(),
             token: token.clone(),
         };
         supervise(lifecycle, format!("relay of {service}"), move || relay.clone().run());

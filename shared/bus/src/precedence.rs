@@ -23,6 +23,8 @@ pub(crate) struct Precedence {
 struct Taken {
     /// Full batches that are being settled.
     batches: usize,
+    /// Relays that may send nothing more until something is booked.
+    crowded: usize,
     until: Option<Instant>,
 }
 
@@ -37,10 +39,17 @@ impl Precedence {
         Some(Taking(self.clone()))
     }
 
+    /// Ends all giving way for as long as the answer lives: so much waits to be booked that nothing more can be sent.
+    pub fn crowd(&self) -> Crowd {
+        let mut taken = self.taken();
+        taken.crowded = taken.crowded.saturating_add(1);
+        Crowd(self.clone())
+    }
+
     /// Whether the process has its hands full.
     pub fn is_taken(&self) -> bool {
         let taken = self.taken();
-        taken.batches > 0 || taken.until.is_some_and(|until| Instant::now() < until)
+        taken.crowded == 0 && (taken.batches > 0 || taken.until.is_some_and(|until| Instant::now() < until))
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -52,10 +61,42 @@ impl Precedence {
 #[derive(Debug)]
 pub(crate) struct Taking(Precedence);
 
+/// No precedence for anyone for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Crowd(Precedence);
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        let mut taken = self.0.taken();
+        taken.crowded = taken.crowded.saturating_sub(1);
+    }
+}
+
 impl Drop for Taking {
     fn drop(&mut self) {
         let mut taken = self.0.taken();
         taken.batches = taken.batches.saturating_sub(1);
         taken.until = Instant::now().checked_add(LASTS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_batch_takes_precedence_and_a_crowd_ends_it() {
+        let precedence = Precedence::default();
+        assert!(precedence.take(FULL - 1).is_none());
+        assert!(!precedence.is_taken());
+        let taking = precedence.take(FULL);
+        assert!(precedence.is_taken());
+        let crowd = precedence.crowd();
+        assert!(!precedence.is_taken());
+        drop(crowd);
+        assert!(precedence.is_taken());
+        drop(taking);
+        // The next batch is on its way.
+        assert!(precedence.is_taken());
     }
 }

@@ -18,6 +18,7 @@ use tracing::Instrument;
 use crate::delay::{Delay, Stopped};
 use crate::observe::RelayMeters;
 use crate::parcel::{Parcel, parcels};
+use crate::precedence::{Crowd, Precedence};
 use crate::transport::{Error, Message, Publisher, Settled, Transport};
 
 /// Rows read at once: one round trip serves many, and the first of them does not wait long for the last.
@@ -44,6 +45,7 @@ pub(crate) struct Relay {
     /// Between two looks when nothing in this process told anything: what another replica tells waits at most so long.
     pub poll: Duration,
     pub meters: RelayMeters,
+    pub precedence: Precedence,
     pub token: CancellationToken,
 }
 
@@ -213,6 +215,8 @@ struct Sending<'r> {
     rest_until: Instant,
     poll_at: Instant,
     tidy_now: bool,
+    /// In process, a message is settled when it is booked too: at the bound the books must not give way any more.
+    crowd: Option<Crowd>,
 }
 
 impl<'r> Sending<'r> {
@@ -230,11 +234,16 @@ impl<'r> Sending<'r> {
             rest_until: now,
             poll_at: now,
             tidy_now: false,
+            crowd: None,
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.in_flight.len() >= MAX_IN_FLIGHT || self.bytes >= MAX_BYTES_IN_FLIGHT
+    }
+
     fn may_look(&self) -> bool {
-        self.look && !self.refused && self.in_flight.len() < MAX_IN_FLIGHT && self.bytes < MAX_BYTES_IN_FLIGHT
+        self.look && !self.refused && !self.is_full()
     }
 
     fn looks_now(&self) -> bool {
@@ -293,6 +302,11 @@ impl<'r> Sending<'r> {
     /// Waits for something to do; true when the broker has confirmed something.
     async fn wait(&mut self) -> Result<bool, Ended> {
         let relay = self.relay;
+        if !self.is_full() {
+            self.crowd = None;
+        } else if self.crowd.is_none() {
+            self.crowd = Some(relay.precedence.crowd());
+        }
         let until = if self.may_look() { self.rest_until.min(self.poll_at) } else { self.poll_at };
         let mut took = false;
         tokio::select! {

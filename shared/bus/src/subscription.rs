@@ -14,7 +14,7 @@ pub struct Subscription {
     pub events: &'static [&'static str],
     /// How many queues share the stream; the events of one subject always take the same one.
     pub partitions: u16,
-    /// Whether they wait, up to `bus.give_way_ms`, while the process is busy with events that do not: what is booked
+    /// Whether each waits, up to `bus.give_way_ms`, while the process takes events that do not by the batch: what is booked
     /// about an order can wait for what a buyer waits for.
     pub gives_way: bool,
     /// What happens to them.

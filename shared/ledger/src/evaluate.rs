@@ -1,4 +1,4 @@
-//! Judges a batch of transfers against the balances it found locked: pure, in the order they were handed in.
+//! Judges a batch of transfers against the balances as they were read: pure, in the order they were handed in.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Every row lock of the ledger, always in the order owner, account, unit.
+//! Locks balances before they are judged, in the order owner, account, unit, as they are added to.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};

@@ -17,7 +17,8 @@ use crate::transfer::{Content, Posted, Refusal, Transfer};
 ///
 /// A reference that was posted before is reported as such and moves nothing; with other content it is refused. A
 /// transfer that would take an account below its floor is refused alone: its neighbours are posted. The balances it
-/// touches are locked in key order until the transaction ends, so that two batches cannot wait for each other.
+/// touches are locked in key order until the transaction ends, so that two batches cannot wait for each other; only over
+/// the first use of an account they can, and the database ends one, which is tried again.
 pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted, Refusal>>, store::Error> {
     if transfers.is_empty() {
         return Ok(Vec::new());
@@ -28,8 +29,8 @@ pub fn post(tx: &mut Tx<'_>, transfers: &[Transfer]) -> Result<Vec<Result<Posted
     if !expects_new || transfers.iter().any(|transfer| transfer.debit.floor.is_some()) {
         read_locked(tx, &mut standings)?;
     }
-    // The references are looked up under the locks, so that a posting that ended meanwhile is seen. Where none is expected
-    // the unique reference finds out.
+    // The references are looked up under the locks, so that a posting that ended meanwhile is seen. Where none is expected,
+    // or no account is there to be locked, the unique reference finds out.
     let stored = if expects_new { Vec::new() } else { stored_postings(tx, transfers)? };
     let mut postings: Postings<'_> = stored.iter().map(StoredPosting::by_reference).collect();
     let now = tx.now();
@@ -180,12 +181,13 @@ fn insert_transfers(
     if inserted == fresh.len() {
         return Ok(());
     }
-    // Another transaction posted one of these references over other accounts, whose locks we do not share.
+    // Another transaction posted one of these references over other accounts, or over the same ones for the first time:
+    // there was no lock to share.
     let message = "a reference was posted by another transaction at the same time".to_owned();
     Err(store::Error::Conflict(message))
 }
 
-/// Adds what moved to the balances and opens the accounts that are used for the first time.
+/// Adds what moved to the balances, in key order, and opens the accounts that are used for the first time.
 fn add_to_balances(tx: &mut Tx<'_>, standings: &Standings<'_>) -> Result<(), store::Error> {
     let touched = || standings.iter().filter(|(_, standing)| standing.touched);
     let keys = columns(touched().map(|(key, _)| *key));

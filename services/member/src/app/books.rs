@@ -170,7 +170,7 @@ impl Page {
     }
 
     fn has_moved(&self) -> bool {
-        !self.account.movements().is_empty()
+        self.account.version() > self.account.version_before()
     }
 
     fn has_changed(&self) -> bool {

@@ -253,6 +253,12 @@ fn record(tx: &mut Tx<'_>, plan: &Plan, buyers: &[Buyer], marked: &[Vec<Marked<'
         let case = |other: &MemberId| NewCase { member: *member, other: *other, reference: buyer.reference.clone() };
         cases.extend(contradicting.iter().map(case));
     }
+    // Members before what is written of them, as everywhere: a hint may be one that another transaction is writing.
+    let known = |found: &Found| found.member().filter(|_| found.registered().is_none()).map(MemberId::uuid);
+    let hinted: BTreeSet<Uuid> = plan.found.iter().filter_map(known).collect();
+    if evidence.iter().any(|it| hinted.contains(&it.member.uuid())) {
+        lock_members(tx, &hinted.into_iter().collect::<Vec<_>>())?;
+    }
     // In key order, so that two batches with the same hints or cases wait for each other instead of deadlocking.
     evidence.sort_unstable_by_key(|it| (it.member, it.fingerprint));
     cases.sort_unstable_by_key(|it| (it.member, it.other));

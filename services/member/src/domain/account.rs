@@ -192,7 +192,13 @@ impl Account {
         Self { balances, version, lots, ..Self::default() }
     }
 
-    /// Grows with every change: each pot that something was moved in or out of counts one, as it does in the ledger.
+    /// What it was when it was read.
+    pub fn version_before(&self) -> i64 {
+        self.version
+    }
+
+    /// What it is once the movements are posted: each pot that something is moved in or out of counts one, as it does in
+    /// the ledger.
     pub fn version(&self) -> i64 {
         let pots = self.movements.iter().flat_map(|movement| [movement.from, movement.to]);
         let moved: BTreeSet<&str> = pots.filter(|pot| !pot.is_house()).map(Pot::account).collect();

@@ -67,7 +67,7 @@ impl PointsView {
             held: balances.held,
             arrears: balances.arrears,
             expiring: by_date.into_iter().take(MAX_EXPIRING).map(expiring).collect(),
-            version: account.version(),
+            version: account.version_before(),
         }
     }
 }

@@ -10,9 +10,10 @@ use crate::Lifecycle;
 
 /// Histograms gather samples until someone sorts them into buckets; where nobody scrapes, this does.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// From a cached read (half a millisecond) to a request that a client gives up on (10 s).
-const DURATION_BUCKETS_SECONDS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// From a cached read (half a millisecond) to a request that a client gives up on (10 s), and on to an event that gave way
+/// (30 s) or is hours late, which alerts must tell apart.
+const DURATION_BUCKETS_SECONDS: [f64; 18] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0];
 /// Sizes and counts of what goes in one batch.
 const SIZE_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 
