@@ -144,6 +144,24 @@ async fn batches_that_touch_the_same_accounts_in_opposite_order_do_not_deadlock(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn batches_that_expect_new_rows_open_the_same_accounts_at_once() {
+    let test = ledger_store().await;
+    let batches = (0..32).map(|round| {
+        let credit = |n| transfer(&format!("round {round}"), &format!("m{n}"), "issued", "active", 1);
+        let batch: Vec<Transfer> = (0..20).map(credit).collect();
+        test.store.transact_rows("post", Rows::New, move |tx| post(tx, &batch))
+    });
+    for verdicts in join_all(batches).await {
+        assert!(verdicts.unwrap().iter().all(Result::is_ok));
+    }
+    let found = test.store.read("balance", |tx| balances(tx, &["m7"], "active")).await.unwrap();
+    assert_eq!((found[0].balance, found[0].version, found[0].floor), (32, 32, Some(0)));
+    let too_much = posted(&test.store, vec![transfer("too much", "m7", "active", "spent", 33)]).await;
+    assert_eq!(too_much[0], Err(Refusal::BelowFloor { available: 32 }));
+    books_hold(&test.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_cannot_be_changed_or_removed() {
     use diesel::prelude::*;
     let test = ledger_store().await;
