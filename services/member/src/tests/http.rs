@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, read_body};
+use contracts::events::PointsChanged;
 use runtime::cache::Cache;
 use runtime::lifecycle::Lifecycle;
 use runtime::settings::Settings;
 use serde_json::{Value, json};
 use service::Platform;
+use testkit::told;
 use web::testing::{Credentials, service as site_service};
 use web::{Limits, Readiness, Site, SiteParts};
 
@@ -233,6 +235,20 @@ async fn points_are_read_page_by_page() {
     let proof = api.get("/v1/points/proof").await;
     assert_eq!(proof.body["drift"], json!([]));
     assert!(proof.body["checked"].as_i64().unwrap() >= 3);
+}
+
+#[actix_web::test]
+async fn a_lapse_that_is_not_booked_uses_up_no_version() {
+    let api = Api::new().await;
+    let (member, _) = api.shop.member_with("13800138000", 50).await;
+    api.shop.test.clock.set("2028-01-01T00:00:00+08:00");
+    let path = format!("/v1/members/{member}/points");
+    let lapsed = api.get(&path).await.body;
+    assert_eq!((&lapsed["active"], &lapsed["version"]), (&json!(0), &json!(3)));
+    api.shop.hears(&api.shop.order(&[phone("13800138000")], &[("A", 1, 1_000)])).await.unwrap();
+    let told: Vec<PointsChanged> = told(&api.shop.test.store).await;
+    assert_eq!(told.last().map(|it| it.version), Some(4));
+    assert_eq!(api.get(&path).await.body["version"], 4);
 }
 
 #[actix_web::test]
