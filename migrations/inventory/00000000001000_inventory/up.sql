@@ -88,6 +88,7 @@ CREATE TABLE changes (
     written_by xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at        timestamptz NOT NULL,
     locations_changed boolean NOT NULL DEFAULT false,
+    rules_changed boolean NOT NULL DEFAULT false,
     skus      text[] NOT NULL DEFAULT '{}',
     locations text[] NOT NULL DEFAULT '{}',
     on_hand   bigint[] NOT NULL DEFAULT '{}',

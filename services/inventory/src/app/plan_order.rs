@@ -6,7 +6,7 @@ use kernel::SkuCode;
 use store::{Error, Tx};
 
 use super::source_orders::take_apart;
-use crate::domain::{Atlas, Decision, Request, Ruleset, Shelves, Snapshot, plan};
+use crate::domain::{Atlas, Decision, Reach, Request, Ruleset, Shelves, Snapshot, plan};
 use crate::store::{code, locations, stock};
 
 /// Plans on what is committed, in a transaction that only reads.
@@ -20,5 +20,5 @@ pub fn plan_order(tx: &mut Tx<'_>, mut request: Request, rules: Ruleset) -> Resu
             shelves.entry(code(&place.sku)?).or_default().set(slot, place.balance);
         }
     }
-    Ok(plan(request, &Snapshot { atlas: &atlas, shelves: &shelves }, rules))
+    Ok(plan(request, &Snapshot { atlas: &atlas, shelves: &shelves, reach: &Reach::new() }, rules))
 }

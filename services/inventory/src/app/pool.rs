@@ -11,7 +11,7 @@ use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx};
 
 use super::Draft;
-use crate::domain::{Atlas, Decision, Request, Ruleset, Shelf, Shelves, Slot, Snapshot, plan};
+use crate::domain::{Atlas, Decision, Reach, Request, Ruleset, Shelf, Shelves, Slot, Snapshot, plan};
 use crate::store::{changes, code, locations, stock};
 
 /// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
@@ -31,6 +31,8 @@ struct Picture {
     seq: Option<i64>,
     atlas: Atlas,
     shelves: Shelves,
+    /// From where the order at hand may be filled.
+    reach: Reach,
     balances: usize,
 }
 
@@ -163,7 +165,7 @@ impl Desk<'_> {
 
     /// The picture.
     pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { atlas: &self.picture.atlas, shelves: &self.picture.shelves }
+        Snapshot { atlas: &self.picture.atlas, shelves: &self.picture.shelves, reach: &self.picture.reach }
     }
 
     /// Plans a request; what it is given is gone for the next one.

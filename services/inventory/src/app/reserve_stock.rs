@@ -1,6 +1,6 @@
 //! Holds stock: a hold is a plan at real locations, made by the rules that fulfil.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contracts::events::{Allocation, BackorderedSku, FulfilmentKind};
 use contracts::{Problem, ProblemCode};
@@ -304,6 +304,7 @@ pub fn hold_request(channel: ChannelCode, placed_at: Timestamp, lines: Vec<crate
         pickup: None,
         lines,
         excluded: BTreeSet::new(),
+        allowed: BTreeMap::new(),
         claim: None,
     }
 }

@@ -1,6 +1,6 @@
 //! `order.placed`: the order is sourced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::ConsumeError;
 use contracts::Event;
@@ -32,6 +32,7 @@ fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {
         pickup: order.fulfilment.location,
         lines: lines.collect(),
         excluded: BTreeSet::new(),
+        allowed: BTreeMap::new(),
         claim: None,
     };
     Ok(PlacedOrder { order_id: order.order_id, request, reservation: order.reservation_id, cause: event.as_cause() })

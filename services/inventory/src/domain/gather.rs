@@ -36,14 +36,18 @@ struct Search<'a> {
     snapshot: &'a Snapshot<'a>,
     /// Of each needed SKU, in the order of the codes: the units needed and the shelf.
     needs: Vec<(i64, Option<&'a Shelf>)>,
+    /// From where each may be sold; none means from everywhere.
+    reach: Vec<Option<&'a BTreeSet<Slot>>>,
     excluded: BTreeSet<Slot>,
 }
 
 impl<'a> Search<'a> {
     fn new(request: &'a Request, snapshot: &'a Snapshot<'a>) -> Self {
-        let needs = request.needs().into_iter().map(|(sku, units)| (units, snapshot.shelves.get(&sku))).collect();
+        let skus = request.needs();
+        let reach = skus.keys().map(|sku| snapshot.reach.get(sku).map(AsRef::as_ref)).collect();
+        let needs = skus.into_iter().map(|(sku, units)| (units, snapshot.shelves.get(&sku))).collect();
         let excluded = request.excluded.iter().filter_map(|code| snapshot.atlas.slot(code.as_str())).collect();
-        Self { request, snapshot, needs, excluded }
+        Self { request, snapshot, needs, reach, excluded }
     }
 
     fn shipping(&self, rules: &Ruleset) -> BTreeSet<Slot> {
@@ -72,7 +76,7 @@ impl<'a> Search<'a> {
             .stocked()
             .map(|(slot, _)| slot)
             .filter(|slot| shelves.iter().all(|(need, shelf)| shelf.available(*slot).min(MAX_QUANTITY) >= *need))
-            .filter(|slot| self.may_ship(*slot))
+            .filter(|slot| self.may_ship(*slot) && self.reach.iter().all(|reach| reaches(*reach, *slot)))
             .collect()
     }
 
@@ -121,8 +125,15 @@ impl<'a> Search<'a> {
     }
 
     fn available(&self, slot: Slot) -> Vec<i64> {
+        self.units(slot, true)
+    }
+
+    /// What lies there of each needed SKU, within the channel's reach or beyond it.
+    fn units(&self, slot: Slot, within: bool) -> Vec<i64> {
         // A quantity has a largest value; more than that cannot be promised in one go anyhow.
-        self.needs.iter().map(|(_, shelf)| shelf.map_or(0, |shelf| shelf.available(slot)).min(MAX_QUANTITY)).collect()
+        let units = |shelf: Option<&Shelf>| shelf.map_or(0, |shelf| shelf.available(slot)).min(MAX_QUANTITY);
+        let needs = self.needs.iter().zip(&self.reach);
+        needs.map(|((_, shelf), reach)| if reaches(*reach, slot) == within { units(*shelf) } else { 0 }).collect()
     }
 
     fn candidate(&self, slot: Slot) -> Option<Candidate> {
@@ -133,13 +144,19 @@ impl<'a> Search<'a> {
             FulfilmentKind::Pickup if !site.hands_over => Some(Bar::NoPickup),
             FulfilmentKind::Ship | FulfilmentKind::Pickup => None,
         };
+        let withheld = self.units(slot, false);
         Some(Candidate {
             location: site.code.clone(),
             metres: self.metres(slot),
             priority: site.priority,
             available: self.available(slot),
+            withheld: if withheld.iter().any(|units| *units > 0) { withheld } else { Vec::new() },
             bar,
             verdict: Verdict::Short,
         })
     }
+}
+
+fn reaches(reach: Option<&BTreeSet<Slot>>, slot: Slot) -> bool {
+    reach.is_none_or(|reach| reach.contains(&slot))
 }

@@ -11,7 +11,7 @@ pub mod why;
 
 pub use atlas::{Atlas, Site, Slot};
 pub use location::{Capability, Location, LocationStatus};
-pub use plan::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Snapshot, Verdict, claim_fits, plan};
+pub use plan::{Bar, Candidate, Decision, How, Outcome, Reach, Ruleset, RunnerUp, Snapshot, Verdict, claim_fits, plan};
 pub use request::{Claim, ClaimLine, Demand, Line, Part, Request};
 pub use shelf::{Shelf, Shelves};
 

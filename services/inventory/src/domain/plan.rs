@@ -4,7 +4,8 @@
 //! the whole order beats a split; the nearest by great circle wins, ties by code; without a destination the location's
 //! priority decides, then its code; a split has the fewest parts, then the least total distance; else the order waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use contracts::events::{Allocation, BackorderedSku};
 use kernel::quantity::MAX_QUANTITY;
@@ -12,7 +13,7 @@ use kernel::{LocationCode, Quantity, SkuCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::atlas::Atlas;
+use super::atlas::{Atlas, Slot};
 use super::gather::gather;
 use super::request::Request;
 use super::shelf::Shelves;
@@ -38,7 +39,12 @@ pub struct Snapshot<'a> {
     pub atlas: &'a Atlas,
     /// What they can promise.
     pub shelves: &'a Shelves,
+    /// From where the order's channel may sell a SKU; one that is not named may be sold from everywhere.
+    pub reach: &'a Reach,
 }
+
+/// From where a channel may sell SKUs; what is not named it may sell from everywhere.
+pub type Reach = BTreeMap<SkuCode, Arc<BTreeSet<Slot>>>;
 
 /// A location that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +58,9 @@ pub struct Candidate {
     pub priority: i32,
     /// What it could promise of each needed SKU, in the order of the SKUs' codes.
     pub available: Vec<i64>,
+    /// Units beyond those that lie there, but not for this channel; empty when there are none of any SKU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<i64>,
     /// What keeps it out, whatever it has in stock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar: Option<Bar>,
@@ -202,6 +211,13 @@ pub fn decide(request: Request, mut candidates: Vec<Candidate>, rules: Ruleset) 
 
 fn choose(request: &Request, candidates: &[Candidate], needs: &BTreeMap<SkuCode, i64>, rules: Ruleset) -> Outcome {
     let need: Vec<i64> = needs.values().copied().collect();
+    let beyond: Vec<i64> = needs
+        .iter()
+        .map(|(sku, units)| request.allowed.get(sku).map_or(0, |most| units.saturating_sub((*most).max(0))))
+        .collect();
+    if beyond.iter().any(|units| *units > 0) {
+        return Outcome::Backordered { missing: missing(needs, &beyond) };
+    }
     let eligible: Vec<&Candidate> = candidates.iter().filter(|candidate| is_eligible(candidate, request)).collect();
     let mut whole = eligible.iter().copied().filter(|candidate| covers(candidate, &need));
     if let Some(winner) = whole.next() {

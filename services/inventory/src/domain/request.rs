@@ -27,6 +27,9 @@ pub struct Request {
     /// Who has rejected it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub excluded: BTreeSet<LocationCode>,
+    /// The most units of a SKU that the channel's share lets it have; what is not named is not limited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub allowed: BTreeMap<SkuCode, i64>,
     /// The hold it claims, as it stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,

@@ -44,7 +44,7 @@ impl World {
     }
 
     fn plan(&self, request: Request) -> Decision {
-        plan(request, &Snapshot { atlas: &self.atlas, shelves: &self.shelves }, RULES)
+        plan(request, &Snapshot { atlas: &self.atlas, shelves: &self.shelves, reach: &Reach::new() }, RULES)
     }
 }
 
@@ -62,6 +62,7 @@ fn order(lines: Vec<Line>) -> Request {
         pickup: None,
         lines,
         excluded: BTreeSet::new(),
+        allowed: BTreeMap::new(),
         claim: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Dry runs of sourcing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::Problem;
 use contracts::events::FulfilmentKind;
@@ -90,6 +90,7 @@ pub async fn post(state: Data<State>, principal: Principal, body: Json<PlanBody>
         pickup,
         lines: lines.collect(),
         excluded: body.excluded,
+        allowed: BTreeMap::new(),
         claim: None,
     };
     let rules = state.settings.ruleset();

@@ -17,6 +17,9 @@ pub struct Change {
     /// Whether locations changed; they are to be read again.
     #[diesel(sql_type = Bool)]
     pub locations_changed: bool,
+    /// Whether rules changed (of sharing or of sourcing); they are to be read again.
+    #[diesel(sql_type = Bool)]
+    pub rules_changed: bool,
     /// Changed balances: their SKUs,
     #[diesel(sql_type = Array<Text>)]
     pub skus: Vec<String>,
@@ -38,8 +41,8 @@ pub struct Change {
 /// then whoever asks has missed something.
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
     Ok(statement(
-        "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, skus, locations, \
-         on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+        "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
+         skus, locations, on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )
     .bind::<BigInt, _>(seq)
     .bind::<BigInt, _>(limit)
@@ -87,8 +90,17 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
 
 /// Logs that locations changed.
 pub fn locations_changed(tx: &mut Tx<'_>) -> Result<(), Error> {
+    log(tx, "locations_changed")
+}
+
+/// Logs that rules changed.
+pub fn rules_changed(tx: &mut Tx<'_>) -> Result<(), Error> {
+    log(tx, "rules_changed")
+}
+
+fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
     let at = tx.now().utc();
-    diesel::sql_query("INSERT INTO changes (at, locations_changed) VALUES ($1, true)")
+    diesel::sql_query(format!("INSERT INTO changes (at, {what}) VALUES ($1, true)"))
         .bind::<Timestamptz, _>(at)
         .execute(tx.conn())?;
     Ok(())
