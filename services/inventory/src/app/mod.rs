@@ -1,7 +1,10 @@
 //! The commands: one file each, synchronous, over an open transaction.
 
 pub mod adjust_stock;
+pub mod availability;
+pub mod change_reservations;
 pub mod draft;
+pub mod picture;
 pub mod plan_order;
 pub mod pool;
 pub mod prove_stock;
@@ -10,11 +13,14 @@ pub mod release_orders;
 pub mod reserve_stock;
 pub mod resource_orders;
 pub mod save_locations;
+pub mod save_sharing_rules;
 pub mod serve_backorders;
 pub mod ship_orders;
 pub mod source_orders;
 pub mod sweep_reservations;
+pub mod tell_availability;
 pub mod tell_stock;
+pub mod waterfall;
 
 pub use draft::Draft;
-pub use pool::{Desk, Pool};
+pub use pool::{Desk, Planned, Pool};

@@ -15,6 +15,7 @@ mod orders;
 mod races;
 mod reservations;
 mod returns;
+mod sharing;
 mod sourcing;
 mod stock;
 mod support;
