@@ -1,5 +1,5 @@
 # What one does here. Each verb is a script or a cargo command; nothing else lives in this file.
-.PHONY: help up test bench check replay
+.PHONY: help up test bench check replay siege
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -24,6 +24,11 @@ replay: ## real orders through the whole system: make replay DATA=folder
 	@tests/install build postgresql
 	cargo build --release -p onepool -p system-tests --bins
 	target/release/replay --data "$(DATA)"
+
+siege: ## a million attempts to oversell the pool while its processes are killed: make siege [ATTEMPTS=n]
+	@tests/install build servers
+	cargo build --release -p onepool -p system-tests --bins
+	tests/servers run target/release/siege --attempts $(or $(ATTEMPTS),1000000)
 
 check: ## what a change must pass besides the tests: format, lints, docs, house rules
 	@tests/install build

@@ -139,6 +139,14 @@ impl Api {
         &self.token
     }
 
+    /// The same client, which asks this address for what a role answers.
+    #[must_use]
+    pub fn via(&self, role: &'static str, url: &str) -> Self {
+        let mut hosts = self.hosts.0.clone();
+        hosts.insert(role, url.to_owned());
+        Self { hosts: Arc::new(Hosts(hosts)), ..self.clone() }
+    }
+
     /// The address of a role.
     pub fn host(&self, role: &str) -> &str {
         self.hosts.of_role(role)
@@ -237,7 +245,8 @@ impl Api {
         }
     }
 
-    async fn try_bytes(
+    /// [`Api::send_bytes`], which may not be answered.
+    pub async fn try_bytes(
         &self,
         method: Method,
         path: &str,

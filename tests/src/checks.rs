@@ -202,7 +202,8 @@ fn ledger_adds_up(deployment: &Deployment, schema: &str) {
     );
 }
 
-fn none(deployment: &Deployment, what: &str, sql: &str) {
+/// Nothing of what `sql` counts as `number` is there.
+pub fn none(deployment: &Deployment, what: &str, sql: &str) {
     let found = deployment.number(sql);
     assert_eq!(found, 0, "{found} {what}");
 }

@@ -12,7 +12,7 @@ use diesel::sql_types::BigInt;
 use testkit::{TestBroker, TestDatabase};
 
 use crate::api::{Api, Hosts};
-use crate::process::{Process, free_port, send, unique};
+use crate::process::{PORT, Process, free_port, send, unique};
 use crate::servers::Servers;
 use crate::wait::until;
 
@@ -114,7 +114,7 @@ impl Deployment {
             let data = scratch.join(name);
             create_dir_all(&data).expect("the scratch directory can be written to");
             let mut settings = shared.clone();
-            settings.push(("ONEPOOL__HTTP__PORT".to_owned(), port.to_string()));
+            settings.push((PORT.to_owned(), port.to_string()));
             settings.push(("ONEPOOL__DATA_DIR".to_owned(), data.display().to_string()));
             if topology == Topology::ProcessPerRole && name != "gateway" {
                 let keys = format!("http://127.0.0.1:{}/.well-known/jwks.json", ports[0]);
@@ -149,7 +149,7 @@ impl Deployment {
     pub async fn ready(&mut self) {
         let http = reqwest::Client::new();
         for process in self.processes.iter_mut().filter(|process| process.is_started()) {
-            let url = format!("{}/readyz", self.hosts.of_role(&process.name));
+            let url = format!("{}/readyz", process.url());
             until(&format!("{} is ready", process.name.clone()), async || {
                 if let Some(status) = process.ended() {
                     panic!("{} ended with {status}:\n{}", process.name, process.last_words());
@@ -212,6 +212,18 @@ impl Deployment {
     pub fn process(&mut self, role: &str) -> &mut Process {
         let index = self.processes.iter().position(|process| process.name == role).unwrap_or(0);
         &mut self.processes[index]
+    }
+
+    /// Starts one more process of a role on the same servers; answers its name and where it listens. The caller waits until
+    /// it is [`Deployment::ready`].
+    pub fn replica(&mut self, role: &str) -> (String, String) {
+        let name = format!("{role}-{}", self.processes.len());
+        let scratch = self.scratch.clone();
+        let mut replica = self.process(role).sibling(&name, free_port(), &scratch);
+        replica.start();
+        let url = replica.url();
+        self.processes.push(replica);
+        (name, url)
     }
 
     /// Runs a command of the binary with the settings of this deployment; it must succeed.

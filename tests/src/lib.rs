@@ -12,6 +12,7 @@ pub mod queues;
 pub mod replay;
 pub mod servers;
 pub mod shop;
+pub mod siege;
 pub mod wait;
 
 pub use api::{Answer, Api};

@@ -12,6 +12,9 @@ const SHOWN_LINES: usize = 60;
 /// A stop that takes longer than the drain time of a deployment is a hang.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The setting that names a process's port.
+pub const PORT: &str = "ONEPOOL__HTTP__PORT";
+
 /// The binary under test: the one cargo built beside the test programs.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test program has a path");
@@ -64,6 +67,28 @@ impl Process {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let log = directory.join(format!("{name}.log"));
         Self { name: name.to_owned(), arguments, settings, log, child: None }
+    }
+
+    /// Another process like this one, with a name, a port and a data directory of its own in `directory`.
+    pub fn sibling(&self, name: &str, port: u16, directory: &Path) -> Self {
+        let data = directory.join(name);
+        std::fs::create_dir_all(&data).expect("the scratch directory can be written to");
+        let mut settings = self.settings.clone();
+        for (key, value) in &mut settings {
+            match key.as_str() {
+                PORT => *value = port.to_string(),
+                "ONEPOOL__DATA_DIR" => *value = data.display().to_string(),
+                _ => {}
+            }
+        }
+        let log = directory.join(format!("{name}.log"));
+        Self { name: name.to_owned(), arguments: self.arguments.clone(), settings, log, child: None }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        let port = self.settings.iter().find(|(key, _)| key == PORT).map(|(_, port)| port.as_str());
+        format!("http://127.0.0.1:{}", port.expect("a process has a port"))
     }
 
     /// Starts it; a second start appends to the same log.

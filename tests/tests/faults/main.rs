@@ -7,6 +7,7 @@ mod links;
 mod load;
 mod poison;
 mod processes;
+mod siege;
 mod watchmen;
 
 /// Settings of every deployment here: orders are final on delivery, and what waits for a fact that has not arrived is tried
