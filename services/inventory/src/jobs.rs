@@ -11,7 +11,6 @@ use crate::app::prove_stock::prove_stock;
 use crate::app::serve_backorders::serve_backorders;
 use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
 use crate::app::tell_stock::tell_stock;
-use crate::domain::Ruleset;
 use crate::store::{changes, locks};
 
 /// How long the change log is kept: a picture that has slept longer is drawn anew.
@@ -20,7 +19,7 @@ const LOG_SECONDS: i64 = 600;
 const PRUNED_PER_STEP: i64 = 2_000;
 
 /// Every job of the service.
-pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<Job> {
+pub fn all(pool: &Arc<Pool>, stock_arrived: Arc<Notify>) -> Vec<Job> {
     let pool = pool.clone();
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
@@ -28,10 +27,8 @@ pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<
             let swept = sweep_reservations(tx)?;
             Ok(progress(i64::try_from(swept).is_ok_and(|swept| swept >= MAX_SWEPT)))
         }),
-        Job::new("serve_backorders", Duration::from_secs(1), move |tx| {
-            Ok(progress(serve_backorders(tx, &pool, rules)?))
-        })
-        .woken_by(stock_arrived),
+        Job::new("serve_backorders", Duration::from_secs(1), move |tx| Ok(progress(serve_backorders(tx, &pool)?)))
+            .woken_by(stock_arrived),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("prove_stock", Duration::from_secs(10), |tx| {
             let (drift, more) = prove_stock(tx)?;

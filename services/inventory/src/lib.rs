@@ -37,15 +37,15 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
 /// Routes, consumers and jobs of this service.
 pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults> {
     let settings = InventorySettings::read(&platform.settings)?;
-    let pool = Arc::new(Pool::default());
+    let pool = Arc::new(Pool::new(platform.zone));
     let stock_arrived = Arc::new(Notify::new());
-    let mut jobs = jobs::all(&pool, settings.ruleset(), stock_arrived.clone());
+    let mut jobs = jobs::all(&pool, stock_arrived.clone());
     jobs.push(housekeeping());
     Ok(Service {
         name: DESCRIPTOR.name,
         routes: http::routes(http::State::new(platform, settings, pool.clone(), stock_arrived)),
         openapi: http::Document::openapi(),
-        consumers: vec![consumers::orders(pool, settings.ruleset()), consumers::catalog()],
+        consumers: vec![consumers::orders(pool), consumers::catalog()],
         jobs,
     })
 }

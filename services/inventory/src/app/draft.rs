@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use chrono::NaiveDate;
+
 use contracts::Cause;
 use contracts::events::{Allocation, StockBackordered, StockReleased, StockSourced};
 use kernel::id::{DecisionId, OrderId};
@@ -13,6 +15,7 @@ use uuid::Uuid;
 use crate::domain::{Decision, Outcome};
 use crate::store::backorders::{self, Backorder};
 use crate::store::decisions::{self, NewDecision};
+use crate::store::loads::{self, Load};
 use crate::store::movements::{self, Movement};
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::stock::{self, Balance, Delta, Deltas};
@@ -30,6 +33,9 @@ pub struct Draft {
     sourced: Vec<(StockSourced, Cause)>,
     backordered: Vec<(StockBackordered, Cause)>,
     released: Vec<(StockReleased, Cause)>,
+    loaded: Vec<Load>,
+    unloaded: Vec<(Uuid, LocationCode)>,
+    kept: Vec<(Uuid, LocationCode)>,
     /// Whether a balance may change that has no row yet.
     opens: bool,
 }
@@ -43,6 +49,8 @@ pub struct Decided {
     pub attempt: i32,
     /// The decision.
     pub decision: Decision,
+    /// The days whose capacity it uses.
+    pub days: Vec<(LocationCode, NaiveDate)>,
     /// Its priority in the queue, should it have to wait.
     pub priority: i16,
     /// What made it happen.
@@ -94,6 +102,16 @@ impl Draft {
         self.promised.extend(to);
     }
 
+    /// Gives the capacity back that an order uses at a location, should nothing of it be promised there any more.
+    pub fn unload(&mut self, order: OrderId, location: &LocationCode) {
+        self.unloaded.push((order.uuid(), location.clone()));
+    }
+
+    /// A part of an order has left a location: it has used its capacity, whatever becomes of the rest.
+    pub fn keep_loaded(&mut self, order: OrderId, location: &LocationCode) {
+        self.kept.push((order.uuid(), location.clone()));
+    }
+
     /// An order no longer waits.
     pub fn no_longer_waits(&mut self, order: OrderId) {
         self.served.push(order.uuid());
@@ -125,9 +143,10 @@ impl Draft {
 
     /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
-        let Decided { order_id, attempt, decision, priority, cause } = decided;
+        let Decided { order_id, attempt, decision, days, priority, cause } = decided;
         let id = DecisionId::at(at);
         self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
+        self.loaded.extend(days.into_iter().map(|(location, day)| Load { order: order_id.uuid(), location, day }));
         if decision.takes_stock() {
             for it in decision.allocations() {
                 self.promise(ReservedLine {
@@ -139,10 +158,15 @@ impl Draft {
                 });
             }
         }
+        let rest = decision.rest();
         match decision.outcome {
-            Outcome::Sourced { allocations, .. } => {
+            Outcome::Sourced { allocations, missing, .. } => {
                 let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
-                self.sourced.push((event, cause));
+                self.sourced.push((event, cause.clone()));
+                if let Some(request) = rest {
+                    self.waiting.push(Backorder { order_id, priority: backorders::PROMISED_BEFORE, request });
+                    self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                }
             }
             Outcome::Backordered { missing } => {
                 self.waiting.push(Backorder { order_id, priority, request: decision.request });
@@ -166,6 +190,9 @@ impl Draft {
         reserved::take_off(tx, &self.taken_off)?;
         reserved::add(tx, &self.promised)?;
         decisions::insert(tx, &self.decisions)?;
+        loads::give_back(tx, &self.unloaded)?;
+        loads::keep(tx, &self.kept)?;
+        loads::add(tx, &self.loaded)?;
         backorders::remove(tx, &self.served)?;
         backorders::put(tx, &self.waiting)?;
         for (event, cause) in &self.released {

@@ -1,6 +1,7 @@
 //! The commands: one file each, synchronous, over an open transaction.
 
 pub mod adjust_stock;
+pub mod change_rulesets;
 pub mod draft;
 pub mod plan_order;
 pub mod pool;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::source_orders::take_apart;
 use super::sweep_reservations::sweep_reservations;
 use super::{Draft, Pool};
-use crate::domain::{Decision, Outcome, Request, Ruleset};
+use crate::domain::{Decision, Outcome, Place, Request};
 use crate::store::reservations::{self, NewReservation, Reservation};
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::{code, locks};
@@ -32,8 +32,6 @@ pub struct Hold {
 /// What holds go by.
 #[derive(Clone, Copy, Debug)]
 pub struct HoldRules {
-    /// How locations are chosen.
-    pub ruleset: Ruleset,
     /// The most units one buyer may hold over all their holds in a channel.
     pub max_units_per_buyer: i64,
 }
@@ -125,7 +123,7 @@ pub fn reserve_stock(
             results.push(Err(Refusal::BuyerHoldsTooMuch { held, most: rules.max_units_per_buyer }));
             continue;
         }
-        let decision = desk.plan(request, rules.ruleset);
+        let decision = desk.plan(request);
         if let Outcome::Backordered { missing } = decision.outcome {
             results.push(Err(Refusal::Insufficient(missing)));
             continue;
@@ -301,6 +299,9 @@ pub fn hold_request(channel: ChannelCode, placed_at: Timestamp, lines: Vec<crate
         placed_at,
         kind: FulfilmentKind::Ship,
         to: None,
+        place: Place::default(),
+        amount: None,
+        whole: true,
         pickup: None,
         lines,
         excluded: BTreeSet::new(),

@@ -13,7 +13,7 @@ use super::draft::Decided;
 use super::ship_orders::{OpenLines, open_lines};
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
-use crate::domain::{Line, Request, Ruleset};
+use crate::domain::{Line, Request};
 use crate::store::{backorders, decisions, locks, reserved};
 
 /// Takes the promises of a batch of rejections back and plans what they were for again, without every location that has
@@ -21,7 +21,6 @@ use crate::store::{backorders, decisions, locks, reserved};
 pub fn resource_orders(
     tx: &mut Tx<'_>,
     pool: &Pool,
-    rules: Ruleset,
     rejections: &[(FulfilmentRejected, Cause)],
 ) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
@@ -43,14 +42,17 @@ pub fn resource_orders(
             .ok_or_else(|| ConsumeError::Retry(format!("order {order_id} has not been sourced")))?;
         last.excluded.insert(rejection.location.clone());
         let lines = take_back(rejection, &mut open, &mut draft, &mut desk);
+        draft.unload(order_id, &rejection.location);
         if lines.is_empty() {
             // What was rejected had been cancelled before.
             continue;
         }
         *attempt = attempt.saturating_add(1);
-        let decision = desk.plan(Request { lines, claim: None, ..last.clone() }, rules);
+        let decision = desk.plan(Request { lines, claim: None, ..last.clone() });
+        let days = desk.load(&decision);
         let priority = backorders::PROMISED_BEFORE;
-        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, decision, priority, cause: cause.clone() })?;
+        let cause = cause.clone();
+        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, decision, days, priority, cause })?;
     }
     drop(desk);
     join_queue(tx, &mut draft)?;

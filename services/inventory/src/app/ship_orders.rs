@@ -33,6 +33,7 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
             })?;
             promised.quantity = promised.quantity.saturating_sub(units);
             draft.release(promised, units);
+            draft.keep_loaded(shipment.order_id, &shipment.location);
             draft.move_units(Movement {
                 sku: line.sku.clone(),
                 location: shipment.location.clone(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
-use crate::domain::{Claim, ClaimLine, Decision, Request, Ruleset, claim_fits};
+use crate::domain::{Claim, ClaimLine, Decision, Request, claim_fits};
 use crate::store::reservations::Reservation;
 use crate::store::reserved::ReservedLine;
 use crate::store::{backorders, catalog, decisions, locks, reservations, reserved};
@@ -32,12 +32,7 @@ pub struct PlacedOrder {
 
 /// Sources a batch of orders, first come, first served. Orders that were decided on before are left alone. An order of a
 /// SKU that is not known yet is tried again later: it may be a bundle, which has no stock of its own.
-pub fn source_orders(
-    tx: &mut Tx<'_>,
-    pool: &Pool,
-    rules: Ruleset,
-    mut orders: Vec<PlacedOrder>,
-) -> Result<(), ConsumeError> {
+pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
     // A transaction that expects new rows fails when an order was decided on before.
     if tx.rows() == Rows::MayBeThere {
@@ -66,12 +61,13 @@ pub fn source_orders(
             hold.give_back(&mut draft, &mut desk);
             holds.released.push(hold.id.uuid());
         }
-        let decision = desk.plan(request, rules);
+        let decision = desk.plan(request);
         if let Some(hold) = claimed.filter(|_| claim_fits(&decision.request)) {
             holds.claimed.push((hold.id, order_id));
             draft.hand_on(hold.lines, lines_of(order_id, &decision));
         }
-        let decided = Decided { order_id, attempt: 1, decision, priority: backorders::NEW, cause };
+        let days = desk.load(&decision);
+        let decided = Decided { order_id, attempt: 1, decision, days, priority: backorders::NEW, cause };
         draft.decide(tx.now(), decided)?;
     }
     drop(desk);

@@ -8,11 +8,13 @@ mod locations;
 mod plans;
 mod proof;
 mod reservations;
+mod rulesets;
 mod sourcing;
 mod stock;
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use contracts::Problem;
 use kernel::LocationCode;
 use service::Platform;
@@ -45,6 +47,14 @@ use crate::settings::InventorySettings;
         reservations::delete,
         reservations::extend,
         plans::post,
+        rulesets::post,
+        rulesets::list,
+        rulesets::get,
+        rulesets::activate,
+        rulesets::shadow,
+        rulesets::check,
+        rulesets::examples,
+        rulesets::schema,
         sourcing::get,
         backorders::list
     ),
@@ -59,6 +69,8 @@ pub struct State {
     store: Store,
     /// The service's settings.
     settings: InventorySettings,
+    /// The retailer's time zone.
+    zone: Tz,
     /// What the pool can promise, in memory.
     availability: Arc<Availability>,
     /// Holds, gathered into transactions.
@@ -75,6 +87,7 @@ impl State {
         Self {
             store: platform.store.clone(),
             settings,
+            zone: platform.zone,
             availability: Arc::new(Availability::default()),
             holds: reservations::gather(platform, settings.hold_rules(), pool),
             adjustments: adjustments::gather(platform),
@@ -88,7 +101,7 @@ pub fn routes(state: State) -> Routes {
     let (location_read, location_write) = (Access::Permission("location:read"), Access::Permission("location:write"));
     let (stock_read, stock_write) = (Access::Permission("stock:read"), Access::Permission("stock:write"));
     let (hold_read, hold_write) = (Access::Permission("reservation:read"), Access::Permission("reservation:write"));
-    let sourcing_read = Access::Permission("sourcing:read");
+    let (sourcing_read, sourcing_write) = (Access::Permission("sourcing:read"), Access::Permission("sourcing:write"));
     with_state(
         state,
         vec![
@@ -108,6 +121,14 @@ pub fn routes(state: State) -> Routes {
             Route::delete("/v1/reservations/{id}", hold_write, reservations::delete),
             Route::post("/v1/reservations/{id}/extend", hold_write, reservations::extend),
             Route::post("/v1/sourcing/plans", sourcing_read, plans::post),
+            Route::post("/v1/sourcing/rulesets", sourcing_write, rulesets::post),
+            Route::get("/v1/sourcing/rulesets", sourcing_read, rulesets::list),
+            Route::get("/v1/sourcing/rulesets/examples", sourcing_read, rulesets::examples),
+            Route::get("/v1/sourcing/rulesets/schema", sourcing_read, rulesets::schema),
+            Route::get("/v1/sourcing/rulesets/{version}", sourcing_read, rulesets::get),
+            Route::post("/v1/sourcing/rulesets/{version}/activate", sourcing_write, rulesets::activate),
+            Route::post("/v1/sourcing/rulesets/{version}/shadow", sourcing_write, rulesets::shadow),
+            Route::post("/v1/sourcing/rulesets/{version}/lint", sourcing_read, rulesets::check),
             Route::get("/v1/orders/{id}/sourcing", sourcing_read, sourcing::get),
             Route::get("/v1/backorders", sourcing_read, backorders::list),
         ],

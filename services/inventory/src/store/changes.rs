@@ -1,7 +1,8 @@
 //! The change log: what each transaction changed, in the order of commits. Pictures of the pool follow it.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Text, Timestamptz};
 use kernel::Timestamp;
 use store::{Error, Tx, statement};
 
@@ -35,6 +36,15 @@ pub struct Change {
     /// and units that may be promised; below 0 where the safety stock is not covered.
     #[diesel(sql_type = Array<BigInt>)]
     pub available: Vec<i64>,
+    /// Changed loads: their locations,
+    #[diesel(sql_type = Array<Text>)]
+    pub loaded: Vec<String>,
+    /// days
+    #[diesel(sql_type = Array<Date>)]
+    pub loaded_days: Vec<NaiveDate>,
+    /// and orders.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub loads: Vec<i64>,
 }
 
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
@@ -42,7 +52,7 @@ pub struct Change {
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
     Ok(statement(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
-         skus, locations, on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+         skus, locations, on_hand, reserved, available, loaded, loaded_days, loads FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )
     .bind::<BigInt, _>(seq)
     .bind::<BigInt, _>(limit)

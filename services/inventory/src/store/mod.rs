@@ -4,12 +4,14 @@ pub mod backorders;
 pub mod catalog;
 pub mod changes;
 pub mod decisions;
+pub mod loads;
 pub mod locations;
 pub mod locks;
 pub mod movements;
 pub mod proof;
 pub mod reservations;
 pub mod reserved;
+pub mod rulesets;
 pub mod stock;
 
 use kernel::Code;
