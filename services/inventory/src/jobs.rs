@@ -22,7 +22,7 @@ const PRUNED_PER_STEP: i64 = 2_000;
 
 /// Every job of the service.
 pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Notify>) -> Vec<Job> {
-    let (rules, thresholds) = (settings.ruleset(), settings.thresholds());
+    let thresholds = settings.thresholds();
     let pool = pool.clone();
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
@@ -30,10 +30,8 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
             let swept = sweep_reservations(tx)?;
             Ok(progress(i64::try_from(swept).is_ok_and(|swept| swept >= MAX_SWEPT)))
         }),
-        Job::new("serve_backorders", Duration::from_secs(1), move |tx| {
-            Ok(progress(serve_backorders(tx, &pool, rules)?))
-        })
-        .woken_by(stock_arrived),
+        Job::new("serve_backorders", Duration::from_secs(1), move |tx| Ok(progress(serve_backorders(tx, &pool)?)))
+            .woken_by(stock_arrived),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("tell_availability", Duration::from_millis(250), move |tx| {
             Ok(progress(tell_availability(tx, thresholds)?))

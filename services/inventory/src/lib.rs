@@ -37,7 +37,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
 /// Routes, consumers and jobs of this service.
 pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults> {
     let settings = InventorySettings::read(&platform.settings)?;
-    let pool = Arc::new(Pool::default());
+    let pool = Arc::new(Pool::new(platform.zone));
     let stock_arrived = Arc::new(Notify::new());
     let mut jobs = jobs::all(&pool, settings, stock_arrived.clone());
     jobs.push(housekeeping());
@@ -45,7 +45,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
         name: DESCRIPTOR.name,
         routes: http::routes(http::State::new(platform, settings, pool.clone(), stock_arrived)),
         openapi: http::Document::openapi(),
-        consumers: vec![consumers::orders(pool, settings.ruleset()), consumers::catalog()],
+        consumers: vec![consumers::orders(pool), consumers::catalog()],
         jobs,
     })
 }

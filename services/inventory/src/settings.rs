@@ -5,19 +5,12 @@ use serde::Deserialize;
 
 use crate::app::reserve_stock::HoldRules;
 use crate::app::tell_availability::Thresholds;
-use crate::domain::Ruleset;
-
-/// The version of the built-in rules: nearest first, one location before several.
-const RULESET: i32 = 1;
 
 /// `[inventory]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "defaults.toml is the manual")]
 pub struct InventorySettings {
-    pub max_parts: usize,
-    pub near_candidates: usize,
-    pub broad_candidates: usize,
     pub max_hold_seconds: i64,
     pub max_held_units_per_buyer: i64,
     pub availability_exact_up_to: i64,
@@ -34,25 +27,11 @@ impl InventorySettings {
                 faults.push(format!("inventory.{key}"), "", message);
             }
         };
-        // Every set of up to max_parts of the candidates is tried for an order that no location can fill alone.
-        check("max_parts", (1..=6).contains(&section.max_parts), "lies between 1 and 6");
-        check("near_candidates", (1..=16).contains(&section.near_candidates), "lies between 1 and 16");
-        check("broad_candidates", section.broad_candidates <= 8, "lies between 0 and 8");
         check("max_hold_seconds", section.max_hold_seconds > 0, "is more than 0");
         check("max_held_units_per_buyer", section.max_held_units_per_buyer > 0, "is more than 0");
         check("availability_exact_up_to", section.availability_exact_up_to >= 0, "is not below 0");
         check("availability_percent", (0..=100).contains(&section.availability_percent), "lies between 0 and 100");
         faults.into_result(Some(section))
-    }
-
-    /// How locations are chosen.
-    pub const fn ruleset(&self) -> Ruleset {
-        Ruleset {
-            version: RULESET,
-            max_parts: self.max_parts,
-            near: self.near_candidates,
-            broad: self.broad_candidates,
-        }
     }
 
     /// Which changes of availability channels are told of.
@@ -62,7 +41,7 @@ impl InventorySettings {
 
     /// What holds go by.
     pub const fn hold_rules(&self) -> HoldRules {
-        HoldRules { ruleset: self.ruleset(), max_units_per_buyer: self.max_held_units_per_buyer }
+        HoldRules { max_units_per_buyer: self.max_held_units_per_buyer }
     }
 }
 
@@ -77,9 +56,9 @@ mod tests {
                 variables.iter().map(|(name, value)| (format!("ONEPOOL__INVENTORY__{name}"), (*value).to_owned()));
             InventorySettings::read(&Settings::load(&[include_str!("defaults.toml")], None, variables).unwrap())
         };
-        assert_eq!(read(&[]).unwrap().ruleset().max_parts, 4);
-        let wrong = read(&[("MAX_PARTS", "0"), ("MAX_HOLD_SECONDS", "0")]).unwrap_err();
+        assert_eq!(read(&[]).unwrap().max_hold_seconds, 86_400);
+        let wrong = read(&[("MAX_HOLD_SECONDS", "0"), ("MAX_HELD_UNITS_PER_BUYER", "0")]).unwrap_err();
         let keys: Vec<&str> = wrong.iter().map(|fault| fault.key.as_str()).collect();
-        assert_eq!(keys, ["inventory.max_parts", "inventory.max_hold_seconds"]);
+        assert_eq!(keys, ["inventory.max_hold_seconds", "inventory.max_held_units_per_buyer"]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use chrono::NaiveDate;
 use contracts::Cause;
 use contracts::events::{Allocation, StockBackordered, StockReleased, StockSourced};
 use kernel::id::{DecisionId, OrderId};
@@ -14,6 +15,7 @@ use super::Planned;
 use crate::domain::Outcome;
 use crate::store::backorders::{self, Backorder};
 use crate::store::decisions::{self, NewDecision};
+use crate::store::loads::{self, Load};
 use crate::store::movements::{self, Movement};
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::shares::{self, UseDelta, UseDeltas};
@@ -27,6 +29,9 @@ pub struct Draft {
     promised: Vec<ReservedLine>,
     taken_off: Vec<ReservedLine>,
     used: UseDeltas,
+    loaded: Vec<Load>,
+    unloaded: Vec<(Uuid, LocationCode)>,
+    kept: Vec<(Uuid, LocationCode)>,
     decisions: Vec<NewDecision>,
     waiting: Vec<Backorder>,
     served: Vec<Uuid>,
@@ -46,6 +51,8 @@ pub struct Decided {
     pub attempt: i32,
     /// The decision, and what it is counted by.
     pub planned: Planned,
+    /// The days whose capacity it uses.
+    pub days: Vec<(LocationCode, NaiveDate)>,
     /// Its priority in the queue, should it have to wait.
     pub priority: i16,
     /// What made it happen.
@@ -112,6 +119,16 @@ impl Draft {
         self.taken_off.push(line.clone());
     }
 
+    /// Gives the capacity back that an order uses at a location, should nothing of it be promised there any more.
+    pub fn unload(&mut self, order: OrderId, location: &LocationCode) {
+        self.unloaded.push((order.uuid(), location.clone()));
+    }
+
+    /// A part of an order has left a location: it has used its capacity, whatever becomes of the rest.
+    pub fn keep_loaded(&mut self, order: OrderId, location: &LocationCode) {
+        self.kept.push((order.uuid(), location.clone()));
+    }
+
     /// Hands promised units on to another owner; the balances do not change.
     pub fn hand_on(&mut self, from: Vec<ReservedLine>, to: Vec<ReservedLine>) {
         self.taken_off.extend(from);
@@ -149,7 +166,8 @@ impl Draft {
 
     /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
-        let Decided { order_id, attempt, planned, priority, cause } = decided;
+        let Decided { order_id, attempt, planned, days, priority, cause } = decided;
+        self.loaded.extend(days.into_iter().map(|(location, day)| Load { order: order_id.uuid(), location, day }));
         let Planned { decision, counted } = planned;
         let id = DecisionId::at(at);
         self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
@@ -165,10 +183,15 @@ impl Draft {
                 });
             }
         }
+        let rest = decision.rest();
         match decision.outcome {
-            Outcome::Sourced { allocations, .. } => {
+            Outcome::Sourced { allocations, missing, .. } => {
                 let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
-                self.sourced.push((event, cause));
+                self.sourced.push((event, cause.clone()));
+                if let Some(request) = rest {
+                    self.waiting.push(Backorder { order_id, priority: backorders::PROMISED_BEFORE, request });
+                    self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                }
             }
             Outcome::Backordered { missing } => {
                 self.waiting.push(Backorder { order_id, priority, request: decision.request });
@@ -194,6 +217,9 @@ impl Draft {
         reserved::take_off(tx, &self.taken_off)?;
         reserved::add(tx, &self.promised)?;
         decisions::insert(tx, &self.decisions)?;
+        loads::give_back(tx, &self.unloaded)?;
+        loads::keep(tx, &self.kept)?;
+        loads::add(tx, &self.loaded)?;
         backorders::remove(tx, &self.served)?;
         backorders::put(tx, &self.waiting)?;
         for (event, cause) in &self.released {

@@ -3,6 +3,7 @@
 pub mod adjust_stock;
 pub mod availability;
 pub mod change_reservations;
+pub mod change_rulesets;
 pub mod draft;
 pub mod picture;
 pub mod plan_order;

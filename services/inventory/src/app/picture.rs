@@ -6,13 +6,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use kernel::{ChannelCode, SkuCode};
 use store::{Error, Tx};
 
 use crate::domain::share::{Fence, Rule, Rulebook};
-use crate::domain::{Atlas, Shelf, Shelves, Slot};
+use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
-use crate::store::{changes, code, locations, shares, stock};
+use crate::store::{changes, code, loads, locations, rulesets, shares, stock};
 
 /// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
 const MAX_BALANCES: usize = 4_000_000;
@@ -28,6 +29,10 @@ pub struct Picture {
     pub shelves: Shelves,
     /// What is known of the SKUs that were asked for.
     pub entries: Entries,
+    /// The rules by which locations are chosen.
+    pub ruleset: Ruleset,
+    /// Orders of the days whose capacity is limited.
+    pub loads: Loads,
     /// What channels may have.
     pub book: Rulebook,
     /// From where rules let channels sell, by what the rules count by.
@@ -44,13 +49,20 @@ pub enum Before {
     Balance(SkuCode, Slot, i64),
     /// What was used of a share.
     Used(SkuCode, i64, i64),
+    /// The orders of a location's day.
+    Load(Slot, NaiveDate, i64),
 }
 
 impl Picture {
-    /// Draws the picture anew: everything but what is read when it is asked for.
-    pub fn draw(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    /// Draws the picture anew, with the loads of this day and later ones; stock is read when it is asked for.
+    pub fn draw(&mut self, tx: &mut Tx<'_>, since: NaiveDate) -> Result<(), Error> {
         *self = Self::default();
         self.atlas = Atlas::new(locations::sites(tx)?);
+        for it in loads::from(tx, since)? {
+            if let Some(slot) = self.atlas.slot(&it.location) {
+                self.loads.set(slot, it.day, it.orders);
+            }
+        }
         self.seq = Some(changes::newest(tx)?);
         self.read_rules(tx)
     }
@@ -65,6 +77,7 @@ impl Picture {
         self.reaches = rules.iter().filter_map(slots).collect();
         self.book = Rulebook::new(rules);
         self.used.clear();
+        self.ruleset = rulesets::active(tx)?;
         Ok(())
     }
 
@@ -78,6 +91,10 @@ impl Picture {
         }
         for ((sku, count), used) in change.used_skus.iter().zip(&change.used_counts).zip(&change.used) {
             before.extend(self.set_used(&code(sku)?, *count, *used));
+        }
+        for ((location, day), orders) in change.loaded.iter().zip(&change.loaded_days).zip(&change.loads) {
+            let Some(slot) = self.atlas.slot(location) else { continue };
+            before.push(self.set_load(slot, *day, *orders));
         }
         for sku in &change.catalog {
             self.entries.remove(&code(sku)?);
@@ -97,11 +114,17 @@ impl Picture {
         Some(Before::Used(sku.clone(), count, counts.insert(count, used).unwrap_or(0)))
     }
 
+    /// Sets how many orders a location's day has.
+    pub fn set_load(&mut self, slot: Slot, day: NaiveDate, orders: i64) -> Before {
+        Before::Load(slot, day, self.loads.set(slot, day, orders))
+    }
+
     /// Puts back what was there before.
     pub fn put_back(&mut self, before: Before) {
         match before {
             Before::Balance(sku, slot, balance) => drop(self.set(&sku, slot, balance)),
             Before::Used(sku, count, used) => drop(self.set_used(&sku, count, used)),
+            Before::Load(slot, day, orders) => drop(self.set_load(slot, day, orders)),
         }
     }
 

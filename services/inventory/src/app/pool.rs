@@ -7,14 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use contracts::events::Allocation;
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
+use contracts::events::{Allocation, FulfilmentKind};
 use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx};
 
 use super::Draft;
 use super::picture::{Before, Picture};
 use crate::domain::share::{Fence, Rule, Supply, broken, share};
-use crate::domain::{Decision, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
+use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
 use crate::store::reserved::ReservedLine;
 
@@ -22,21 +24,26 @@ use crate::store::reserved::ReservedLine;
 const MAX_BEHIND: i64 = 1_000;
 
 /// The picture, shared by everything in this process that plans.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
     picture: Mutex<Picture>,
+    /// The time zone of locations that name none.
+    zone: Tz,
 }
 
 /// A place to plan at: the picture as this transaction sees it, for as long as the desk is open.
 #[derive(Debug)]
 pub struct Desk<'p> {
     picture: MutexGuard<'p, Picture>,
+    now: Moment,
     /// What to put back: newest last.
     undo: Vec<Before>,
     /// Whether this transaction has changed stock before.
     changed_before: bool,
     /// Read while this transaction had changes of its own: it must not outlive it.
     guests: Vec<SkuCode>,
+    /// Whether loads were read with this transaction's own changes in them: the picture is drawn anew after it.
+    outdated: bool,
 }
 
 /// A decision, with what each of its SKUs is counted by where the channel's share is counted.
@@ -49,10 +56,17 @@ pub struct Planned {
 }
 
 impl Pool {
+    /// A picture that shows nothing yet, in the retailer's time zone.
+    pub fn new(zone: Tz) -> Self {
+        Self { picture: Mutex::default(), zone }
+    }
+
     /// Brings the picture up to date. The caller holds the pool's lock, or only reads.
     pub fn open(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut desk = Desk { picture, undo: Vec::new(), changed_before: false, guests: Vec::new() };
+        let now = Moment { at: tx.now(), zone: self.zone };
+        let (undo, guests) = (Vec::new(), Vec::new());
+        let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false };
         desk.changed_before = desk.catch_up(tx)?;
         Ok(desk)
     }
@@ -70,15 +84,19 @@ impl Pool {
 impl Desk<'_> {
     /// Reads the log; says whether this transaction has changed stock before.
     fn catch_up(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        // Locations lie in several time zones, so that a day may have begun before the retailer's.
+        let today = self.now.at.day_in(self.now.zone);
+        let since = today.checked_sub_days(Days::new(2)).unwrap_or(today);
         let Some(seq) = self.picture.seq else {
-            self.picture.draw(tx)?;
+            self.picture.draw(tx, since)?;
             return self.has_own(tx);
         };
+        self.picture.loads.forget_before(since);
         let log = changes::from(tx, seq, MAX_BEHIND)?;
         let gap = log.first().is_none_or(|first| first.seq != seq);
         let behind = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_BEHIND);
         if gap || behind || log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq) {
-            self.picture.draw(tx)?;
+            self.picture.draw(tx, since)?;
             return self.has_own(tx);
         }
         let fresh = || log.iter().filter(|change| change.seq > seq);
@@ -98,8 +116,9 @@ impl Desk<'_> {
     }
 
     /// A picture just drawn is empty, so there is nothing to change on it yet.
-    fn has_own(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+    fn has_own(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let log = changes::from(tx, self.picture.seq.unwrap_or(0), MAX_BEHIND)?;
+        self.outdated = log.iter().any(|change| change.own && !change.loaded.is_empty());
         Ok(log.iter().any(|change| change.own))
     }
 
@@ -126,8 +145,8 @@ impl Desk<'_> {
     pub fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<(), Error> {
         if self.picture.is_full() {
             self.picture.clear();
-            // Whatever was to be put back is gone with the shelves; all that is asked for is read again.
-            self.undo.clear();
+            // Whatever was to be put back on the shelves is gone with them; all that is asked for is read again.
+            self.undo.retain(|before| matches!(before, Before::Load(..)));
         }
         if !self.picture.book.is_empty() {
             self.picture.show_entries(tx, skus)?;
@@ -145,7 +164,7 @@ impl Desk<'_> {
     }
 
     /// Plans a request within its channel's share; what it is given is gone for the next one.
-    pub fn plan(&mut self, mut request: Request, rules: Ruleset) -> Planned {
+    pub fn plan(&mut self, mut request: Request) -> Planned {
         request.allowed.clear();
         let mut reach = Reach::new();
         let mut counted = BTreeMap::new();
@@ -153,7 +172,7 @@ impl Desk<'_> {
             self.limit(&mut request, &mut reach, &mut counted);
         }
         let decision = loop {
-            let decision = self.decide(request.clone(), &reach, rules);
+            let decision = self.decide(request.clone(), &reach);
             if !self.keep_out(&decision, &mut reach) {
                 break decision;
             }
@@ -169,9 +188,45 @@ impl Desk<'_> {
         Planned { decision, counted }
     }
 
-    fn decide(&self, request: Request, reach: &Reach, rules: Ruleset) -> Decision {
-        let snapshot = Snapshot { atlas: &self.picture.atlas, shelves: &self.picture.shelves, reach };
-        plan(request, &snapshot, rules)
+    fn decide(&self, request: Request, reach: &Reach) -> Decision {
+        let Picture { ruleset, atlas, shelves, loads, .. } = &*self.picture;
+        plan(request, &Snapshot { ruleset, atlas, shelves, reach, loads, now: self.now })
+    }
+
+    /// Plans by other rules than those in force.
+    pub fn set_rules(&mut self, ruleset: Ruleset) {
+        self.picture.ruleset = ruleset;
+        self.outdated = true;
+    }
+
+    /// The rules it plans by.
+    pub fn rules(&self) -> &Ruleset {
+        &self.picture.ruleset
+    }
+
+    /// Counts an order in at the locations that ship it and have a daily capacity; answers the days that are used.
+    pub fn load(&mut self, decision: &Decision) -> Vec<(LocationCode, NaiveDate)> {
+        let mut days = Vec::new();
+        if decision.request.kind != FulfilmentKind::Ship {
+            return days;
+        }
+        let respect = self.picture.ruleset.rules().respect;
+        for location in decision.locations() {
+            let atlas = &self.picture.atlas;
+            let Some((slot, site)) = atlas.slot(location.as_str()).and_then(|slot| Some((slot, atlas.site(slot)?)))
+            else {
+                continue;
+            };
+            if site.daily_capacity.is_none() {
+                continue;
+            }
+            let day = site.schedule.ready(self.now.at, self.now.zone, respect).day;
+            let orders = self.picture.loads.get(slot, day);
+            let before = self.picture.set_load(slot, day, orders.saturating_add(1));
+            self.undo.push(before);
+            days.push((location.clone(), day));
+        }
+        days
     }
 
     /// Notes what the channel's share leaves of each SKU.
@@ -259,6 +314,9 @@ impl Drop for Desk<'_> {
         }
         for sku in std::mem::take(&mut self.guests) {
             self.picture.forget(&sku);
+        }
+        if self.outdated {
+            self.picture.seq = None;
         }
     }
 }

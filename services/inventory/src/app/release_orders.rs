@@ -38,6 +38,9 @@ pub fn release_orders(tx: &mut Tx<'_>, cancellations: &[(OrderCancelled, Cause)]
             release.still_to_be_placed(cancelled);
         }
         let back = std::mem::take(&mut release.back);
+        for it in &back {
+            release.draft.unload(cancelled.order_id, &it.location);
+        }
         release.draft.tell_released(cancelled.order_id, back, cause.clone());
     }
     let Release { draft, smaller, .. } = release;

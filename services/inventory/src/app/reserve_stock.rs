@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::sweep_reservations::sweep_reservations;
 use super::{Draft, Planned, Pool};
-use crate::domain::{Outcome, Request, Ruleset};
+use crate::domain::{Outcome, Place, Request};
 use crate::store::locks;
 use crate::store::reservations::{self, NewReservation};
 use crate::store::reserved::ReservedLine;
@@ -31,8 +31,6 @@ pub struct Hold {
 /// What holds go by.
 #[derive(Clone, Copy, Debug)]
 pub struct HoldRules {
-    /// How locations are chosen.
-    pub ruleset: Ruleset,
     /// The most units one buyer may hold over all their holds in a channel.
     pub max_units_per_buyer: i64,
 }
@@ -123,7 +121,7 @@ pub fn reserve_stock(
             results.push(Err(Refusal::BuyerHoldsTooMuch { held, most: rules.max_units_per_buyer }));
             continue;
         }
-        let planned = desk.plan(request, rules.ruleset);
+        let planned = desk.plan(request);
         if let Outcome::Backordered { missing } = planned.decision.outcome {
             results.push(Err(Refusal::Insufficient(missing)));
             continue;
@@ -220,5 +218,8 @@ pub fn hold_request(channel: ChannelCode, placed_at: Timestamp, lines: Vec<crate
         excluded: BTreeSet::new(),
         allowed: BTreeMap::new(),
         claim: None,
+        place: Place::default(),
+        amount: None,
+        whole: true,
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
-use crate::domain::{Line, Request, Ruleset};
+use crate::domain::{Line, Request};
 use crate::store::reserved::{self, OpenLines};
 use crate::store::{backorders, decisions, locks};
 
@@ -21,7 +21,6 @@ use crate::store::{backorders, decisions, locks};
 pub fn resource_orders(
     tx: &mut Tx<'_>,
     pool: &Pool,
-    rules: Ruleset,
     rejections: &[(FulfilmentRejected, Cause)],
 ) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
@@ -49,9 +48,12 @@ pub fn resource_orders(
             continue;
         }
         *attempt = attempt.saturating_add(1);
-        let planned = desk.plan(Request { lines, claim: None, ..last.clone() }, rules);
+        draft.unload(order_id, &rejection.location);
+        let planned = desk.plan(Request { lines, claim: None, ..last.clone() });
+        let days = desk.load(&planned.decision);
         let priority = backorders::PROMISED_BEFORE;
-        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, priority, cause: cause.clone() })?;
+        let cause = cause.clone();
+        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, days, priority, cause })?;
     }
     drop(desk);
     join_queue(tx, &mut draft)?;

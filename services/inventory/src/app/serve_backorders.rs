@@ -10,14 +10,13 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Draft, Pool};
-use crate::domain::Ruleset;
 use crate::store::{backorders, code, decisions, locks};
 
 /// Orders looked at in one step: some tens of milliseconds of work under the pool's lock.
 const MAX_SERVED: i64 = 200;
 
 /// Serves one stretch of the queue of one SKU that got stock; says whether there is more to do.
-pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset) -> Result<bool, Error> {
+pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
     if backorders::next_arrival(tx)?.is_none() {
         return Ok(false);
     }
@@ -40,20 +39,22 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset) -> Result<
             break;
         }
         last = Some(waiting.place());
-        let planned = desk.plan(waiting.request.clone(), rules);
+        let planned = desk.plan(waiting.request.clone());
         if planned.decision.takes_stock() {
-            sourced.push((waiting, planned));
+            let days = desk.load(&planned.decision);
+            sourced.push((waiting, planned, days));
         }
     }
     drop(desk);
-    let ids: Vec<Uuid> = sourced.iter().map(|(waiting, _)| waiting.order_id.uuid()).collect();
+    let ids: Vec<Uuid> = sourced.iter().map(|(waiting, ..)| waiting.order_id.uuid()).collect();
     let attempts: HashMap<Uuid, i32> =
         decisions::newest(tx, &ids)?.into_iter().map(|stored| (stored.order_id, stored.attempt)).collect();
-    for (waiting, planned) in sourced {
+    for (waiting, planned, days) in sourced {
         let attempt = attempts.get(&waiting.order_id.uuid()).copied().unwrap_or(0).saturating_add(1);
         let (order_id, priority) = (waiting.order_id, waiting.priority);
         draft.no_longer_waits(order_id);
-        draft.decide(tx.now(), Decided { order_id, attempt, planned, priority, cause: Cause::default() })?;
+        let cause = Cause::default();
+        draft.decide(tx.now(), Decided { order_id, attempt, planned, days, priority, cause })?;
     }
     pool.write(tx, draft)?;
     let to_the_end = i64::try_from(queue.len()).is_ok_and(|looked_at| looked_at < MAX_SERVED);

@@ -30,6 +30,7 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
                     line.sku, shipment.location, shipment.order_id
                 )));
             }
+            draft.keep_loaded(shipment.order_id, &shipment.location);
             open.take(&place, units).iter().for_each(|line| draft.ship(line));
             draft.move_units(Movement {
                 sku: line.sku.clone(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
-use crate::domain::{Claim, ClaimLine, Decision, Request, Ruleset, claim_fits};
+use crate::domain::{Claim, ClaimLine, Decision, Request, claim_fits};
 use crate::store::reservations::Reservation;
 use crate::store::reserved::ReservedLine;
 use crate::store::{backorders, decisions, locks, reservations, reserved};
@@ -32,12 +32,7 @@ pub struct PlacedOrder {
 
 /// Sources a batch of orders, first come, first served. Orders that were decided on before are left alone. An order of a
 /// SKU that is not known yet is tried again later: it may be a bundle, which has no stock of its own.
-pub fn source_orders(
-    tx: &mut Tx<'_>,
-    pool: &Pool,
-    rules: Ruleset,
-    mut orders: Vec<PlacedOrder>,
-) -> Result<(), ConsumeError> {
+pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
     // A transaction that expects new rows fails when an order was decided on before.
     if tx.rows() == Rows::MayBeThere {
@@ -65,13 +60,14 @@ pub fn source_orders(
             hold.give_back(&mut draft, &mut desk);
             holds.released.push(hold.id.uuid());
         }
-        let planned = desk.plan(request, rules);
+        let planned = desk.plan(request);
         if let Some(hold) = claimed.filter(|_| claim_fits(&planned.decision.request)) {
             holds.claimed.push((hold.id, order_id));
             let lines = hold.handed_to(order_id, &planned.decision);
             draft.hand_on(hold.lines, lines);
         }
-        let decided = Decided { order_id, attempt: 1, planned, priority: backorders::NEW, cause };
+        let days = desk.load(&planned.decision);
+        let decided = Decided { order_id, attempt: 1, planned, days, priority: backorders::NEW, cause };
         draft.decide(tx.now(), decided)?;
     }
     drop(desk);

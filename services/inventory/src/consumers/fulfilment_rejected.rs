@@ -7,8 +7,7 @@ use store::Tx;
 use super::with_causes;
 use crate::app::Pool;
 use crate::app::resource_orders::resource_orders;
-use crate::domain::Ruleset;
 
-pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, events: &[Event]) -> Result<(), ConsumeError> {
-    resource_orders(tx, pool, rules, &with_causes(events)?)
+pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, events: &[Event]) -> Result<(), ConsumeError> {
+    resource_orders(tx, pool, &with_causes(events)?)
 }

@@ -14,7 +14,6 @@ use bus::{ConsumeError, Hearing, Subscription};
 use contracts::{Cause, Event, Payload};
 
 use crate::app::Pool;
-use crate::domain::Ruleset;
 
 /// The stream `orders`. One queue: writers of stock take turns anyhow, and a long batch costs as many statements as a
 /// short one.
@@ -43,11 +42,11 @@ pub const CATALOG: Hearing = Hearing {
 };
 
 /// The stream `orders` with what happens to its events.
-pub fn orders(pool: Arc<Pool>, rules: Ruleset) -> Subscription {
+pub fn orders(pool: Arc<Pool>) -> Subscription {
     ORDERS.handled_by(Arc::new(move |tx, kind, events| match kind {
-        "order.placed" => order_placed::consume(tx, &pool, rules, events),
+        "order.placed" => order_placed::consume(tx, &pool, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
-        "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, rules, events),
+        "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, events),
         "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),
         "return.received" => return_received::consume(tx, events),
         "return.inspected" => return_inspected::consume(tx, events),

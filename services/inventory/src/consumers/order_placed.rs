@@ -9,11 +9,11 @@ use store::Tx;
 
 use crate::app::Pool;
 use crate::app::source_orders::{PlacedOrder, source_orders};
-use crate::domain::{Line, Request, Ruleset};
+use crate::domain::{Line, Place, Request};
 
-pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset, events: &[Event]) -> Result<(), ConsumeError> {
+pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, events: &[Event]) -> Result<(), ConsumeError> {
     let orders = events.iter().map(placed).collect::<Result<Vec<_>, _>>()?;
-    source_orders(tx, pool, rules, orders)
+    source_orders(tx, pool, orders)
 }
 
 fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {
@@ -24,11 +24,15 @@ fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {
         quantity: line.quantity,
         parts: Vec::new(),
     });
+    let destination = order.fulfilment.destination.unwrap_or_default();
     let request = Request {
         channel: order.channel,
         placed_at: order.placed_at,
         kind: order.fulfilment.kind,
-        to: order.fulfilment.destination.and_then(|destination| destination.point),
+        to: destination.point,
+        place: Place { province: destination.province, city: destination.city, adcode: None },
+        amount: Some(order.totals.total_amount),
+        whole: false,
         pickup: order.fulfilment.location,
         lines: lines.collect(),
         excluded: BTreeSet::new(),

@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use contracts::events::LocationKind;
+use contracts::requests::Address;
 use kernel::{GeoPoint, LocationCode};
 use rstar::RTree;
 use rstar::primitives::GeomWithData;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::hours::Schedule;
 
 /// A location's place in the atlas; slots are in the order of the codes, so comparing slots compares codes.
 pub type Slot = usize;
@@ -24,6 +30,69 @@ pub struct Site {
     pub hands_over: bool,
     /// Whether it takes part.
     pub active: bool,
+    /// What it is.
+    pub kind: LocationKind,
+    /// Whether it belongs to somebody else than headquarters.
+    pub franchised: bool,
+    /// The region it lies in.
+    pub place: Place,
+    /// Its tags.
+    pub groups: BTreeSet<String>,
+    /// When it works.
+    pub schedule: Schedule,
+    /// How many orders it can ship on a day.
+    pub daily_capacity: Option<i32>,
+}
+
+/// A region as an address tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Province.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// Code of the administrative division (GB/T 2260).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adcode: Option<String>,
+}
+
+impl Place {
+    /// The region of an address.
+    pub fn of(address: Option<&Address>) -> Self {
+        address.map_or_else(Self::default, |address| Self {
+            province: address.province.clone(),
+            city: address.city.clone(),
+            adcode: address.adcode.clone(),
+        })
+    }
+
+    /// Whether nothing is known of it.
+    pub const fn is_unknown(&self) -> bool {
+        self.province.is_none() && self.city.is_none() && self.adcode.is_none()
+    }
+
+    /// What two places have in common. Cities of one name in two provinces are two cities.
+    pub fn shared_with(&self, other: &Self) -> Option<Shared> {
+        let same = |one: &Option<String>, two: &Option<String>| one.is_some() && one == two;
+        let apart = self.province.is_some() && other.province.is_some() && self.province != other.province;
+        if same(&self.city, &other.city) && !apart {
+            Some(Shared::City)
+        } else {
+            same(&self.province, &other.province).then_some(Shared::Province)
+        }
+    }
+}
+
+/// What a location has in common with the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shared {
+    /// The city, and with it the province.
+    City,
+    /// The province.
+    Province,
 }
 
 impl Site {
@@ -113,6 +182,12 @@ mod tests {
             ships: true,
             hands_over: true,
             active: true,
+            kind: LocationKind::Store,
+            franchised: false,
+            place: Place::default(),
+            groups: BTreeSet::new(),
+            schedule: Schedule::default(),
+            daily_capacity: None,
         }
     }
 

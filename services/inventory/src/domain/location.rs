@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Timelike;
+use chrono_tz::Tz;
 use contracts::events::LocationKind;
 use contracts::requests::Address;
 use kernel::{GeoPoint, LocationCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::atlas::Site;
+use super::atlas::{Place, Site};
+use super::hours::Schedule;
 
 /// The priority of a location that names none; lower goes first.
 pub const DEFAULT_PRIORITY: i32 = 100;
@@ -56,11 +59,19 @@ pub enum Day {
     Sun,
 }
 
-/// A time of day in the retailer's time zone, `HH:MM`.
+/// A time of day in the location's time zone, `HH:MM`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, example = "21:30")]
 pub struct TimeOfDay(String);
+
+impl TimeOfDay {
+    /// Minutes after midnight.
+    pub fn minutes(&self) -> i64 {
+        let time = chrono::NaiveTime::parse_from_str(&self.0, "%H:%M").unwrap_or_default();
+        i64::from(time.num_seconds_from_midnight()).checked_div(60).unwrap_or(0)
+    }
+}
 
 impl TryFrom<String> for TimeOfDay {
     type Error = &'static str;
@@ -80,6 +91,26 @@ impl From<TimeOfDay> for String {
     }
 }
 
+/// A time zone by its IANA name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "Asia/Shanghai")]
+pub struct TimeZone(pub Tz);
+
+impl TryFrom<String> for TimeZone {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| "a time zone is an IANA name, such as Asia/Shanghai")
+    }
+}
+
+impl From<TimeZone> for String {
+    fn from(zone: TimeZone) -> Self {
+        zone.0.name().to_owned()
+    }
+}
+
 /// When a location is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,7 +123,7 @@ pub struct OpeningHours {
     pub closes: TimeOfDay,
 }
 
-/// What is kept of a location and decides nothing yet.
+/// What is kept of a location and no statement asks for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
     /// Its address.
@@ -110,6 +141,12 @@ pub struct Details {
     /// How many orders it can ship on a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_capacity: Option<i32>,
+    /// Its time zone; the retailer's, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// Tags that sourcing rules may ask for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
 }
 
 /// A location.
@@ -145,6 +182,18 @@ impl Location {
             ships: self.capabilities.contains(&Capability::Ship),
             hands_over: self.capabilities.contains(&Capability::Pickup),
             active: self.status == LocationStatus::Active,
+            kind: self.kind,
+            franchised: self.owner.is_some(),
+            place: Place::of(self.details.address.as_ref()),
+            groups: self.details.groups.clone(),
+            schedule: self.schedule(),
+            daily_capacity: self.details.daily_capacity,
         }
+    }
+
+    fn schedule(&self) -> Schedule {
+        let Details { hours, cutoff, handling_minutes, time_zone, .. } = &self.details;
+        let handling = handling_minutes.unwrap_or(0);
+        Schedule::new(time_zone.map(|zone| zone.0), hours.as_deref(), cutoff.as_ref(), handling)
     }
 }

@@ -1,19 +1,29 @@
 //! The pure rules of the pool: where things are, what is asked for, and which location fills it. No IO, no clock.
 
+mod allot;
 pub mod atlas;
+pub mod change;
+pub mod decision;
 pub mod gather;
+pub mod hours;
+pub mod load;
 pub mod location;
 pub mod plan;
 pub mod request;
+pub mod ruleset;
 pub mod share;
 pub mod shelf;
 mod split;
+pub mod tiers;
 pub mod why;
 
-pub use atlas::{Atlas, Site, Slot};
+pub use atlas::{Atlas, Place, Site, Slot};
+pub use decision::{Bar, Candidate, Decision, How, Outcome, RunnerUp, Verdict};
+pub use load::Loads;
 pub use location::{Capability, Location, LocationStatus};
-pub use plan::{Bar, Candidate, Decision, How, Outcome, Reach, Ruleset, RunnerUp, Snapshot, Verdict, claim_fits, plan};
+pub use plan::{Moment, Reach, Snapshot, claim_fits, plan};
 pub use request::{Claim, ClaimLine, Demand, Line, Part, Request};
+pub use ruleset::{Rules, Ruleset};
 pub use shelf::{Shelf, Shelves};
 
 #[cfg(test)]

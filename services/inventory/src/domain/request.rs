@@ -7,6 +7,8 @@ use kernel::id::ReservationId;
 use kernel::{ChannelCode, GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::atlas::Place;
+
 /// An order, or the rest of one, as sourcing sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -19,6 +21,15 @@ pub struct Request {
     /// Where it is shipped to, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<GeoPoint>,
+    /// The region it is shipped to, if that is known.
+    #[serde(default, skip_serializing_if = "Place::is_unknown")]
+    pub place: Place,
+    /// What the buyer pays for the whole order, in minor units, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    /// Whether a part of it is of no use, as of a hold.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub whole: bool,
     /// Where it is collected; it is never sent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pickup: Option<LocationCode>,
@@ -33,6 +44,11 @@ pub struct Request {
     /// The hold it claims, as it stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One line.

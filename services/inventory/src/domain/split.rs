@@ -1,13 +1,33 @@
 //! Which set of locations fills an order together.
 //!
-//! [`exact`] finds the fewest parts and among those the least cost; it looks at every set of a bounded number of
-//! candidates. [`greedy`] takes whoever covers most of the rest, and is what remains beyond that bound.
+//! [`exact`] finds the fewest parts and among those the best by the tier's sort, summed over the parts; it looks at every
+//! set of a bounded number of candidates. [`greedy`] takes whoever covers most of the rest, and is what remains beyond
+//! that bound.
 
-/// A location that could ship a part: what it costs (metres, or the priority where distance is not known) and what it has
-/// of each needed SKU.
+/// A value for each sort of a tier, compared from the first; unused places are 0. Sums of keys compare as their parts do,
+/// which is what lets the search leave sets out unseen.
+pub type Key = [i64; 5];
+
+/// The sum of two keys.
+pub fn plus(mut one: Key, other: &Key) -> Key {
+    for (sum, part) in one.iter_mut().zip(other) {
+        *sum = sum.saturating_add(*part);
+    }
+    one
+}
+
+fn times(mut key: Key, count: usize) -> Key {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    for value in &mut key {
+        *value = value.saturating_mul(count);
+    }
+    key
+}
+
+/// A location that could ship a part: how well it is placed, and what it has of each needed SKU.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    pub cost: i64,
+    pub key: Key,
     pub available: Vec<i64>,
 }
 
@@ -15,8 +35,8 @@ pub struct Offer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Best {
     pub set: Vec<usize>,
-    pub cost: i64,
-    pub second: Option<(Vec<usize>, i64)>,
+    pub key: Key,
+    pub second: Option<(Vec<usize>, Key)>,
 }
 
 /// How many of the needed units an offer covers.
@@ -24,8 +44,8 @@ pub fn coverage(available: &[i64], need: &[i64]) -> i64 {
     available.iter().zip(need).map(|(has, need)| (*has).min(*need).max(0)).fold(0, i64::saturating_add)
 }
 
-/// The candidates an exact search looks at: the nearest, and those that cover most however far they are (the warehouse
-/// behind the stores). `offers` are sorted; so is the answer.
+/// The candidates an exact search looks at: the best placed, and those that cover most however they are placed (the
+/// warehouse behind the stores). `offers` are sorted; so is the answer.
 pub fn shortlist(offers: &[Offer], need: &[i64], near: usize, broad: usize) -> Vec<usize> {
     let useful: Vec<usize> = (0..offers.len())
         .filter(|index| offers.get(*index).is_some_and(|offer| coverage(&offer.available, need) > 0))
@@ -42,58 +62,59 @@ pub fn shortlist(offers: &[Offer], need: &[i64], near: usize, broad: usize) -> V
     list
 }
 
-/// The fewest parts that cover the need, and of those the cheapest; ties go to the set that comes first.
-pub fn exact(offers: &[Offer], need: &[i64], max_parts: usize) -> Option<Best> {
+/// The fewest parts that cover the need and fit, and of those the best; ties go to the set that comes first.
+pub fn exact(offers: &[Offer], need: &[i64], max_parts: usize, fits: &dyn Fn(&[usize]) -> bool) -> Option<Best> {
     (2..=max_parts.min(offers.len())).find_map(|parts| {
-        let mut search = Search { offers, best: None, second: None, chosen: Vec::with_capacity(parts) };
-        search.descend(0, parts, 0, need);
-        let (set, cost) = search.best?;
-        Some(Best { set, cost, second: search.second })
+        let mut search = Search { offers, fits, best: None, second: None, chosen: Vec::with_capacity(parts) };
+        search.descend(0, parts, Key::default(), need);
+        let (set, key) = search.best?;
+        Some(Best { set, key, second: search.second })
     })
 }
 
 struct Search<'a> {
     offers: &'a [Offer],
-    best: Option<(Vec<usize>, i64)>,
-    second: Option<(Vec<usize>, i64)>,
+    fits: &'a dyn Fn(&[usize]) -> bool,
+    best: Option<(Vec<usize>, Key)>,
+    second: Option<(Vec<usize>, Key)>,
     chosen: Vec<usize>,
 }
 
 impl Search<'_> {
-    fn descend(&mut self, from: usize, parts: usize, cost: i64, rest: &[i64]) {
+    fn descend(&mut self, from: usize, parts: usize, key: Key, rest: &[i64]) {
         if parts == 0 {
-            if rest.iter().all(|units| *units <= 0) {
-                self.keep(cost);
+            if rest.iter().all(|units| *units <= 0) && (self.fits)(&self.chosen) {
+                self.keep(key);
             }
             return;
         }
         for (index, offer) in self.offers.iter().enumerate().skip(from) {
-            let cost = cost.saturating_add(offer.cost);
-            // Offers get dearer along the list, so no later one can beat what is known already.
-            let floor = offer.cost.saturating_mul(i64::try_from(parts.saturating_sub(1)).unwrap_or(i64::MAX));
-            if self.second.as_ref().is_some_and(|(_, second)| cost.saturating_add(floor) >= *second) {
+            let key = plus(key, &offer.key);
+            // Offers get worse along the list, so no later one can beat what is known already.
+            let floor = times(offer.key, parts.saturating_sub(1));
+            if self.second.as_ref().is_some_and(|(_, second)| plus(key, &floor) >= *second) {
                 return;
             }
             let left: Vec<i64> =
                 rest.iter().zip(&offer.available).map(|(rest, has)| rest.saturating_sub((*has).max(0))).collect();
             self.chosen.push(index);
-            self.descend(index.saturating_add(1), parts.saturating_sub(1), cost, &left);
+            self.descend(index.saturating_add(1), parts.saturating_sub(1), key, &left);
             self.chosen.pop();
         }
     }
 
-    fn keep(&mut self, cost: i64) {
-        let found = (self.chosen.clone(), cost);
-        if self.best.as_ref().is_none_or(|(_, best)| cost < *best) {
+    fn keep(&mut self, key: Key) {
+        let found = (self.chosen.clone(), key);
+        if self.best.as_ref().is_none_or(|(_, best)| key < *best) {
             self.second = self.best.replace(found);
-        } else if self.second.as_ref().is_none_or(|(_, second)| cost < *second) {
+        } else if self.second.as_ref().is_none_or(|(_, second)| key < *second) {
             self.second = Some(found);
         }
     }
 }
 
-/// Takes whoever covers most of what is left, ties to the first, at most `max_parts` of them; says what stays uncovered.
-pub fn greedy(offers: &[Offer], need: &[i64], max_parts: usize) -> (Vec<usize>, Vec<i64>) {
+/// Takes whoever covers most of what is left, ties to the first, at most `max_parts` of them.
+pub fn greedy(offers: &[Offer], need: &[i64], max_parts: usize) -> Vec<usize> {
     let mut rest = need.to_vec();
     let mut set = Vec::new();
     while set.len() < max_parts && rest.iter().any(|units| *units > 0) {
@@ -110,5 +131,6 @@ pub fn greedy(offers: &[Offer], need: &[i64], max_parts: usize) -> (Vec<usize>, 
         }
         set.push(best.1);
     }
-    (set, rest)
+    set.sort_unstable();
+    set
 }

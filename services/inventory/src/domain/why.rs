@@ -6,7 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::atlas::Site;
-use super::plan::{Bar, Candidate, Decision, How, Outcome, Verdict};
+use super::change::{Attempt, Change};
+use super::decision::{Bar, Candidate, Decision, How, Outcome, Verdict};
+use super::ruleset::{Ruleset, Sort, Tier};
+use super::tiers::{self, Filter, Need};
 
 /// Why a location did not get an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -15,15 +18,20 @@ pub struct WhyNot {
     pub location: LocationCode,
     /// The rule that decided.
     pub rule: Rule,
+    /// The tier of the ruleset whose rule it is.
+    pub tier: Option<String>,
     /// The rule and its number in a sentence.
     pub detail: String,
     /// How far it is from the destination, if that is known.
     pub distance_metres: Option<i64>,
-    /// By how much it lies behind the winner: metres, or steps of priority where no destination is known.
+    /// By how much it lies behind the winner, in the unit of the rule: metres, steps of priority, units of stock, minor
+    /// units of cost, or millionths of the capacity.
     pub behind: Option<i64>,
     /// What it lacked.
     pub missing: Vec<Lack>,
-    /// The smallest change that would have let it win.
+    /// The smallest change that would have let it win, value by value; empty when there is none.
+    pub changes: Vec<Change>,
+    /// The same in words.
     pub would_win: Option<String>,
 }
 
@@ -41,10 +49,26 @@ pub enum Rule {
     Rejected,
     /// It takes no part, does not ship, or hands nothing over.
     Capability,
-    /// It lacked stock.
-    Stock,
-    /// Another one is nearer, or comes first by priority or code.
+    /// It has as many orders as it can ship on that day.
+    Capacity,
+    /// A filter of the tier does not let it in, see the detail.
+    Filter,
+    /// It is farther away than the tier goes, or another one is nearer.
     Distance,
+    /// It is ready too late for the tier.
+    Ready,
+    /// The channel may not sell what it would need of what lies there, or of the pool.
+    Share,
+    /// It lacked stock, or another one has more.
+    Stock,
+    /// Another one comes first by priority.
+    Priority,
+    /// Another one is cheaper.
+    Cost,
+    /// Another one has less to do.
+    Load,
+    /// It is as well placed as the winner, whose code comes first.
+    Code,
     /// A better set of locations was found.
     Split,
 }
@@ -61,15 +85,17 @@ pub struct Lack {
 }
 
 /// Explains a location that took part in a decision, or that exists and did not.
-pub fn why_not(decision: &Decision, location: &LocationCode, site: Option<&Site>) -> WhyNot {
+pub fn why_not(decision: &Decision, ruleset: &Ruleset, location: &LocationCode, site: Option<&Site>) -> WhyNot {
     let candidate = decision.candidates.iter().find(|candidate| candidate.location == *location);
     let mut why = WhyNot {
         location: location.clone(),
         rule: Rule::Stock,
+        tier: None,
         detail: String::new(),
         distance_metres: candidate.and_then(|candidate| candidate.metres).or_else(|| distance(decision, site)),
         behind: None,
         missing: candidate.map_or_else(Vec::new, |candidate| lacks(decision, candidate)),
+        changes: Vec::new(),
         would_win: None,
     };
     if decision.allocations().iter().any(|allocation| allocation.location == *location) {
@@ -81,10 +107,14 @@ pub fn why_not(decision: &Decision, location: &LocationCode, site: Option<&Site>
     } else if decision.request.pickup.as_ref().is_some_and(|pickup| pickup != location) {
         why.rule = Rule::Pickup;
         "the order is collected at another location and is never sent elsewhere".clone_into(&mut why.detail);
-    } else {
-        match candidate {
-            Some(candidate) => weigh(&mut why, decision, candidate),
-            None => unseen(&mut why, decision, site),
+    } else if decision.request.excluded.contains(location) {
+        why.rule = Rule::Rejected;
+        "it has rejected this order, and an order never goes back to who rejected it".clone_into(&mut why.detail);
+    } else if !is_beyond_share(&mut why, decision) {
+        match (candidate, site) {
+            (Some(candidate), _) => explain(&mut why, decision, ruleset, candidate, true),
+            (None, Some(site)) => unseen(&mut why, decision, ruleset, site),
+            (None, None) => "it was not known when the order was sourced".clone_into(&mut why.detail),
         }
     }
     why
@@ -102,91 +132,197 @@ fn lacks(decision: &Decision, candidate: &Candidate) -> Vec<Lack> {
         .collect()
 }
 
-fn weigh(why: &mut WhyNot, decision: &Decision, candidate: &Candidate) {
-    match candidate.verdict {
-        Verdict::Rejected => {
-            why.rule = Rule::Rejected;
-            "it has rejected this order, and an order never goes back to who rejected it".clone_into(&mut why.detail);
+/// Whether the order waits because it asks for more than the channel's share of the pool.
+fn is_beyond_share(why: &mut WhyNot, decision: &Decision) -> bool {
+    let beyond = Need::of(&decision.request).beyond().unwrap_or_default();
+    if beyond.is_empty() || matches!(decision.outcome, Outcome::Sourced { .. }) {
+        return false;
+    }
+    let units: Vec<String> = beyond.iter().map(|it| format!("{} of {}", it.missing, it.sku)).collect();
+    why.rule = Rule::Share;
+    why.detail = format!("the order asks for {} more than the channel's share of the pool", units.join(" and "));
+    why.would_win = Some(format!("{} more for the channel", units.join(" and ")));
+    true
+}
+
+/// The tier a location is measured against: the one that filled the order, else the first tried that admits it.
+fn tier_of<'r>(decision: &Decision, ruleset: &'r Ruleset, candidate: &Candidate) -> Option<(usize, &'r Tier)> {
+    let tiers = tiers::of(&decision.request, ruleset);
+    match &decision.outcome {
+        Outcome::Sourced { tier, .. } => tiers.into_iter().find(|(index, _)| index == tier),
+        Outcome::Backordered { .. } => {
+            let admits = tiers.iter().find(|(_, tier)| tier.keeps_out(candidate).is_none()).copied();
+            admits.or_else(|| tiers.last().copied())
         }
-        Verdict::Barred => {
-            why.rule = Rule::Capability;
-            let (detail, change) = barred(candidate.bar.unwrap_or(Bar::Inactive));
-            detail.clone_into(&mut why.detail);
-            why.would_win = Some(change.to_owned());
-        }
-        Verdict::Short => {
-            let lacks: Vec<String> = why.missing.iter().map(shortfall).collect();
-            why.detail = format!("it could not fill the order: {}", lacks.join(", "));
-            why.would_win = Some(format!("{} more", more(&why.missing)));
-        }
-        Verdict::NotNeeded => {
-            why.rule = Rule::Split;
-            "a set of fewer parts, or of less total distance, was found without it".clone_into(&mut why.detail);
-            why.would_win = Some(format!("{} more, to fill the whole order alone", more(&why.missing)));
-        }
-        Verdict::Behind | Verdict::Chosen => behind(why, decision, candidate.cost()),
     }
 }
 
-const fn barred(bar: Bar) -> (&'static str, &'static str) {
-    match bar {
-        Bar::Inactive => ("it was not active", "being active"),
-        Bar::DoesNotShip => ("it does not ship", "the capability ship"),
-        Bar::NoPickup => ("nothing can be collected there", "the capability pickup"),
-    }
-}
-
-fn shortfall(lack: &Lack) -> String {
-    format!("{} of {} units of {}", lack.available, lack.needed, lack.sku)
-}
-
-fn more(missing: &[Lack]) -> String {
-    let units = missing.iter().map(|lack| format!("{} of {}", lack.needed.saturating_sub(lack.available), lack.sku));
-    units.collect::<Vec<_>>().join(" and ")
-}
-
-fn behind(why: &mut WhyNot, decision: &Decision, cost: i64) {
-    let winner = decision.candidates.iter().find(|candidate| candidate.verdict == Verdict::Chosen);
-    let behind = winner.map_or(0, |winner| cost.saturating_sub(winner.cost()));
-    why.rule = Rule::Distance;
-    why.behind = Some(behind);
-    let unit = if decision.request.to.is_some() { "metres" } else { "steps of priority" };
-    if behind == 0 {
-        let one = if decision.request.to.is_some() { "one metre less" } else { "one step of priority less" };
-        "it is as well placed as the winner, whose code comes first".clone_into(&mut why.detail);
-        why.would_win = Some(one.to_owned());
-    } else {
-        why.detail = format!("it is {behind} {unit} behind the winner");
-        why.would_win = Some(format!("{behind} {unit} less"));
-    }
-}
-
-/// A location that was not among the candidates: every one that could fill the order and lies before the runner-up was.
-fn unseen(why: &mut WhyNot, decision: &Decision, site: Option<&Site>) {
-    let Some(site) = site else {
-        "it was not known when the order was sourced".clone_into(&mut why.detail);
+/// Finds the first rule it fails and the changes up to winning. `knows` says whether its stock was looked at.
+fn explain(why: &mut WhyNot, decision: &Decision, ruleset: &Ruleset, candidate: &Candidate, knows: bool) {
+    let Some((_, tier)) = tier_of(decision, ruleset, candidate) else {
+        why.rule = Rule::Filter;
+        "no tier of the ruleset is for orders of this channel".clone_into(&mut why.detail);
         return;
     };
-    if !site.active || !site.ships {
-        why.rule = Rule::Capability;
-        "it is not active, or it does not ship".clone_into(&mut why.detail);
+    (why.rule, why.detail, why.behind) = first_failure(decision, ruleset, tier, candidate);
+    if !matches!(why.rule, Rule::Capability | Rule::Capacity) {
+        why.tier = Some(tier.name.clone());
+    }
+    let mut attempt = Attempt::new(decision, ruleset, candidate.clone());
+    let steps: [&dyn Fn(&mut Attempt<'_>); 5] =
+        [&|it| it.lift_bar(), &|it| it.admit(tier), &|it| it.hurry(tier), &|it| it.fill(), &|it| it.place(tier)];
+    let won = steps.into_iter().any(|step| {
+        step(&mut attempt);
+        attempt.wins()
+    });
+    if won {
+        let mut words: Vec<String> = attempt.changes.iter().map(Change::text).collect();
+        if let (Some(metres), true) = (candidate.metres, tier.filters.too_far(candidate.metres)) {
+            words.push(format!("or a distance limit of at least {metres} m in tier '{}'", tier.name));
+        }
+        if !knows {
+            words.push("with enough stock".to_owned());
+        }
+        why.would_win = Some(words.join(" and ").replace(" and or ", ", or "));
+        why.changes = attempt.changes;
+    }
+}
+
+fn first_failure(
+    decision: &Decision,
+    ruleset: &Ruleset,
+    tier: &Tier,
+    candidate: &Candidate,
+) -> (Rule, String, Option<i64>) {
+    if let Some(bar) = candidate.bar {
+        return barred(bar, candidate);
+    }
+    if let Some(filter) = tier.keeps_out(candidate) {
+        return kept_out(filter, tier, candidate);
+    }
+    match candidate.verdict {
+        Verdict::NotNeeded => {
+            let detail = "a set of fewer parts, or of parts that are better placed, was found without it";
+            (Rule::Split, detail.to_owned(), None)
+        }
+        Verdict::Behind => behind(decision, ruleset, tier, candidate),
+        _ => {
+            let lacks = lacks(decision, candidate);
+            let short: Vec<String> =
+                lacks.iter().map(|it| format!("{} of {} units of {}", it.available, it.needed, it.sku)).collect();
+            let withheld = candidate.withheld.iter().copied().fold(0, i64::saturating_add);
+            if withheld > 0 {
+                let detail = format!(
+                    "it could not fill the order: {}; {withheld} more units lie there, but not for this channel",
+                    short.join(", ")
+                );
+                return (Rule::Share, detail, None);
+            }
+            (Rule::Stock, format!("it could not fill the order: {}", short.join(", ")), None)
+        }
+    }
+}
+
+fn barred(bar: Bar, candidate: &Candidate) -> (Rule, String, Option<i64>) {
+    let (rule, detail) = match bar {
+        Bar::Inactive => (Rule::Capability, "it was not active".to_owned()),
+        Bar::DoesNotShip => (Rule::Capability, "it does not ship".to_owned()),
+        Bar::NoPickup => (Rule::Capability, "nothing can be collected there".to_owned()),
+        Bar::Full => {
+            let (orders, capacity) = (candidate.load.unwrap_or(0), candidate.capacity.unwrap_or(0));
+            (Rule::Capacity, format!("it had {orders} orders on that day already and can ship {capacity}"))
+        }
+    };
+    (rule, detail, None)
+}
+
+fn kept_out(filter: Filter, tier: &Tier, candidate: &Candidate) -> (Rule, String, Option<i64>) {
+    let name = &tier.name;
+    let filters = &tier.filters;
+    match filter {
+        Filter::Distance => {
+            let most = filters.max_distance_metres.unwrap_or(0);
+            let Some(metres) = candidate.metres else {
+                let detail = format!("tier '{name}' goes {most} m far, and the destination has no coordinates");
+                return (Rule::Distance, detail, None);
+            };
+            let detail = format!("it is {metres} m away, and tier '{name}' goes {most} m far");
+            (Rule::Distance, detail, Some(metres.saturating_sub(most)))
+        }
+        Filter::Ready => {
+            let (ready, most) = (candidate.ready_in, filters.ready_within_minutes.unwrap_or(0));
+            let detail = format!("it would be ready in {ready} minutes, and tier '{name}' waits {most}");
+            (Rule::Ready, detail, Some(ready.saturating_sub(most)))
+        }
+        Filter::Kind => (Rule::Filter, format!("tier '{name}' takes locations of other kinds"), None),
+        Filter::Owner => (Rule::Filter, format!("tier '{name}' takes locations of other owners"), None),
+        Filter::Region => (Rule::Filter, format!("tier '{name}' takes locations of other regions"), None),
+        Filter::Group => (Rule::Filter, format!("tier '{name}' takes locations of other groups"), None),
+    }
+}
+
+fn behind(decision: &Decision, ruleset: &Ruleset, tier: &Tier, candidate: &Candidate) -> (Rule, String, Option<i64>) {
+    let key = candidate.key(tier, ruleset);
+    let winner = decision.winners().next().map_or(key, |winner| winner.key(tier, ruleset));
+    let measured = decision.request.to.is_some();
+    let (by, margin) = tier.apart(&winner, &key, measured);
+    let (rule, unit) = match by {
+        Some(Sort::Distance) => (Rule::Distance, "metres farther than"),
+        Some(Sort::Priority) => (Rule::Priority, "steps of priority behind"),
+        Some(Sort::Stock) => (Rule::Stock, "units of stock behind"),
+        Some(Sort::Cost) => (Rule::Cost, "minor units dearer than"),
+        Some(Sort::Load) => (Rule::Load, "millionths of its capacity busier than"),
+        None => {
+            return (Rule::Code, "it is as well placed as the winner, whose code comes first".to_owned(), Some(0));
+        }
+    };
+    (rule, format!("it is {margin} {unit} the winner"), Some(margin))
+}
+
+/// A location that was not among the candidates: whoever could have filled the order and lies before the runner-up was.
+/// It is judged as if it had everything, by what is known of it now.
+fn unseen(why: &mut WhyNot, decision: &Decision, ruleset: &Ruleset, site: &Site) {
+    let bar = match () {
+        () if !site.active => Some(Bar::Inactive),
+        () if !site.ships => Some(Bar::DoesNotShip),
+        () => None,
+    };
+    let candidate = Candidate {
+        location: site.code.clone(),
+        metres: why.distance_metres,
+        priority: site.priority,
+        kind: site.kind,
+        franchised: site.franchised,
+        shared: site.place.shared_with(&decision.request.place),
+        adcode: site.place.adcode.clone(),
+        groups: site.groups.clone(),
+        ready_in: 0,
+        load: None,
+        capacity: None,
+        cost: None,
+        available: decision.request.needs().into_values().collect(),
+        withheld: Vec::new(),
+        bar,
+        outside: std::collections::BTreeMap::new(),
+        verdict: Verdict::Behind,
+    };
+    if Attempt::new(decision, ruleset, candidate.clone()).wins() {
+        let (rule, detail) = match &decision.outcome {
+            Outcome::Sourced { how: How::Whole, .. } => {
+                (Rule::Stock, "it lies before the winner, but could not fill the whole order")
+            }
+            Outcome::Sourced { .. } => {
+                (Rule::Split, "it was neither among the best placed nor among the best stocked locations")
+            }
+            Outcome::Backordered { .. } => (Rule::Stock, "it had too little of what was needed to be of use"),
+        };
+        why.rule = rule;
+        detail.clone_into(&mut why.detail);
         return;
     }
-    let cost = why.distance_metres.unwrap_or(i64::from(site.priority));
-    let winner = decision.candidates.iter().find(|candidate| candidate.verdict == Verdict::Chosen);
-    match (&decision.outcome, winner) {
-        (Outcome::Sourced { how: How::Whole, .. }, Some(winner)) if cost >= winner.cost() => {
-            behind(why, decision, cost)
-        }
-        (Outcome::Sourced { how: How::Whole, .. }, Some(_)) => {
-            "it lies before the winner, but could not fill the whole order".clone_into(&mut why.detail);
-        }
-        (Outcome::Sourced { .. }, _) => {
-            why.rule = Rule::Split;
-            "it was neither among the nearest nor among the best stocked locations".clone_into(&mut why.detail);
-        }
-        (Outcome::Backordered { .. }, _) => {
-            "it had too little of what was needed to be of use".clone_into(&mut why.detail);
-        }
+    explain(why, decision, ruleset, &candidate, false);
+    if why.rule == Rule::Stock {
+        why.behind = None;
+        "others have more of what was needed".clone_into(&mut why.detail);
     }
 }

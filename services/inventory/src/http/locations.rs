@@ -16,12 +16,16 @@ use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, pag
 
 use super::{State, check_text};
 use crate::app::save_locations::{Refusal, save_location, save_locations};
-use crate::domain::location::{DEFAULT_PRIORITY, Details, OpeningHours, TimeOfDay};
+use crate::domain::location::{DEFAULT_PRIORITY, Details, OpeningHours, TimeOfDay, TimeZone};
 use crate::domain::{Capability, Location, LocationStatus};
 use crate::store::locations;
 
 /// The longest name of a location or an owner, in characters.
 const MAX_NAME: usize = 200;
+/// Tags of a location: as many as a person will keep in order.
+const MAX_GROUPS: usize = 20;
+/// The longest tag, in characters, as in a ruleset.
+const MAX_GROUP: usize = 64;
 /// Locations saved in one transaction of an import.
 const CHUNK: usize = 500;
 
@@ -44,14 +48,19 @@ pub struct LocationBody {
     address: Option<Address>,
     /// What it can do; everything, when left out.
     capabilities: Option<BTreeSet<Capability>>,
-    /// When it is open.
+    /// When it is open, in its own time zone; always, when left out.
     hours: Option<Vec<OpeningHours>>,
     /// Orders after this time ship the next day.
     cutoff: Option<TimeOfDay>,
     /// How long it takes to make an order ready.
     handling_minutes: Option<i32>,
-    /// How many orders it can ship on a day.
+    /// How many orders it can ship on a day; any number, when left out.
     daily_capacity: Option<i32>,
+    /// Its time zone; the retailer's, when left out.
+    time_zone: Option<TimeZone>,
+    /// Tags that sourcing rules may ask for, at most 20 of at most 64 characters.
+    #[serde(default)]
+    groups: BTreeSet<String>,
     /// Lower goes first where distance cannot decide (default 100).
     priority: Option<i32>,
     /// Whether it takes part.
@@ -77,6 +86,11 @@ impl LocationBody {
                 return Err(Problem::invalid(field, "is not below 0"));
             }
         }
+        check_hours(self.hours.as_deref().unwrap_or_default())?;
+        if self.groups.len() > MAX_GROUPS {
+            return Err(Problem::invalid("groups", format!("there are at most {MAX_GROUPS}")));
+        }
+        self.groups.iter().try_for_each(|group| check_text("groups", group, MAX_GROUP))?;
         let every = || BTreeSet::from([Capability::Ship, Capability::Pickup, Capability::Return]);
         Ok(Location {
             code,
@@ -93,9 +107,25 @@ impl LocationBody {
                 cutoff: self.cutoff,
                 handling_minutes: self.handling_minutes,
                 daily_capacity: self.daily_capacity,
+                time_zone: self.time_zone,
+                groups: self.groups,
             },
         })
     }
+}
+
+/// Refuses hours that no clock shows.
+fn check_hours(hours: &[OpeningHours]) -> Result<(), Problem> {
+    for (index, entry) in hours.iter().enumerate() {
+        if entry.days.is_empty() {
+            return Err(Problem::invalid(format!("hours[{index}].days"), "names one day or more"));
+        }
+        if entry.closes.minutes() <= entry.opens.minutes() {
+            let message = "is later than opens; hours over midnight are two entries";
+            return Err(Problem::invalid(format!("hours[{index}].closes"), message));
+        }
+    }
+    Ok(())
 }
 
 /// A location as it is read.
@@ -125,6 +155,10 @@ pub struct LocationView {
     handling_minutes: Option<i32>,
     /// How many orders it can ship on a day.
     daily_capacity: Option<i32>,
+    /// Its time zone; the retailer's, when there is none.
+    time_zone: Option<TimeZone>,
+    /// Its tags.
+    groups: BTreeSet<String>,
     /// Lower goes first where distance cannot decide.
     priority: i32,
     /// Whether it takes part.
@@ -139,7 +173,7 @@ pub struct LocationView {
 impl LocationView {
     fn new(location: Location, version: i64) -> Self {
         let degrees = kernel::geo::Degrees::from(location.point);
-        let Details { address, hours, cutoff, handling_minutes, daily_capacity } = location.details;
+        let Details { address, hours, cutoff, handling_minutes, daily_capacity, time_zone, groups } = location.details;
         Self {
             code: location.code,
             name: location.name,
@@ -153,6 +187,8 @@ impl LocationView {
             cutoff,
             handling_minutes,
             daily_capacity,
+            time_zone,
+            groups,
             priority: location.priority,
             status: location.status,
             distance_metres: None,
@@ -285,14 +321,19 @@ pub struct LocationLine {
     address: Option<Address>,
     /// What it can do; everything, when left out.
     capabilities: Option<BTreeSet<Capability>>,
-    /// When it is open.
+    /// When it is open, in its own time zone; always, when left out.
     hours: Option<Vec<OpeningHours>>,
     /// Orders after this time ship the next day.
     cutoff: Option<TimeOfDay>,
     /// How long it takes to make an order ready.
     handling_minutes: Option<i32>,
-    /// How many orders it can ship on a day.
+    /// How many orders it can ship on a day; any number, when left out.
     daily_capacity: Option<i32>,
+    /// Its time zone; the retailer's, when left out.
+    time_zone: Option<TimeZone>,
+    /// Tags that sourcing rules may ask for, at most 20 of at most 64 characters.
+    #[serde(default)]
+    groups: BTreeSet<String>,
     /// Lower goes first where distance cannot decide (default 100).
     priority: Option<i32>,
     /// Whether it takes part; `active` when left out.
@@ -313,6 +354,8 @@ impl LocationLine {
             cutoff: self.cutoff,
             handling_minutes: self.handling_minutes,
             daily_capacity: self.daily_capacity,
+            time_zone: self.time_zone,
+            groups: self.groups,
             priority: self.priority,
             status: self.status.unwrap_or_default(),
         };

@@ -8,12 +8,14 @@ mod locations;
 mod plans;
 mod proof;
 mod reservations;
+mod rulesets;
 mod sharing;
 mod sourcing;
 mod stock;
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use contracts::Problem;
 use kernel::LocationCode;
 use service::Platform;
@@ -52,6 +54,14 @@ use crate::settings::InventorySettings;
         reservations::extend,
         reservations::release,
         plans::post,
+        rulesets::post,
+        rulesets::list,
+        rulesets::get,
+        rulesets::activate,
+        rulesets::shadow,
+        rulesets::check,
+        rulesets::examples,
+        rulesets::schema,
         sourcing::get,
         backorders::list
     ),
@@ -66,6 +76,8 @@ pub struct State {
     store: Store,
     /// The service's settings.
     settings: InventorySettings,
+    /// The retailer's time zone.
+    zone: Tz,
     /// What the pool can promise, in memory.
     availability: Arc<Availability>,
     /// Holds, gathered into transactions.
@@ -82,6 +94,7 @@ impl State {
         Self {
             store: platform.store.clone(),
             settings,
+            zone: platform.zone,
             availability: Arc::new(Availability::default()),
             holds: reservations::gather(platform, settings.hold_rules(), pool),
             adjustments: adjustments::gather(platform),
@@ -96,7 +109,7 @@ pub fn routes(state: State) -> Routes {
     let (stock_read, stock_write) = (Access::Permission("stock:read"), Access::Permission("stock:write"));
     let (hold_read, hold_write) = (Access::Permission("reservation:read"), Access::Permission("reservation:write"));
     let (sharing_read, sharing_write) = (Access::Permission("sharing:read"), Access::Permission("sharing:write"));
-    let sourcing_read = Access::Permission("sourcing:read");
+    let (sourcing_read, sourcing_write) = (Access::Permission("sourcing:read"), Access::Permission("sourcing:write"));
     with_state(
         state,
         vec![
@@ -122,6 +135,14 @@ pub fn routes(state: State) -> Routes {
             Route::post("/v1/reservations/{id}/extend", hold_write, reservations::extend),
             Route::post("/v1/reservations/{id}/release", hold_write, reservations::release),
             Route::post("/v1/sourcing/plans", sourcing_read, plans::post),
+            Route::post("/v1/sourcing/rulesets", sourcing_write, rulesets::post),
+            Route::get("/v1/sourcing/rulesets", sourcing_read, rulesets::list),
+            Route::get("/v1/sourcing/rulesets/examples", sourcing_read, rulesets::examples),
+            Route::get("/v1/sourcing/rulesets/schema", sourcing_read, rulesets::schema),
+            Route::get("/v1/sourcing/rulesets/{version}", sourcing_read, rulesets::get),
+            Route::post("/v1/sourcing/rulesets/{version}/activate", sourcing_write, rulesets::activate),
+            Route::post("/v1/sourcing/rulesets/{version}/shadow", sourcing_write, rulesets::shadow),
+            Route::post("/v1/sourcing/rulesets/{version}/lint", sourcing_read, rulesets::check),
             Route::get("/v1/orders/{id}/sourcing", sourcing_read, sourcing::get),
             Route::get("/v1/backorders", sourcing_read, backorders::list),
         ],

@@ -12,8 +12,8 @@ use web::{Answer, Data, Json, Principal, answer};
 
 use super::State;
 use super::sourcing::ExplanationView;
-use crate::app::plan_order::plan_order;
-use crate::domain::{Line, Request};
+use crate::app::plan_order::{DryRun, plan_order};
+use crate::domain::{Line, Place, Request};
 
 /// The most lines of an order.
 const MAX_LINES: usize = 500;
@@ -31,6 +31,10 @@ pub struct PlanBody {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     excluded: BTreeSet<LocationCode>,
+    /// What the buyer pays for all of it, in minor units, where a rule asks for it.
+    amount: Option<i64>,
+    /// The version of the ruleset to plan by; the one in force, when left out.
+    ruleset: Option<i32>,
 }
 
 /// How an order is to be fulfilled.
@@ -87,13 +91,18 @@ pub async fn post(state: Data<State>, principal: Principal, body: Json<PlanBody>
         placed_at: state.store.now(),
         kind: body.fulfilment.kind,
         to: to.map_err(|error| Problem::invalid("fulfilment.ship_to", error.to_string()))?,
+        place: Place::of(body.fulfilment.ship_to.as_ref()),
+        amount: body.amount,
+        whole: false,
         pickup,
         lines: lines.collect(),
         excluded: body.excluded,
         allowed: BTreeMap::new(),
         claim: None,
     };
-    let rules = state.settings.ruleset();
-    let decision = state.store.read("plan_order", move |tx| plan_order(tx, request, rules)).await?;
-    Ok(answer::ok(&ExplanationView::from(decision)))
+    let run = DryRun { request, version: body.ruleset, zone: state.zone };
+    let planned = state.store.read("plan_order", move |tx| plan_order(tx, run)).await?;
+    let missing = || Problem::not_found("ruleset", body.ruleset.unwrap_or_default());
+    let (decision, ruleset) = planned.ok_or_else(missing)?;
+    Ok(answer::ok(&ExplanationView::new(decision, &ruleset)))
 }

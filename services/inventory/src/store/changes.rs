@@ -1,7 +1,8 @@
 //! The change log: what each transaction changed, in the order of commits. Pictures of the pool follow it.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Text, Timestamptz};
 use kernel::Timestamp;
 use store::{Error, Tx, statement};
 
@@ -47,6 +48,15 @@ pub struct Change {
     /// and units used.
     #[diesel(sql_type = Array<BigInt>)]
     pub used: Vec<i64>,
+    /// Changed loads: their locations,
+    #[diesel(sql_type = Array<Text>)]
+    pub loaded: Vec<String>,
+    /// days
+    #[diesel(sql_type = Array<Date>)]
+    pub loaded_days: Vec<NaiveDate>,
+    /// and orders.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub loads: Vec<i64>,
 }
 
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
@@ -54,7 +64,8 @@ pub struct Change {
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
     Ok(statement(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
-         skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+         skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used, loaded, loaded_days, loads \
+         FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )
     .bind::<BigInt, _>(seq)
     .bind::<BigInt, _>(limit)

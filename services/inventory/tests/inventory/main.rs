@@ -9,12 +9,14 @@
 
 mod availability;
 mod backorders;
+mod capacity;
 mod histories;
 mod locations;
 mod orders;
 mod races;
 mod reservations;
 mod returns;
+mod rulesets;
 mod sharing;
 mod sourcing;
 mod stock;

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use inventory::app::Pool as Picture;
 use inventory::app::reserve_stock::{Hold, HoldRules, Refusal, hold_request, reserve_stock};
-use inventory::domain::{Line, Ruleset};
+use inventory::domain::Line;
 use runtime::lifecycle::Lifecycle;
 use serde_json::json;
 use store::{BatchOptions, Batcher};
 
 use crate::support::{Pool, code, order};
 
-const RULES: HoldRules =
-    HoldRules { ruleset: Ruleset { version: 1, max_parts: 4, near: 12, broad: 4 }, max_units_per_buyer: 1_000 };
+const RULES: HoldRules = HoldRules { max_units_per_buyer: 1_000 };
 
 fn hold(pool: &Pool, lines: &[(&str, i64)]) -> Hold {
     let line = |(line_no, (sku, units)): (i32, &(&str, i64))| Line {
@@ -31,10 +30,10 @@ fn hold(pool: &Pool, lines: &[(&str, i64)]) -> Hold {
 async fn sixty_four_transactions_race_for_the_last_unit_and_one_wins() {
     let pool = Pool::new().await;
     pool.receive(&[("A", "S1", 1)]).await;
-    let picture = Arc::new(Picture::default());
+    let picture = Arc::new(Picture::new(pool.service.platform.zone));
     let attempts = (0..64).map(|n| {
         // Every fourth attempt comes from another replica, with a picture of its own.
-        let picture = if n % 4 == 0 { Arc::new(Picture::default()) } else { picture.clone() };
+        let picture = if n % 4 == 0 { Arc::new(Picture::new(pool.service.platform.zone)) } else { picture.clone() };
         let hold = hold(&pool, &[("A", 1)]);
         pool.service.test.store.transact("race", move |tx| {
             let results = reserve_stock(tx, &picture, RULES, &[&hold])?;
@@ -63,7 +62,7 @@ impl From<store::Error> for Refused {
 async fn twenty_thousand_attempts_on_five_hundred_units_get_five_hundred() {
     let pool = Pool::new().await;
     pool.receive(&[("A", "S1", 300), ("A", "S2", 200)]).await;
-    let picture = Picture::default();
+    let picture = Picture::new(pool.service.platform.zone);
     let lifecycle = Lifecycle::new();
     let options = BatchOptions { name: "race", max_batch: 64, lanes: 2, rest: std::time::Duration::ZERO, queue: 100 };
     let batcher = Batcher::new(&pool.service.test.store, options, &lifecycle, move |tx, holds: &[Hold]| {

@@ -51,10 +51,11 @@ async fn stored_decisions_are_made_again_byte_for_byte() {
             #[diesel(sql_type = diesel::sql_types::Text)]
             document: String,
         }
+        let ruleset = inventory::store::rulesets::active(tx)?;
         let rows: Vec<Row> = diesel::sql_query("SELECT document FROM decisions").load(tx.conn())?;
         let again = |row: &Row| {
             let decision: inventory::domain::Decision = serde_json::from_str(&row.document).unwrap();
-            serde_json::to_string(&decision.again()).unwrap() == row.document
+            serde_json::to_string(&decision.again(&ruleset)).unwrap() == row.document
         };
         Ok::<_, store::Error>(rows.iter().map(again).collect::<Vec<bool>>())
     });

@@ -2,14 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::events::FulfilmentKind;
+use contracts::events::{FulfilmentKind, LocationKind};
 use kernel::{GeoPoint, Timestamp};
 use proptest::prelude::*;
 
 use super::why::{Rule, why_not};
 use super::*;
 
-const RULES: Ruleset = Ruleset { version: 1, max_parts: 4, near: 12, broad: 4 };
+mod splits;
+mod tiers;
+mod whys;
+mod worlds;
+
+/// A shipped ruleset.
+fn example(name: &str) -> Ruleset {
+    let (_, document) = ruleset::EXAMPLES.iter().find(|(it, _)| *it == name).unwrap();
+    Ruleset::new(1, serde_json::from_str(document).unwrap())
+}
 
 fn site(code: &str, latitude: f64, longitude: f64) -> Site {
     Site {
@@ -19,6 +28,12 @@ fn site(code: &str, latitude: f64, longitude: f64) -> Site {
         ships: true,
         hands_over: true,
         active: true,
+        kind: LocationKind::Store,
+        franchised: false,
+        place: Place::default(),
+        groups: BTreeSet::new(),
+        schedule: hours::Schedule::default(),
+        daily_capacity: None,
     }
 }
 
@@ -30,6 +45,9 @@ fn place(code: &str, degrees: u32) -> Site {
 struct World {
     atlas: Atlas,
     shelves: Shelves,
+    loads: Loads,
+    reach: Reach,
+    ruleset: Ruleset,
 }
 
 impl World {
@@ -40,11 +58,13 @@ impl World {
             let slot = atlas.slot(location).unwrap();
             shelves.entry(sku.parse().unwrap()).or_default().set(slot, *units);
         }
-        Self { atlas, shelves }
+        Self { atlas, shelves, loads: Loads::default(), reach: Reach::new(), ruleset: example("nearest") }
     }
 
     fn plan(&self, request: Request) -> Decision {
-        plan(request, &Snapshot { atlas: &self.atlas, shelves: &self.shelves, reach: &Reach::new() }, RULES)
+        let Self { atlas, shelves, loads, reach, ruleset } = self;
+        let now = Moment { at: Timestamp::EPOCH, zone: chrono_tz::Asia::Shanghai };
+        plan(request, &Snapshot { ruleset, atlas, shelves, reach, loads, now })
     }
 }
 
@@ -59,6 +79,9 @@ fn order(lines: Vec<Line>) -> Request {
         placed_at: Timestamp::EPOCH,
         kind: FulfilmentKind::Ship,
         to: Some(GeoPoint::new(0.0, 0.0).unwrap()),
+        place: Place::default(),
+        amount: None,
+        whole: false,
         pickup: None,
         lines,
         excluded: BTreeSet::new(),
@@ -232,7 +255,12 @@ fn why_not_names_the_rule_the_number_and_the_smallest_change() {
     let decision = world.plan(order(vec![line(1, "A", 3)]));
     let why = |code: &str| {
         let code = code.parse().unwrap();
-        why_not(&decision, &code, world.atlas.slot(code.as_str()).and_then(|slot| world.atlas.site(slot)))
+        why_not(
+            &decision,
+            &world.ruleset,
+            &code,
+            world.atlas.slot(code.as_str()).and_then(|slot| world.atlas.site(slot)),
+        )
     };
     assert_eq!(why("WINNER").rule, Rule::Chosen);
     let poor = why("POOR");
@@ -261,7 +289,7 @@ fn world(locations: &[(u32, [i64; 3])]) -> World {
             shelves.entry(sku.parse().unwrap()).or_default().set(slot, *units);
         }
     }
-    World { atlas, shelves }
+    World { atlas, shelves, loads: Loads::default(), reach: Reach::new(), ruleset: example("nearest") }
 }
 
 fn wanted(need: &[i64; 3]) -> Request {
@@ -291,7 +319,7 @@ proptest! {
         let world = world(&locations);
         let decision = world.plan(wanted(&need));
         let used: BTreeSet<_> = decision.allocations().iter().map(|it| it.location.clone()).collect();
-        let cost: i64 = decision.candidates.iter().filter(|it| used.contains(&it.location)).map(Candidate::cost).sum();
+        let cost: i64 = decision.candidates.iter().filter(|it| used.contains(&it.location)).map(Candidate::place).sum();
         let found = (!used.is_empty()).then(|| (u32::try_from(used.len()).unwrap(), cost));
         prop_assert_eq!(found, brute_force(&locations, &need));
     }
@@ -322,7 +350,7 @@ proptest! {
         let mut request = wanted(&need);
         request.excluded.insert(format!("L{excluded}").parse().unwrap());
         let stored = serde_json::to_string(&world.plan(request)).unwrap();
-        let again = serde_json::from_str::<Decision>(&stored).unwrap().again();
+        let again = serde_json::from_str::<Decision>(&stored).unwrap().again(&world.ruleset);
         prop_assert_eq!(serde_json::to_string(&again).unwrap(), stored);
     }
 }
