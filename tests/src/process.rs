@@ -151,10 +151,14 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().map(Child::id).expect("it runs")
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, signal: &str) {
-        let id = self.child.as_ref().map(Child::id).expect("it runs");
-        send(signal, id);
+        send(signal, self.id());
     }
 
     /// The end of its log.

@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// An instant, to the microsecond (PostgreSQL's own precision, so that what is stored reads back the same).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
 #[schema(value_type = String, format = DateTime, example = "2026-11-11T00:00:00+08:00")]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -69,7 +69,61 @@ impl From<Timestamp> for DateTime<Utc> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        match Text::of(self.0) {
+            Some(text) => f.write_str(text.as_str()),
+            None => f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match Text::of(self.0) {
+            Some(text) => serializer.serialize_str(text.as_str()),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+/// An instant as RFC 3339, with no more decimals of the second than it needs: none, three or six. Answers and events are full
+/// of instants, so they are written without an allocation.
+struct Text {
+    bytes: [u8; 27],
+    length: usize,
+}
+
+impl Text {
+    /// None where the year has not four digits.
+    fn of(at: DateTime<Utc>) -> Option<Self> {
+        let (at, micros) = (at.naive_utc(), at.timestamp_subsec_micros());
+        let year = u32::try_from(at.year()).ok().filter(|year| *year <= 9_999)?;
+        let mut bytes = *b"0000-00-00T00:00:00.000000Z";
+        put(&mut bytes[0..4], year);
+        put(&mut bytes[5..7], at.month());
+        put(&mut bytes[8..10], at.day());
+        put(&mut bytes[11..13], at.hour());
+        put(&mut bytes[14..16], at.minute());
+        put(&mut bytes[17..19], at.second());
+        put(&mut bytes[20..26], micros);
+        let length = match micros {
+            0 => 20,
+            micros if micros % 1_000 == 0 => 24,
+            _ => 27,
+        };
+        *bytes.get_mut(length - 1)? = b'Z';
+        Some(Self { bytes, length })
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+/// Writes a number into the place of its digits.
+fn put(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
@@ -132,6 +186,18 @@ mod tests {
     fn instants_are_cut_to_the_microsecond() {
         let at: Timestamp = "2026-11-11T00:00:00.123456789+08:00".parse().unwrap();
         assert_eq!(at.to_string(), "2026-11-10T16:00:00.123456Z");
+    }
+
+    #[test]
+    fn an_instant_is_written_with_the_decimals_it_needs() {
+        let written = |micros: i64| serde_json::to_string(&Timestamp::from_unix_micros(micros)).unwrap();
+        assert_eq!(written(0), "\"1970-01-01T00:00:00Z\"");
+        assert_eq!(written(951_782_400_000_000), "\"2000-02-29T00:00:00Z\"");
+        assert_eq!(written(1_762_793_999_500_000), "\"2025-11-10T16:59:59.500Z\"");
+        assert_eq!(written(1_762_793_999_000_001), "\"2025-11-10T16:59:59.000001Z\"");
+        assert_eq!(written(253_402_300_799_999_999), "\"9999-12-31T23:59:59.999999Z\"");
+        assert_eq!(written(253_402_300_800_000_000), "\"+10000-01-01T00:00:00Z\"");
+        assert_eq!(written(-62_167_219_200_000_001), "\"-0001-12-31T23:59:59.999999Z\"");
     }
 
     #[test]

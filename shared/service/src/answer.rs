@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, ETAG, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use serde::Serialize;
 use store::Error;
 use store::idempotency::StoredAnswer;
@@ -76,6 +76,6 @@ impl Answer {
         if self.body.is_empty() {
             return response.finish();
         }
-        response.content_type(ContentType::json()).body(self.body)
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(self.body)
     }
 }

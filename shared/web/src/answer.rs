@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use serde::Serialize;
 
 use crate::Failure;
@@ -35,10 +35,14 @@ pub fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
+/// Room for a body to begin with: most fit in, and growing copies.
+const ROOM: usize = 1 << 10;
+
 /// A JSON body with a status and perhaps a version.
 pub fn json<T: Serialize>(status: StatusCode, body: &T, version: Option<i64>) -> HttpResponse {
-    match serde_json::to_vec(body) {
-        Ok(bytes) => raw(status, bytes, version),
+    let mut bytes = Vec::with_capacity(ROOM);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => raw(status, bytes, version),
         Err(error) => actix_web::ResponseError::error_response(&Failure::internal(error)),
     }
 }
@@ -46,7 +50,7 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T, version: Option<i64>) ->
 /// JSON that is already text, such as a stored answer that is replayed.
 pub fn raw(status: StatusCode, body: impl Into<Vec<u8>>, version: Option<i64>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
-    response.content_type("application/json");
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if let Some(etag) = version.and_then(etag) {
         response.insert_header((ETAG, etag));
     }

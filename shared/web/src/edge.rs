@@ -1,17 +1,23 @@
-//! What every answer passes on its way out: security headers, and a problem where actix itself refused.
+//! The outermost middleware: every request gets its span here, and every answer its security headers, and a problem where
+//! actix itself refused.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready as ready_or_pending};
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use contracts::{Problem, ProblemCode};
+use tracing::Span;
 
 use crate::failure::answer_problem;
+use crate::trace;
 
 /// An API answer loads nothing and is shown in no frame.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -25,19 +31,85 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CONTENT_SECURITY_POLICY, API_POLICY),
 ];
 
-/// The outermost middleware but for the span.
-pub(crate) async fn edge<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let response = next.call(request).await?.map_into_boxed_body();
+/// The middleware.
+pub(crate) struct Edge;
+
+impl<S, B> Transform<S, ServiceRequest> for Edge
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Edged<S>;
+    type InitError = ();
+    type Future = Ready<Result<Edged<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Edged { service }))
+    }
+}
+
+/// Everything that is served, inside its edge.
+pub(crate) struct Edged<S> {
+    service: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Edged<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Answering<S::Future>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let span = trace::begin(&request);
+        let answering = span.in_scope(|| self.service.call(request));
+        Answering { span, answering: Box::pin(answering) }
+    }
+}
+
+/// A request that is being answered, in its span.
+pub(crate) struct Answering<F> {
+    span: Span,
+    answering: Pin<Box<F>>,
+}
+
+impl<F, B> Future for Answering<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<BoxBody>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { span, answering } = self.get_mut();
+        let _entered = span.enter();
+        let answered = ready_or_pending!(answering.as_mut().poll(context));
+        let answered = answered.map(|response| finish(response.map_into_boxed_body()));
+        let status = match &answered {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        trace::end(span, status);
+        Poll::Ready(answered.map(|response| response.map_body(|_, body| trace::within(span, body))))
+    }
+}
+
+fn finish(response: ServiceResponse) -> ServiceResponse {
     let mut response = if speaks_for_itself(&response) { response } else { as_problem(response) };
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS.len());
     for (name, value) in HEADERS {
-        if !response.headers().contains_key(&name) {
-            response.headers_mut().insert(name, value);
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
         }
     }
-    Ok(response)
+    response
 }
 
 /// Whether the answer is a success, or carries a body that a client can read.

@@ -1,5 +1,6 @@
 //! The gate before every resource: token, permission, rate and measure.
 
+use std::cell::RefCell;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,15 +10,17 @@ use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage};
 use contracts::{Problem, ProblemCode};
+use metrics::Histogram;
 use tracing::Span;
 
 use crate::failure::answer_problem;
 use crate::keys::Verifier;
 use crate::limits::{Allowance, Caller};
+use crate::trace::label;
 use crate::{Access, Limits, Principal};
 
 /// What all gates of a process share.
@@ -85,17 +88,44 @@ pub(crate) struct Gate {
     keeper: Arc<Gatekeeper>,
     path: &'static str,
     access: Vec<(Method, Access)>,
+    measured: RefCell<Vec<Measured>>,
+}
+
+/// The measure of the requests with one method and one outcome. It is looked up among all metrics once.
+struct Measured {
+    method: &'static str,
+    status: StatusCode,
+    seconds: Histogram,
 }
 
 impl Gate {
     pub(crate) fn new(keeper: Arc<Gatekeeper>, path: &'static str, access: Vec<(Method, Access)>) -> Self {
-        Self { keeper, path, access }
+        Self { keeper, path, access, measured: RefCell::default() }
     }
 
     /// Who may; none where the method is not routed, which the resource answers itself.
     fn access(&self, method: &Method) -> Option<Access> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.access.iter().find(|(routed, _)| routed == method).map(|(_, access)| *access)
+    }
+
+    fn measure<B>(&self, method: &'static str, answered: &Result<ServiceResponse<B>, Error>, started: Instant) {
+        let status = match answered {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        let mut measured = self.measured.borrow_mut();
+        if let Some(known) = measured.iter().find(|it| it.method == method && it.status == status) {
+            return known.seconds.record(started.elapsed());
+        }
+        let seconds = metrics::histogram!(
+            "http_server_request_duration_seconds",
+            "method" => method,
+            "route" => self.path,
+            "status" => status.as_str().to_owned(),
+        );
+        seconds.record(started.elapsed());
+        measured.push(Measured { method, status, seconds });
     }
 }
 
@@ -136,8 +166,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (service, gate) = (Rc::clone(&self.service), Rc::clone(&self.gate));
         Box::pin(async move {
-            let started = Instant::now();
-            let method = request.method().clone();
+            let (started, method) = (Instant::now(), label(request.method()));
             let span = Span::current();
             span.record("http.route", gate.path);
             runtime::telemetry::rename(&span, || format!("{method} {}", gate.path));
@@ -149,7 +178,7 @@ where
                 }
                 Err(problem) => Ok(request.into_response(answer_problem(&problem)).map_into_right_body()),
             };
-            measure(&gate, &method, &answered, started);
+            gate.measure(method, &answered, started);
             answered
         })
     }
@@ -161,18 +190,4 @@ async fn pass(gate: &Gate, request: &ServiceRequest) -> Result<Place, Problem> {
         gate.keeper.admit(request, access).await?;
     }
     Ok(place)
-}
-
-fn measure<B>(gate: &Gate, method: &Method, answered: &Result<ServiceResponse<B>, Error>, started: Instant) {
-    let status = match answered {
-        Ok(response) => response.status(),
-        Err(error) => error.as_response_error().status_code(),
-    };
-    metrics::histogram!(
-        "http_server_request_duration_seconds",
-        "method" => method.as_str().to_owned(),
-        "route" => gate.path,
-        "status" => status.as_str().to_owned(),
-    )
-    .record(started.elapsed());
 }

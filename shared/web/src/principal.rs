@@ -18,8 +18,8 @@ pub enum Scope {
     /// No bound.
     #[default]
     All,
-    /// These alone.
-    Only(BTreeSet<Code>),
+    /// These alone. They may be many, and every request has its own principal.
+    Only(Arc<BTreeSet<Code>>),
 }
 
 impl Scope {
@@ -42,7 +42,7 @@ impl Scope {
 
 impl From<Option<BTreeSet<Code>>> for Scope {
     fn from(codes: Option<BTreeSet<Code>>) -> Self {
-        codes.map_or(Self::All, Self::Only)
+        codes.map_or(Self::All, |codes| Self::Only(Arc::new(codes)))
     }
 }
 
@@ -50,19 +50,19 @@ impl From<Scope> for Option<BTreeSet<Code>> {
     fn from(scope: Scope) -> Self {
         match scope {
             Scope::All => None,
-            Scope::Only(codes) => Some(codes),
+            Scope::Only(codes) => Some(Arc::unwrap_or_clone(codes)),
         }
     }
 }
 
 /// What a client may do: `resource:action`, `resource:*` for every action, `*` for everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Permissions(BTreeSet<String>);
+pub struct Permissions(Arc<BTreeSet<String>>);
 
 impl Permissions {
     /// From the `scope` claim: permissions separated by blanks.
     pub fn parse(scope: &str) -> Self {
-        Self(scope.split_ascii_whitespace().map(ToOwned::to_owned).collect())
+        Self(Arc::new(scope.split_ascii_whitespace().map(ToOwned::to_owned).collect()))
     }
 
     /// Whether the permission is granted, by name or by a wildcard.

@@ -7,16 +7,14 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::Condition;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use runtime::Lifecycle;
 use runtime::settings::{HttpSettings, LimitSettings};
-use tracing_actix_web::TracingLogger;
 
-use crate::edge::edge;
+use crate::edge::Edge;
 use crate::limits::{Limits, at_least_one};
 use crate::site::Site;
-use crate::trace::RequestSpan;
 
 /// How long a refused client may go on sending before it is cut off: long enough for it to read why, so that it does not
 /// see a reset connection instead.
@@ -138,9 +136,8 @@ fn serve(
         let site = site.clone();
         App::new()
             .configure(move |config| site.configure(config))
-            .wrap(from_fn(edge))
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
-            .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(Edge)
     })
     .disable_signals()
     .max_connections(options.max_connections)

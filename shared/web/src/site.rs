@@ -95,8 +95,9 @@ impl Site {
             .app_data(self.limits)
             .service(Resource::new("/livez").route(web::get().to(livez)))
             .service(Resource::new("/readyz").route(web::get().to(move || readyz(readiness.clone()))));
-        docs::register(config, &self.written);
+        // In the order in which they are tried: the routes are what is asked for most.
         route::register(config, &self.routes, &self.keeper);
+        docs::register(config, &self.written);
         config.default_service(web::to(edge::unknown_path));
     }
 }

@@ -5,14 +5,11 @@ use std::collections::BTreeSet;
 use actix_web::App;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
-use actix_web::middleware::from_fn;
 use actix_web::test::init_service;
 use kernel::{Code, SharedClock};
-use tracing_actix_web::TracingLogger;
 
-use crate::edge::edge;
+use crate::edge::Edge;
 use crate::keys::{Issuer, KeyError, KeySource, Signer, Verifier, generate_pem};
-use crate::trace::RequestSpan;
 use crate::{Claims, Site};
 
 /// The issuer of the tokens of tests.
@@ -76,9 +73,5 @@ pub async fn service(
     site: &Site,
 ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error> {
     let site = site.clone();
-    let app = App::new()
-        .configure(move |config| site.configure(config))
-        .wrap(from_fn(edge))
-        .wrap(TracingLogger::<RequestSpan>::new());
-    init_service(app).await
+    init_service(App::new().configure(move |config| site.configure(config)).wrap(Edge)).await
 }

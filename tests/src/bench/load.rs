@@ -1,18 +1,17 @@
 //! The load generator: so many connections, each sending its next request when the last one was answered, or all of them
-//! together at a given pace.
+//! together at a given pace. All of them live in one thread, so that their waking each other costs nothing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use reqwest::{Method, Url};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use reqwest::Method;
+use tokio::runtime::Builder;
+use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
+
+use super::connection::{Connection, address};
+use super::report::percentile_ms;
 
 /// After so long a request counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,9 +46,7 @@ impl Outcome {
 
     /// The latency that so many of a hundred requests stay under, in milliseconds.
     pub fn percentile_ms(&self, percent: f64) -> f64 {
-        let last = self.latencies_us.len().saturating_sub(1);
-        let index = ((last as f64) * percent / 100.0).round() as usize;
-        self.latencies_us.get(index).copied().unwrap_or(0) as f64 / 1_000.0
+        percentile_ms(&self.latencies_us, percent)
     }
 
     /// Answers with this status.
@@ -60,13 +57,22 @@ impl Outcome {
 
 /// Sends `requests` over `connections`, at most `per_second` of them a second if that is given.
 pub async fn run(token: &str, connections: usize, requests: Vec<Request>, per_second: Option<f64>) -> Outcome {
-    let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let authorization = format!("Bearer {token}");
+    let load = move || {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime of one thread");
+        LocalSet::new().block_on(&runtime, send_all(authorization, connections, requests, per_second))
+    };
+    let mut thread = JoinSet::new();
+    thread.spawn_blocking(load);
+    thread.join_all().await.remove(0)
+}
+
+async fn send_all(authorization: String, connections: usize, requests: Vec<Request>, pace: Option<f64>) -> Outcome {
     let began = Instant::now();
+    let load = Rc::new(Load { authorization, requests, pace, next: Cell::new(0), began });
     let mut workers = JoinSet::new();
     for _ in 0..connections {
-        let (requests, next) = (requests.clone(), next.clone());
-        workers.spawn(work(authorization.clone(), requests, next, (began, per_second)));
+        workers.spawn_local(work(load.clone()));
     }
     let mut outcome = Outcome { took: Duration::ZERO, statuses: Default::default(), latencies_us: Vec::new() };
     for (status, latency) in workers.join_all().await.into_iter().flatten() {
@@ -78,58 +84,43 @@ pub async fn run(token: &str, connections: usize, requests: Vec<Request>, per_se
     outcome
 }
 
-async fn work(
+/// What the connections share.
+struct Load {
     authorization: String,
-    requests: Arc<Vec<Request>>,
-    next: Arc<AtomicUsize>,
-    (began, per_second): (Instant, Option<f64>),
-) -> Vec<(u16, u64)> {
+    requests: Vec<Request>,
+    pace: Option<f64>,
+    next: Cell<usize>,
+    began: Instant,
+}
+
+async fn work(load: Rc<Load>) -> Vec<(u16, u64)> {
     let (mut answers, mut connection) = (Vec::new(), None);
     loop {
-        let index = next.fetch_add(1, Ordering::Relaxed);
-        let Some(request) = requests.get(index) else { return answers };
+        let index = load.next.replace(load.next.get() + 1);
+        let Some(request) = load.requests.get(index) else { return answers };
         // A paced request is measured from when it was due, so that waiting for a free connection counts.
         let mut sent = Instant::now();
-        if let Some(rate) = per_second {
-            let due = began + Duration::from_secs_f64(index as f64 / rate);
+        if let Some(rate) = load.pace {
+            let due = load.began + Duration::from_secs_f64(index as f64 / rate);
             tokio::time::sleep_until(due.into()).await;
             sent = due;
         }
-        let call = timeout(PATIENCE, send(&mut connection, request, &authorization)).await;
+        let call = timeout(PATIENCE, send(&mut connection, request, &load.authorization)).await;
         let status = call.ok().and_then(Result::ok).unwrap_or(0);
         answers.push((status, u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX)));
-    }
-}
-
-/// One connection; it ends with this.
-struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    _driver: JoinSet<hyper::Result<()>>,
-}
-
-impl Connection {
-    async fn open(host: &str) -> anyhow::Result<Self> {
-        let (sender, driver) = handshake(TokioIo::new(TcpStream::connect(host).await?)).await?;
-        Ok(Self { sender, _driver: JoinSet::from_iter([driver]) })
     }
 }
 
 /// Sends a request over the connection, which is opened when there is none; answers the status once the body is read. A
 /// connection that failed is not used again.
 async fn send(connection: &mut Option<Connection>, request: &Request, authorization: &str) -> anyhow::Result<u16> {
-    let url = Url::parse(&request.url)?;
-    let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let call = hyper::Request::builder().method(&request.method).uri(path).header("host", &host);
-    let call = call.header("authorization", authorization).header("content-type", "application/json");
-    let call = call.body(Full::new(Bytes::from(request.body.clone())))?;
+    let (host, _) = address(&request.url)?;
     let mut open = match connection.take() {
-        Some(open) if !open.sender.is_closed() => open,
-        _ => Connection::open(&host).await?,
+        Some(open) if open.leads_to(host) => open,
+        _ => Connection::open(host).await?,
     };
-    let answer = open.sender.send_request(call).await?;
-    let status = answer.status().as_u16();
-    answer.into_body().collect().await?;
-    *connection = Some(open);
+    let answer = open.send(request, authorization).await?;
+    let (status, keeps) = (answer.status, answer.keeps);
+    *connection = keeps.then_some(open);
     Ok(status)
 }

@@ -5,6 +5,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+/// The kernel counts processor time in hundredths of a second.
+const TICK_US: u64 = 10_000;
+
 /// Machine, versions and commit.
 pub fn describe() -> Value {
     let cpu = read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -34,11 +37,26 @@ fn output(program: &str, arguments: &[&str]) -> String {
 /// Memory that processes with this name hold, in MiB.
 pub fn resident_mib(name: &str) -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
-    let pages = |status: String| {
-        let is_ours = status.lines().next().is_some_and(|line| line == format!("Name:\t{name}"));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        is_ours.then(|| line.split_whitespace().next()?.parse::<u64>().ok()).flatten()
-    };
-    let kib: u64 = entries.flatten().filter_map(|entry| pages(read_to_string(entry.path().join("status")).ok()?)).sum();
-    kib / 1_024
+    let statuses = entries.flatten().filter_map(|entry| read_to_string(entry.path().join("status")).ok());
+    let ours = statuses.filter(|status| status.lines().next().is_some_and(|line| line == format!("Name:\t{name}")));
+    ours.map(|status| resident(&status)).sum::<u64>() / 1_024
+}
+
+/// Memory that a process holds, in KiB; 0 once it has gone.
+pub fn resident_kib(process: u32) -> u64 {
+    read_to_string(format!("/proc/{process}/status")).map_or(0, |status| resident(&status))
+}
+
+fn resident(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Processor time that a process has used so far, in user space and in the kernel, in microseconds.
+pub fn used_us(process: u32) -> u64 {
+    let stat = read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, which comes first, is in brackets and may hold blanks.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    // After it come the state as the third field of all, user time as the fourteenth and kernel time as the fifteenth.
+    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_US
 }

@@ -1,5 +1,8 @@
 //! The benchmark: what OnePool does per second on this machine, measured through its API, with the proof after each run.
 
+pub mod connection;
+pub mod import;
+pub mod lag;
 pub mod limit;
 pub mod load;
 pub mod machine;

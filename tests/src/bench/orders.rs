@@ -7,10 +7,13 @@ use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::lag::{self, Lags};
 use super::load::{self, Outcome, Request};
 use super::report::{Limit, Report};
 use crate::{Api, Deployment, checks};
 
+/// The channel that sells.
+pub const CHANNEL: &str = "bench";
 /// SKUs on offer.
 pub const SKUS: usize = 2_000;
 /// Locations that may ship.
@@ -29,7 +32,7 @@ pub fn sku(number: usize) -> String {
 pub async fn stock_up(api: &Api, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let channel = json!({ "name": "Bench", "kind": "marketplace", "currency": "CNY", "status": "active" });
-    api.put("/v1/channels/bench", &channel).await.ok();
+    api.put(&format!("/v1/channels/{CHANNEL}"), &channel).await.ok();
     let skus: Vec<Value> = (0..SKUS).map(|n| json!({ "sku": sku(n), "name": format!("Article {n}") })).collect();
     api.post_lines("/v1/skus/import", &skus).await;
     let mut place = |n: usize| {
@@ -50,6 +53,7 @@ pub async fn stock_up(api: &Api, seed: u64) {
             answers.first()
         );
     }
+    lag::stock_up(api).await;
 }
 
 /// A place between Guangzhou and Beijing.
@@ -71,7 +75,7 @@ pub fn orders(url: &str, count: usize, prefix: &str, seed: u64) -> Vec<Request> 
                 .collect();
             let phone = format!("+86138{:08}", random.random_range(0..20_000));
             let body = json!({
-                "channel": "bench", "channel_order_no": format!("{prefix}-{number}"), "placed_at": "2026-11-11T00:00:00+08:00",
+                "channel": CHANNEL, "channel_order_no": format!("{prefix}-{number}"), "placed_at": "2026-11-11T00:00:00+08:00",
                 "currency": "CNY", "buyer": { "identities": [{ "type": "phone", "value": phone }] },
                 "fulfilment": { "type": "ship", "ship_to": { "country": "CN", "latitude": latitude, "longitude": longitude } },
                 "lines": lines, "guide": format!("GUIDE-{}", random.random_range(0..500)),
@@ -81,8 +85,15 @@ pub fn orders(url: &str, count: usize, prefix: &str, seed: u64) -> Vec<Request> 
         .collect()
 }
 
-/// Orders as fast as they are taken, then at the pace that is asked for; throughput, latency, and the proof.
-pub async fn measure(deployment: &Deployment, api: &Api, name: &str, counts: (usize, usize), report: &mut Report) {
+/// Orders as fast as they are taken, then at the pace that is asked for; throughput, latency, and the proof. Answers how
+/// long changes of stock took to show at full speed.
+pub async fn measure(
+    deployment: &Deployment,
+    api: &Api,
+    name: &str,
+    counts: (usize, usize),
+    report: &mut Report,
+) -> Lags {
     let url = api.host("order");
     eprintln!("{name}: warming up");
     let warm = load::run(api.token(), CONNECTIONS, orders(url, counts.0 / 10, "warm", 1), None).await;
@@ -90,12 +101,12 @@ pub async fn measure(deployment: &Deployment, api: &Api, name: &str, counts: (us
 
     let began = Instant::now();
     let (before, asked) = (placed(deployment), orders(url, counts.0, "fast", 2));
-    let fast = load::run(api.token(), CONNECTIONS, asked, None).await;
+    let (fast, lags) = lag::during(api, load::run(api.token(), CONNECTIONS, asked, None)).await;
     settled(deployment, placed(deployment).try_into().unwrap_or(0)).await;
     let took = began.elapsed();
     report.must(&format!("{name}: every order was taken, {:?}", fast.statuses), fast.with_status(201) == counts.0);
     let count = (placed(deployment) - before) as f64;
-    report.figure(&format!("{name}_orders_per_second"), count / took.as_secs_f64(), Limit::AtLeast(2_000.0));
+    report.figure(&format!("{name}_orders_per_second"), count / took.as_secs_f64(), Limit::AtLeast(2_500.0));
     http(name, "full_speed", &fast, report);
     checks::settled(deployment).await;
     report.figure(&format!("{name}_booked_orders_per_second"), count / began.elapsed().as_secs_f64(), Limit::None);
@@ -107,6 +118,7 @@ pub async fn measure(deployment: &Deployment, api: &Api, name: &str, counts: (us
     report.figure(&format!("{name}_placed_to_sourced_p99_ms"), sourced_p99_ms(deployment, at), Limit::AtMost(1_000.0));
     checks::settled(deployment).await;
     prove(deployment, api, name, report).await;
+    lags
 }
 
 fn http(name: &str, load: &str, outcome: &Outcome, report: &mut Report) {

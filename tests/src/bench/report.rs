@@ -90,3 +90,10 @@ fn row(figure: &Figure) -> String {
     };
     format!("| {} | {:.1} | {asked} |", figure.name, figure.value)
 }
+
+/// The latency that so many of a hundred stay under, in milliseconds, of sorted ones in microseconds.
+pub fn percentile_ms(sorted_us: &[u64], percent: f64) -> f64 {
+    let last = sorted_us.len().saturating_sub(1);
+    let index = ((last as f64) * percent / 100.0).round() as usize;
+    sorted_us.get(index).copied().unwrap_or(0) as f64 / 1_000.0
+}

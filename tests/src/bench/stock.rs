@@ -1,23 +1,38 @@
-//! Stock: one SKU that everybody wants, the last units of it, and reads of what can be sold.
+//! Stock: one SKU that everybody wants, the last units of it, many SKUs, and reads of what can be sold.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::json;
 
-use super::load::{self, Request};
-use super::orders::{CONNECTIONS, SKUS, sku};
+use super::load::{self, Outcome, Request};
+use super::machine;
+use super::orders::{CHANNEL, CONNECTIONS, LOCATIONS, SKUS, sku};
 use super::report::{Limit, Report};
 use crate::Api;
 
+/// A hold of one unit of a SKU at a location.
+fn hold(url: &str, buyer: &str, sku: &str, location: &str) -> Request {
+    let body = json!({ "channel": CHANNEL, "buyer": buyer, "pickup_location": location,
+        "lines": [{ "sku": sku, "quantity": 1 }], "ttl_seconds": 3600 });
+    Request { method: Method::POST, url: format!("{url}/v1/reservations"), body: body.to_string() }
+}
+
 /// Holds of one unit of one SKU at one location, for ever more buyers.
 fn holds(url: &str, sku: &str, count: usize) -> Vec<Request> {
-    let hold = |number: usize| {
-        let body = json!({ "channel": "bench", "buyer": format!("buyer-{sku}-{number}"), "pickup_location": "HOT",
-            "lines": [{ "sku": sku, "quantity": 1 }], "ttl_seconds": 3600 });
-        Request { method: Method::POST, url: format!("{url}/v1/reservations"), body: body.to_string() }
-    };
-    (0..count).map(hold).collect()
+    (0..count).map(|number| hold(url, &format!("buyer-{sku}-{number}"), sku, "HOT")).collect()
+}
+
+/// Sends requests as fast as they are answered; what each of them costs is told as a figure.
+async fn costed(api: &Api, server: u32, name: &str, requests: Vec<Request>, report: &mut Report) -> Outcome {
+    let (count, processes) = (requests.len() as f64, [("server", server), ("client", std::process::id())]);
+    let before = processes.map(|(_, process)| machine::used_us(process));
+    let outcome = load::run(api.token(), CONNECTIONS, requests, None).await;
+    for ((side, process), before) in processes.into_iter().zip(before) {
+        let used = machine::used_us(process).saturating_sub(before) as f64;
+        report.figure(&format!("{name}_{side}_cpu_us"), used / count, Limit::None);
+    }
+    outcome
 }
 
 async fn shelf(api: &Api, sku: &str, units: i64) {
@@ -31,14 +46,14 @@ async fn shelf(api: &Api, sku: &str, units: i64) {
 }
 
 /// Holds a second on one row, then 20,000 buyers for 500 units.
-pub async fn reservations(api: &Api, count: usize, report: &mut Report) {
+pub async fn reservations(api: &Api, server: u32, count: usize, report: &mut Report) {
     let url = api.host("inventory");
     shelf(api, "HOT-SKU", 100_000_000).await;
     load::run(api.token(), CONNECTIONS, holds(url, "HOT-SKU", count / 10), None).await;
-    let outcome = load::run(api.token(), CONNECTIONS, holds(url, "HOT-SKU", count), None).await;
+    let outcome = costed(api, server, "hot_sku", holds(url, "HOT-SKU", count), report).await;
     report.must(&format!("every hold was granted, {:?}", outcome.statuses), outcome.with_status(201) == count);
-    report.figure("hot_sku_reservations_per_second", outcome.per_second(), Limit::AtLeast(5_000.0));
-    report.figure("hot_sku_p99_ms", outcome.percentile_ms(99.0), Limit::None);
+    report.figure("hot_sku_reservations_per_second", outcome.per_second(), Limit::AtLeast(10_000.0));
+    report.figure("hot_sku_p99_ms", outcome.percentile_ms(99.0), Limit::AtMost(50.0));
 
     shelf(api, "LAST-UNITS", 500).await;
     let scramble = load::run(api.token(), CONNECTIONS, holds(url, "LAST-UNITS", 20_000), None).await;
@@ -49,17 +64,31 @@ pub async fn reservations(api: &Api, count: usize, report: &mut Report) {
     );
 }
 
+/// Holds a second of single units of any SKU at any location.
+pub async fn spread(api: &Api, server: u32, count: usize, report: &mut Report) {
+    let mut random = StdRng::seed_from_u64(5);
+    let url = api.host("inventory");
+    let any = |number: usize| {
+        let location = format!("LOC-{:02}", random.random_range(0..LOCATIONS));
+        hold(url, &format!("buyer-spread-{number}"), &sku(random.random_range(0..SKUS)), &location)
+    };
+    let outcome = costed(api, server, "spread", (0..count).map(any).collect(), report).await;
+    report.must(&format!("every spread hold was granted, {:?}", outcome.statuses), outcome.with_status(201) == count);
+    report.figure("spread_reservations_per_second", outcome.per_second(), Limit::AtLeast(8_000.0));
+    report.figure("spread_p99_ms", outcome.percentile_ms(99.0), Limit::None);
+}
+
 /// Reads of ten SKUs' availability a second.
-pub async fn availability(api: &Api, count: usize, report: &mut Report) {
+pub async fn availability(api: &Api, server: u32, count: usize, report: &mut Report) {
     let mut random = StdRng::seed_from_u64(4);
     let url = api.host("inventory");
     let read = |_| {
         let skus: Vec<String> = (0..10).map(|_| sku(random.random_range(0..SKUS))).collect();
-        let url = format!("{url}/v1/availability?channel=bench&sku={}", skus.join(","));
+        let url = format!("{url}/v1/availability?channel={CHANNEL}&sku={}", skus.join(","));
         Request { method: Method::GET, url, body: String::new() }
     };
-    let outcome = load::run(api.token(), CONNECTIONS, (0..count).map(read).collect(), None).await;
+    let outcome = costed(api, server, "availability", (0..count).map(read).collect(), report).await;
     report.must(&format!("every read was answered, {:?}", outcome.statuses), outcome.with_status(200) == count);
-    report.figure("availability_reads_per_second", outcome.per_second(), Limit::None);
+    report.figure("availability_reads_per_second", outcome.per_second(), Limit::AtLeast(30_000.0));
     report.figure("availability_p99_ms", outcome.percentile_ms(99.0), Limit::None);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{limit, machine, orders, stock};
+use system_tests::bench::{import, limit, machine, orders, stock};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -20,9 +20,18 @@ struct Arguments {
     /// Holds of the one hot SKU.
     #[arg(long, default_value_t = 60_000)]
     holds: usize,
+    /// Updates of one row, straight in PostgreSQL.
+    #[arg(long, default_value_t = 60_000)]
+    row_updates: usize,
+    /// Holds spread over all SKUs.
+    #[arg(long, default_value_t = 60_000)]
+    spread: usize,
     /// Reads of ten SKUs.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 200_000)]
     reads: usize,
+    /// Locations whose balances are imported, 1,000 each.
+    #[arg(long, default_value_t = 1_000)]
+    import_locations: usize,
     /// Leaves the embedded run out.
     #[arg(long)]
     without_embedded: bool,
@@ -56,17 +65,22 @@ async fn main() {
 }
 
 async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
-    let deployment = Deployment::start(Topology::AllInOneOverRabbit, SETTINGS).await;
+    let mut deployment = Deployment::start(Topology::AllInOneOverRabbit, SETTINGS).await;
     let api = deployment.administrator().await;
     orders::stock_up(&api, 7).await;
-    orders::measure(&deployment, &api, "rabbitmq", (arguments.orders, arguments.paced), report).await;
+    let lags = orders::measure(&deployment, &api, "rabbitmq", (arguments.orders, arguments.paced), report).await;
+    lags.figures("", report);
     let settled = report.value("rabbitmq_orders_per_second");
     let chosen = i64::try_from(arguments.orders.min(20_000)).unwrap_or(20_000);
     let possible = limit::measure(&deployment, chosen, report);
     report.figure("orders_to_db_limit_percent", 100.0 * settled / possible, Limit::None);
-    stock::reservations(&api, arguments.holds, report).await;
-    stock::availability(&api, arguments.reads, report).await;
+    limit::one_row(&deployment, arguments.row_updates, report);
+    let server = deployment.process("onepool").id();
+    stock::reservations(&api, server, arguments.holds, report).await;
+    stock::spread(&api, server, arguments.spread, report).await;
+    stock::availability(&api, server, arguments.reads, report).await;
     report.figure("rss_mb", machine::resident_mib("onepool") as f64, Limit::None);
+    import::balances(&mut deployment, &api, arguments.import_locations, report).await;
     let proof = api.get("/v1/stock/proof").await.ok();
     report.must("the stock proof shows no drift at the end", proof["drift"].as_array().is_some_and(Vec::is_empty));
 }
@@ -82,5 +96,6 @@ async fn embedded(arguments: &Arguments, report: &mut Report) {
     report.figure("embedded_next_start_ms", began.elapsed().as_secs_f64() * 1_000.0, Limit::None);
     let api = deployment.administrator().await;
     orders::stock_up(&api, 7).await;
-    orders::measure(&deployment, &api, "embedded", (arguments.orders, arguments.paced), report).await;
+    let lags = orders::measure(&deployment, &api, "embedded", (arguments.orders, arguments.paced), report).await;
+    lags.figures("embedded_", report);
 }

@@ -21,7 +21,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 pub use metric::{metrics_text, spawn_upkeep};
-pub use propagation::{Effect, add_link, current_trace_id, current_traceparent, record_effect, rename, set_parent};
+pub use propagation::{
+    Effect, add_link, current_trace_id, current_traceparent, record_effect, rename, set_parent, trace_id_of,
+};
 
 use crate::settings::{LogFormat, TelemetrySettings};
 
@@ -32,7 +34,17 @@ const OTLP_TRACES_PATH: &str = "/v1/traces";
 /// A collector that does not answer within this is given up for the batch: the queue behind it is bounded.
 const OTLP_TIMEOUT: Duration = Duration::from_secs(5);
 
-static INSTALLED: OnceLock<SdkTracerProvider> = OnceLock::new();
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+struct Installed {
+    provider: SdkTracerProvider,
+    is_collected: bool,
+}
+
+/// Whether spans are sent anywhere, so that what only they would show is worth finding out.
+fn is_collected() -> bool {
+    INSTALLED.get().is_some_and(|installed| installed.is_collected)
+}
 
 /// Telemetry that could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +76,19 @@ impl Telemetry {
 /// `service` is the name that the process's traces bear.
 pub fn init(service: &str, log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error> {
     metric::install();
-    if let Some(provider) = INSTALLED.get() {
-        return Ok(Telemetry { provider: provider.clone() });
+    if let Some(installed) = INSTALLED.get() {
+        return Ok(Telemetry { provider: installed.provider.clone() });
     }
     let filter = EnvFilter::builder().parse(log)?;
-    let fresh = provider(service, settings)?;
-    let provider = INSTALLED.get_or_init(|| fresh).clone();
+    let fresh = Installed { provider: provider(service, settings)?, is_collected: !settings.otlp_endpoint.is_empty() };
+    let provider = INSTALLED.get_or_init(|| fresh).provider.clone();
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(PRODUCT))
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
+        // Whoever asks for the trace asks the span; to make it known to other libraries too costs at every step of a future.
+        .with_context_activation(false)
         .with_filter(LevelFilter::INFO);
     let lines = match settings.log_format {
         LogFormat::Json => {

@@ -1,6 +1,6 @@
 //! Trace context across processes, in the W3C's `traceparent` format (Trace Context, version 00).
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::SystemTime;
 
 use opentelemetry::trace::{
@@ -24,18 +24,25 @@ pub fn current_trace_id() -> Option<String> {
     current().map(|span| span.trace_id().to_string())
 }
 
-/// Makes a span, not yet entered, the child of a span in another process. What is no valid `traceparent` is ignored.
-/// A span that has a `trace_id` field gets it filled, so that its log lines name the trace.
-pub fn set_parent(span: &Span, traceparent: &str) {
-    if let Some(parent) = parse(traceparent) {
-        span.record("trace_id", tracing::field::display(parent.trace_id()));
-        // Refused only where the span is disabled or has begun: then it keeps the parent it has.
-        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
-    }
+/// The trace of a span, shown as 32 hexadecimal digits.
+pub fn trace_id_of(span: &Span) -> Option<impl Display + use<>> {
+    context_of(span).map(|span| span.trace_id())
+}
+
+/// Makes a span, not yet entered, the child of a span in another process, and says whether it is. What is no valid
+/// `traceparent` is ignored. A span that has a `trace_id` field gets it filled, so that its log lines name the trace.
+pub fn set_parent(span: &Span, traceparent: &str) -> bool {
+    let Some(parent) = parse(traceparent) else { return false };
+    span.record("trace_id", tracing::field::display(parent.trace_id()));
+    // Refused only where the span is disabled or has begun: then it keeps the parent it has.
+    span.set_parent(Context::new().with_remote_span_context(parent)).is_ok()
 }
 
 /// Gives a span a name that was not known when it began; asked for only where the span is recorded.
 pub fn rename(span: &Span, name: impl FnOnce() -> String) {
+    if !super::is_collected() {
+        return;
+    }
     let context = span.context();
     let span = context.span();
     if span.is_recording() {
@@ -81,7 +88,11 @@ pub fn record_effect(effect: Effect<'_>) {
 }
 
 fn current() -> Option<SpanContext> {
-    let context = Span::current().context();
+    context_of(&Span::current())
+}
+
+fn context_of(span: &Span) -> Option<SpanContext> {
+    let context = span.context();
     let span = context.span().span_context().clone();
     span.is_valid().then_some(span)
 }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::IF_MATCH;
+use actix_web::http::header::{HeaderName, IF_MATCH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use contracts::{Cause, Problem, ProblemCode};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,11 @@ use crate::{Failure, Limits, Principal};
 
 /// The longest idempotency key: a UUID, a hash or an order number with a prefix all fit.
 pub const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
+
+/// Makes a POST happen once.
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Wishes of the caller (RFC 7240).
+static PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The request's headers and caller, as commands need them.
 #[derive(Clone, Debug)]
@@ -73,7 +78,7 @@ impl FromRequest for Meta {
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(header) = request.headers().get("idempotency-key") else {
+    let Some(header) = request.headers().get(&IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     match header.to_str().map(str::trim) {
@@ -101,7 +106,7 @@ fn if_match(request: &HttpRequest) -> Result<Option<i64>, Problem> {
 
 /// Preferences are wishes (RFC 7240): one that cannot be read is ignored.
 fn prefer_wait(request: &HttpRequest) -> Option<u32> {
-    let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    let headers = request.headers().get_all(&PREFER).filter_map(|value| value.to_str().ok());
     let mut preferences = headers.flat_map(|value| value.split([',', ';']));
     let wait = preferences.find_map(|preference| preference.trim().strip_prefix("wait="))?;
     wait.trim().parse().ok().map(|seconds: u32| seconds.min(Limits::of(request).wait_seconds))

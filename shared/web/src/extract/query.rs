@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use contracts::{Problem, ProblemCode};
 use kernel::PageRequest;
 use kernel::page::PageError;
 use serde::de::DeserializeOwned;
@@ -39,10 +40,17 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = request.query_string().as_bytes();
-        let source = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
-        let parsed = serde_path_to_error::deserialize(source).map_err(|error| malformed(&error));
-        ready(nul::refuse_in_form(query).and(parsed).map(Self).map_err(Failure::from))
+        ready(nul::refuse_in_form(query).and_then(|()| parse(query)).map(Self).map_err(Failure::from))
     }
+}
+
+/// To follow the path costs as much as to read, so it is done only for a query that failed.
+fn parse<T: DeserializeOwned>(query: &[u8]) -> Result<T, Problem> {
+    let source = || serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
+    T::deserialize(source()).map_err(|unlocated| match serde_path_to_error::deserialize::<_, T>(source()) {
+        Err(error) => malformed(&error),
+        Ok(_) => Problem::new(ProblemCode::Malformed).field("", unlocated.to_string()),
+    })
 }
 
 /// The limit of the page that a list's query asks for, and where the page before ended.

@@ -59,10 +59,16 @@ async fn requests_are_measured_by_route_on_a_port_of_their_own() {
     let answer = reqwest::get(url(running.port, "/v1/skus/secret-sku")).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(reqwest::get(url(running.port, "/metrics")).await.unwrap().status(), 404);
+    let brew = reqwest::Method::from_bytes(b"BREW").unwrap();
+    let answer = reqwest::Client::new().request(brew, url(running.port, "/v1/skus/tea")).send().await.unwrap();
+    assert_eq!(answer.status(), 405);
     let metrics = reqwest::get(url(running.metrics_port, "/metrics")).await.unwrap().text().await.unwrap();
     let labels = "http_server_request_duration_seconds_count{method=\"GET\",route=\"/v1/skus/{sku}\",status=\"200\"}";
     assert!(metrics.contains(labels), "{metrics}");
     assert!(!metrics.contains("secret-sku"));
+    let unknown =
+        "http_server_request_duration_seconds_count{method=\"_OTHER\",route=\"/v1/skus/{sku}\",status=\"405\"}";
+    assert!(metrics.contains(unknown) && !metrics.contains("BREW"), "a made-up method makes no metric: {metrics}");
     lifecycle.shutdown(Duration::from_secs(10)).await.unwrap();
 }
 
