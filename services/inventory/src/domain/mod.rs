@@ -1,6 +1,7 @@
 //! The pure rules of the pool: where things are, what is asked for, and which location fills it. No IO, no clock.
 
 pub mod atlas;
+pub mod document;
 pub mod gather;
 pub mod location;
 pub mod plan;
