@@ -67,6 +67,7 @@ impl Draft {
         delta.reserved = delta.reserved.saturating_add(by.reserved);
         delta.quarantined = delta.quarantined.saturating_add(by.quarantined);
         delta.safety = delta.safety.saturating_add(by.safety);
+        delta.incoming = delta.incoming.saturating_add(by.incoming);
     }
 
     /// Moves units and records the movement.

@@ -4,6 +4,11 @@ use kernel::{SkuCode, states, typed_ids};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The most lines of a receipt or a transfer: more than a lorry holds, few enough to be taken in in one transaction.
+pub const MAX_LINES: usize = 2_000;
+/// The most SKUs of a count: some days of work for a person, and posted in one transaction.
+pub const MAX_COUNTED: usize = 5_000;
+
 typed_ids! {
     /// Goods expected from a supplier.
     ReceiptId,

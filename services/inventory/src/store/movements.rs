@@ -15,15 +15,21 @@ use super::stock::Balance;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MovementKind {
+    /// They came from a supplier.
+    Receipt,
     /// They left to a buyer.
     Shipment,
     /// A buyer brought them back.
     Return,
+    /// They left to another location.
+    TransferOut,
+    /// They came from another location.
+    TransferIn,
     /// Somebody corrected the balance.
     Adjustment,
-    /// Somebody stated the balance.
+    /// Somebody counted, or stated the balance.
     Count,
-    /// They were destroyed.
+    /// They were damaged: put apart, put back or destroyed.
     Damage,
 }
 
@@ -31,8 +37,11 @@ impl MovementKind {
     /// As it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Receipt => "receipt",
             Self::Shipment => "shipment",
             Self::Return => "return",
+            Self::TransferOut => "transfer_out",
+            Self::TransferIn => "transfer_in",
             Self::Adjustment => "adjustment",
             Self::Count => "count",
             Self::Damage => "damage",
@@ -55,13 +64,14 @@ pub struct Movement {
     pub quarantined: i64,
     /// Why.
     pub reason: String,
-    /// What it belongs to: a fulfilment, a return, the caller's own reference.
+    /// What it belongs to: a fulfilment, a return, a stock document, the caller's own reference.
     pub reference: Option<String>,
     /// Who did it.
     pub actor: String,
 }
 
-/// Records movements whose effect is in `balances` already; each row carries the balance after it.
+/// Records movements whose effect is in `balances` already; each row carries the balance after it. A transaction that
+/// began before another and waited for it takes that one's instant, so that the ledger's order is the order of time.
 pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> Result<(), Error> {
     if movements.is_empty() {
         return Ok(());
@@ -72,7 +82,7 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     statement(
         "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, \
          reference, actor, at) SELECT sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, \
-         reason, reference, actor, $1 FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
+         reason, reference, actor, greatest($1, (SELECT at FROM movements ORDER BY id DESC LIMIT 1)) FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
          (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, place) \
          ORDER BY place",
     )
@@ -105,6 +115,19 @@ fn balances_after(movements: &[Movement], balances: &[Balance]) -> Result<Vec<(i
     }
     after.reverse();
     Ok(after)
+}
+
+#[derive(QueryableByName)]
+struct Position {
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+}
+
+/// The last movement of the ledger; 0 when there is none.
+pub fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let row: Position =
+        diesel::sql_query("SELECT coalesce(max(id), 0) AS position FROM movements").get_result(tx.conn())?;
+    Ok(row.position)
 }
 
 /// A recorded movement.

@@ -18,6 +18,8 @@ pub struct Delta {
     pub quarantined: i64,
     /// Units never promised.
     pub safety: i64,
+    /// Units on their way here.
+    pub incoming: i64,
 }
 
 /// Changes by balance, summed and in the order of (sku, location).
@@ -82,10 +84,11 @@ pub fn open<'a>(
 // total, the line in the change log, and the wake-up for orders that wait for what arrived.
 const APPLY: &str = "\
 WITH asked AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6) AS t (sku, location, on_hand, reserved, quarantined, safety)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (sku, location, on_hand, reserved, quarantined, safety, incoming)
 ), changed AS (
     UPDATE stock s SET on_hand = s.on_hand + a.on_hand, reserved = s.reserved + a.reserved,
-        quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, version = s.version + 1
+        quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, incoming = s.incoming + a.incoming,
+        version = s.version + 1
     FROM asked a
     WHERE s.sku = a.sku AND s.location = a.location
       AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.safety >= a.reserved)
@@ -100,7 +103,7 @@ WITH asked AS (
     RETURNING v.sku, v.available, v.version
 ), logged AS (
     INSERT INTO changes (at, skus, locations, on_hand, reserved, available, totalled, totals, versions)
-    SELECT $7, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
+    SELECT $8, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
         coalesce((SELECT array_agg(sku) FROM totalled), '{}'), coalesce((SELECT array_agg(available) FROM totalled), '{}'),
         coalesce((SELECT array_agg(version) FROM totalled), '{}')
     FROM changed HAVING count(*) > 0
@@ -128,6 +131,7 @@ pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
         .bind::<Array<BigInt>, _>(column(|delta| delta.reserved))
         .bind::<Array<BigInt>, _>(column(|delta| delta.quarantined))
         .bind::<Array<BigInt>, _>(column(|delta| delta.safety))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.incoming))
         .bind::<Timestamptz, _>(at)
         .load(tx.conn())?;
     if changed.len() == deltas.len() {

@@ -9,9 +9,13 @@
 
 mod availability;
 mod backorders;
+mod counts;
+mod document_histories;
+mod documents;
 mod histories;
 mod locations;
 mod orders;
+mod proof;
 mod races;
 mod reservations;
 mod returns;
