@@ -31,6 +31,7 @@ pub struct WantedLine {
 /// What came of a receipt or a transfer.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReceiveGoodsBody)]
 pub struct ReceiveBody {
     /// What came, each SKU once, at most 2,000.
     #[schema(min_items = 1, max_items = 2000)]

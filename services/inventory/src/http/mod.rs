@@ -6,6 +6,7 @@ mod backorders;
 mod counts;
 mod damage;
 mod deliveries;
+mod export;
 mod keyed;
 mod locations;
 mod plans;
@@ -68,7 +69,8 @@ use crate::settings::InventorySettings;
         counts::list,
         counts::submit,
         counts::cancel,
-        damage::post
+        damage::post,
+        export::export
     ),
     tags((name = "inventory", description = "One stock pool: locations, balances, reservations, sourcing"))
 )]
@@ -161,6 +163,7 @@ fn documents() -> Vec<Route> {
         Route::post("/v1/counts/{id}/submit", count_write, counts::submit),
         Route::post("/v1/counts/{id}/cancel", count_write, counts::cancel),
         Route::post("/v1/stock/damage", stock_write, damage::post),
+        Route::get("/v1/stock/export", stock_read, export::export),
     ]
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{Error, Tx, statement};
 use utoipa::ToSchema;
 
-use super::stock::Balance;
+use super::stock::{self, Balance};
 
 /// What made units move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -128,6 +128,71 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
     let row: Position =
         diesel::sql_query("SELECT coalesce(max(id), 0) AS position FROM movements").get_result(tx.conn())?;
     Ok(row.position)
+}
+
+/// Up to which movement the ledger had come at an instant; 0 before the first.
+pub fn position(tx: &mut Tx<'_>, at: Timestamp) -> Result<i64, Error> {
+    let row: Option<Position> =
+        diesel::sql_query("SELECT id AS position FROM movements WHERE at <= $1 ORDER BY at DESC, id DESC LIMIT 1")
+            .bind::<Timestamptz, _>(at.utc())
+            .get_result(tx.conn())
+            .optional()?;
+    Ok(row.map_or(0, |row| row.position))
+}
+
+/// What was at a location at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Held {
+    /// The SKU.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// The location.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// Units there.
+    #[diesel(sql_type = BigInt)]
+    pub on_hand: i64,
+    /// Units kept apart.
+    #[diesel(sql_type = BigInt)]
+    pub quarantined: i64,
+}
+
+// The last movement of each balance up to a place in the ledger carries the balance itself. A balance has a row from its
+// first movement on.
+const HELD: &str = "\
+SELECT p.sku, p.location, coalesce(m.on_hand_after, 0) AS on_hand, coalesce(m.quarantined_after, 0) AS quarantined
+FROM page p LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
+    WHERE x.sku = p.sku AND x.location = p.location AND x.id <= $1 ORDER BY x.id DESC LIMIT 1) m ON true";
+
+/// What every location had of these SKUs at an instant; locations where it was nothing are left out.
+pub fn stock_at(tx: &mut Tx<'_>, skus: &[&str], at: Timestamp) -> Result<Vec<Held>, Error> {
+    let position = position(tx, at)?;
+    Ok(diesel::sql_query(format!(
+        "WITH page AS (SELECT sku, location FROM stock WHERE sku = ANY($2)) \
+         SELECT * FROM ({HELD}) h WHERE on_hand > 0 ORDER BY sku, location"
+    ))
+    .bind::<BigInt, _>(position)
+    .bind::<Array<Text>, _>(skus)
+    .load(tx.conn())?)
+}
+
+/// What was at each balance at an instant, by (sku, location); 0 where nothing had been yet.
+pub fn list_at(tx: &mut Tx<'_>, filter: &stock::Filter, at: Timestamp) -> Result<Vec<Held>, Error> {
+    let position = position(tx, at)?;
+    Ok(diesel::sql_query(format!(
+        "WITH page AS (SELECT sku, location FROM stock WHERE ($2 IS NULL OR sku = $2) \
+            AND ($3 IS NULL OR location = $3) AND ($4 IS NULL OR location = ANY($4)) \
+            AND ($5 IS NULL OR (sku, location) > ($5, $6)) ORDER BY sku, location LIMIT $7) \
+         {HELD} ORDER BY p.sku, p.location"
+    ))
+    .bind::<BigInt, _>(position)
+    .bind::<Nullable<Text>, _>(&filter.sku)
+    .bind::<Nullable<Text>, _>(&filter.location)
+    .bind::<Nullable<Array<Text>>, _>(&filter.within)
+    .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(sku, _)| sku))
+    .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(_, location)| location))
+    .bind::<BigInt, _>(filter.limit)
+    .load(tx.conn())?)
 }
 
 /// A recorded movement.

@@ -35,6 +35,7 @@ pub struct Drift {
 /// Where the ledger and a balance part: the first movement that does not follow from the one before it (`is` and
 /// `should_be` differ), or, when all of them do, the last one, after which the balance was changed past the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DriftSince)]
 pub struct Since {
     /// The movement's number in the ledger.
     pub movement: i64,

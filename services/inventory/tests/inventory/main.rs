@@ -13,6 +13,7 @@ mod counts;
 mod document_histories;
 mod documents;
 mod histories;
+mod history;
 mod locations;
 mod orders;
 mod proof;
