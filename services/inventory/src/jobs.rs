@@ -10,8 +10,9 @@ use crate::app::Pool;
 use crate::app::prove_stock::prove_stock;
 use crate::app::serve_backorders::serve_backorders;
 use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
+use crate::app::tell_availability::tell_availability;
 use crate::app::tell_stock::tell_stock;
-use crate::domain::Ruleset;
+use crate::settings::InventorySettings;
 use crate::store::proof::{self, Drift};
 use crate::store::{changes, locks};
 
@@ -21,7 +22,8 @@ const LOG_SECONDS: i64 = 600;
 const PRUNED_PER_STEP: i64 = 2_000;
 
 /// Every job of the service.
-pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<Job> {
+pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Notify>) -> Vec<Job> {
+    let (rules, thresholds) = (settings.ruleset(), settings.thresholds());
     let pool = pool.clone();
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
@@ -34,6 +36,9 @@ pub fn all(pool: &Arc<Pool>, rules: Ruleset, stock_arrived: Arc<Notify>) -> Vec<
         })
         .woken_by(stock_arrived),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
+        Job::new("tell_availability", Duration::from_millis(250), move |tx| {
+            Ok(progress(tell_availability(tx, thresholds)?))
+        }),
         Job::new("prove_stock", Duration::from_secs(10), |tx| {
             let (drift, more) = prove_stock(tx)?;
             tell_drift(&drift);

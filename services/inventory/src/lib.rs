@@ -39,7 +39,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
     let settings = InventorySettings::read(&platform.settings)?;
     let pool = Arc::new(Pool::default());
     let stock_arrived = Arc::new(Notify::new());
-    let mut jobs = jobs::all(&pool, settings.ruleset(), stock_arrived.clone());
+    let mut jobs = jobs::all(&pool, settings, stock_arrived.clone());
     jobs.push(housekeeping());
     Ok(Service {
         name: DESCRIPTOR.name,

@@ -4,6 +4,7 @@ use runtime::settings::{Faults, Settings};
 use serde::Deserialize;
 
 use crate::app::reserve_stock::HoldRules;
+use crate::app::tell_availability::Thresholds;
 use crate::domain::Ruleset;
 
 /// The version of the built-in rules: nearest first, one location before several.
@@ -19,6 +20,8 @@ pub struct InventorySettings {
     pub broad_candidates: usize,
     pub max_hold_seconds: i64,
     pub max_held_units_per_buyer: i64,
+    pub availability_exact_up_to: i64,
+    pub availability_percent: i64,
 }
 
 impl InventorySettings {
@@ -37,6 +40,8 @@ impl InventorySettings {
         check("broad_candidates", section.broad_candidates <= 8, "lies between 0 and 8");
         check("max_hold_seconds", section.max_hold_seconds > 0, "is more than 0");
         check("max_held_units_per_buyer", section.max_held_units_per_buyer > 0, "is more than 0");
+        check("availability_exact_up_to", section.availability_exact_up_to >= 0, "is not below 0");
+        check("availability_percent", (0..=100).contains(&section.availability_percent), "lies between 0 and 100");
         faults.into_result(Some(section))
     }
 
@@ -48,6 +53,11 @@ impl InventorySettings {
             near: self.near_candidates,
             broad: self.broad_candidates,
         }
+    }
+
+    /// Which changes of availability channels are told of.
+    pub const fn thresholds(&self) -> Thresholds {
+        Thresholds { exact_up_to: self.availability_exact_up_to, percent: self.availability_percent }
     }
 
     /// What holds go by.

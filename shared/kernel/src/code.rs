@@ -1,5 +1,6 @@
 //! People-facing keys: the caller's own SKU, location, channel and payee codes.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,6 +71,12 @@ impl From<Code> for String {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for Code {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

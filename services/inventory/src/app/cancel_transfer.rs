@@ -17,7 +17,7 @@ pub fn cancel_transfer(tx: &mut Tx<'_>, id: TransferId, caller: &Caller) -> Resu
     document.transfer_becomes(TransferStatus::Cancelled, tx.now())?;
     let mut draft = Draft::new();
     for line in reserved::of_owners(tx, &[id.uuid()])? {
-        draft.release(&line, line.quantity);
+        draft.release(&line);
     }
     draft.write(tx)?;
     deliveries::update(tx, &document.head, &document.lines)?;

@@ -10,11 +10,13 @@ use kernel::{LocationCode, SkuCode, Timestamp};
 use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
-use crate::domain::{Decision, Outcome};
+use super::Planned;
+use crate::domain::Outcome;
 use crate::store::backorders::{self, Backorder};
 use crate::store::decisions::{self, NewDecision};
 use crate::store::movements::{self, Movement};
 use crate::store::reserved::{self, ReservedLine};
+use crate::store::shares::{self, UseDelta, UseDeltas};
 use crate::store::stock::{self, Balance, Delta, Deltas};
 
 /// Everything a batch changes.
@@ -24,6 +26,7 @@ pub struct Draft {
     movements: Vec<Movement>,
     promised: Vec<ReservedLine>,
     taken_off: Vec<ReservedLine>,
+    used: UseDeltas,
     decisions: Vec<NewDecision>,
     waiting: Vec<Backorder>,
     served: Vec<Uuid>,
@@ -41,8 +44,8 @@ pub struct Decided {
     pub order_id: OrderId,
     /// 1 for the first, then counted up.
     pub attempt: i32,
-    /// The decision.
-    pub decision: Decision,
+    /// The decision, and what it is counted by.
+    pub planned: Planned,
     /// Its priority in the queue, should it have to wait.
     pub priority: i16,
     /// What made it happen.
@@ -80,13 +83,34 @@ impl Draft {
     /// Promises units.
     pub fn promise(&mut self, line: ReservedLine) {
         self.change(&line.sku, &line.location, Delta { reserved: line.quantity, ..Delta::default() });
+        self.count(&line, UseDelta { promised: line.quantity, shipped: 0 });
         self.promised.push(line);
     }
 
-    /// Takes a promise back: so many units of the line are no longer promised.
-    pub fn release(&mut self, line: &ReservedLine, units: i64) {
-        self.change(&line.sku, &line.location, Delta { reserved: units.saturating_neg(), ..Delta::default() });
-        self.taken_off.push(ReservedLine { quantity: units, ..line.clone() });
+    /// Takes a promise back.
+    pub fn release(&mut self, line: &ReservedLine) {
+        self.count(line, UseDelta { promised: line.quantity.saturating_neg(), shipped: 0 });
+        self.take_off(line);
+    }
+
+    /// Promised units leave to the buyer; the channel has used them for good.
+    pub fn ship(&mut self, line: &ReservedLine) {
+        self.count(line, UseDelta { promised: line.quantity.saturating_neg(), shipped: line.quantity });
+        self.take_off(line);
+    }
+
+    fn count(&mut self, line: &ReservedLine, by: UseDelta) {
+        if let Some(count) = line.count_id {
+            let used = self.used.entry((line.sku.clone(), count)).or_default();
+            used.promised = used.promised.saturating_add(by.promised);
+            used.shipped = used.shipped.saturating_add(by.shipped);
+        }
+    }
+
+    fn take_off(&mut self, line: &ReservedLine) {
+        let by = Delta { reserved: line.quantity.saturating_neg(), ..Delta::default() };
+        self.change(&line.sku, &line.location, by);
+        self.taken_off.push(line.clone());
     }
 
     /// Hands promised units on to another owner; the balances do not change.
@@ -126,7 +150,8 @@ impl Draft {
 
     /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
-        let Decided { order_id, attempt, decision, priority, cause } = decided;
+        let Decided { order_id, attempt, planned, priority, cause } = decided;
+        let Planned { decision, counted } = planned;
         let id = DecisionId::at(at);
         self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
         if decision.takes_stock() {
@@ -137,6 +162,7 @@ impl Draft {
                     sku: it.sku.clone(),
                     location: it.location.clone(),
                     quantity: it.quantity.get(),
+                    count_id: counted.get(&it.sku).copied(),
                 });
             }
         }
@@ -162,6 +188,8 @@ impl Draft {
         if self.opens {
             stock::open(tx, self.deltas.keys().map(|(sku, location)| (sku, location)))?;
         }
+        self.used.retain(|_, used| *used != UseDelta::default());
+        shares::count_use(tx, &self.used)?;
         let balances = stock::apply(tx, &self.deltas)?;
         movements::record(tx, &self.movements, &balances)?;
         reserved::take_off(tx, &self.taken_off)?;

@@ -1,21 +1,23 @@
-//! The picture of the pool that plans are made on: where locations are and what they can promise, kept in memory.
+//! The pool as one transaction sees it while it plans.
 //!
-//! The picture holds what is committed and nothing else. Under the pool's lock it is brought up to date from the change
-//! log, so a plan sees the truth without reading thousands of rows. What a command does to it while it plans is undone
-//! when its [`Desk`] is dropped; once the command has committed, its effect arrives through the log like everybody's.
+//! Under the pool's lock the [picture](super::picture) is brought up to date from the change log, so a plan sees the truth
+//! without reading thousands of rows. What a command does to it while it plans is undone when its [`Desk`] is dropped;
+//! once the command has committed, its effect arrives through the log like everybody's.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use contracts::events::Allocation;
 use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx};
 
 use super::Draft;
-use crate::domain::{Atlas, Decision, Reach, Request, Ruleset, Shelf, Shelves, Slot, Snapshot, plan};
-use crate::store::{changes, code, locations, stock};
+use super::picture::{Before, Picture};
+use crate::domain::share::{Fence, Rule, Supply, broken, share};
+use crate::domain::{Decision, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
+use crate::store::changes;
+use crate::store::reserved::ReservedLine;
 
-/// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
-const MAX_BALANCES: usize = 4_000_000;
 /// How many logged transactions are caught up with; a picture further behind is faster drawn anew.
 const MAX_BEHIND: i64 = 1_000;
 
@@ -25,34 +27,33 @@ pub struct Pool {
     picture: Mutex<Picture>,
 }
 
-#[derive(Debug, Default)]
-struct Picture {
-    /// The newest logged transaction that is in the picture; none before it was first drawn.
-    seq: Option<i64>,
-    atlas: Atlas,
-    shelves: Shelves,
-    /// From where the order at hand may be filled.
-    reach: Reach,
-    balances: usize,
-}
-
 /// A place to plan at: the picture as this transaction sees it, for as long as the desk is open.
 #[derive(Debug)]
 pub struct Desk<'p> {
     picture: MutexGuard<'p, Picture>,
     /// What to put back: newest last.
-    undo: Vec<(SkuCode, Slot, i64)>,
-    /// Shelves read while this transaction had changes of its own: they must not outlive it.
+    undo: Vec<Before>,
+    /// Whether this transaction has changed stock before.
+    changed_before: bool,
+    /// Read while this transaction had changes of its own: it must not outlive it.
     guests: Vec<SkuCode>,
 }
 
+/// A decision, with what each of its SKUs is counted by where the channel's share is counted.
+#[derive(Debug)]
+pub struct Planned {
+    /// The decision.
+    pub decision: Decision,
+    /// Counts by SKU.
+    pub counted: BTreeMap<SkuCode, i64>,
+}
+
 impl Pool {
-    /// Brings the picture up to date and makes sure that it shows these SKUs. The caller holds the pool's lock.
-    pub fn open(&self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Desk<'_>, Error> {
+    /// Brings the picture up to date. The caller holds the pool's lock, or only reads.
+    pub fn open(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut desk = Desk { picture, undo: Vec::new(), guests: Vec::new() };
-        let changed_before = desk.catch_up(tx)?;
-        desk.show(tx, skus, changed_before)?;
+        let mut desk = Desk { picture, undo: Vec::new(), changed_before: false, guests: Vec::new() };
+        desk.changed_before = desk.catch_up(tx)?;
         Ok(desk)
     }
 
@@ -66,44 +67,29 @@ impl Pool {
     }
 }
 
-impl Picture {
-    fn draw(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        *self = Self::default();
-        self.atlas = Atlas::new(locations::sites(tx)?);
-        self.seq = Some(changes::newest(tx)?);
-        Ok(())
-    }
-
-    fn set(&mut self, sku: &SkuCode, slot: Slot, balance: i64) -> Option<i64> {
-        let shelf = self.shelves.get_mut(sku)?;
-        Some(shelf.set(slot, balance).unwrap_or(0))
-    }
-
-    fn forget(&mut self, sku: &SkuCode) {
-        if let Some(shelf) = self.shelves.remove(sku) {
-            self.balances = self.balances.saturating_sub(shelf.len());
-        }
-    }
-}
-
 impl Desk<'_> {
     /// Reads the log; says whether this transaction has changed stock before.
     fn catch_up(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let Some(seq) = self.picture.seq else {
             self.picture.draw(tx)?;
-            return self.replay_own(tx);
+            return self.has_own(tx);
         };
         let log = changes::from(tx, seq, MAX_BEHIND)?;
         let gap = log.first().is_none_or(|first| first.seq != seq);
         let behind = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_BEHIND);
         if gap || behind || log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq) {
             self.picture.draw(tx)?;
-            return self.replay_own(tx);
+            return self.has_own(tx);
+        }
+        let fresh = || log.iter().filter(|change| change.seq > seq);
+        if fresh().any(|change| change.rules_changed) {
+            self.picture.read_rules(tx)?;
         }
         let mut own = false;
-        for change in log.into_iter().filter(|change| change.seq > seq) {
+        for change in fresh() {
             own |= change.own;
-            self.take_over(&change)?;
+            let before = self.picture.take_over(change)?;
+            self.undo.extend(before);
             if !change.own {
                 self.picture.seq = Some(change.seq);
             }
@@ -112,88 +98,164 @@ impl Desk<'_> {
     }
 
     /// A picture just drawn is empty, so there is nothing to change on it yet.
-    fn replay_own(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+    fn has_own(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let log = changes::from(tx, self.picture.seq.unwrap_or(0), MAX_BEHIND)?;
         Ok(log.iter().any(|change| change.own))
     }
 
-    fn take_over(&mut self, change: &changes::Change) -> Result<(), Error> {
-        let balances = change.skus.iter().zip(&change.locations).zip(&change.available);
-        for ((sku, location), balance) in balances {
-            let sku = code(sku)?;
-            let Some(slot) = self.picture.atlas.slot(location) else { continue };
-            let before = self.picture.set(&sku, slot, *balance);
-            if let Some(before) = before.filter(|_| change.own) {
-                self.undo.push((sku, slot, before));
-            }
+    /// Notes on each line what it is made of, when it is a bundle, and makes sure that the picture shows all that is asked
+    /// for; answers the SKUs that are not known.
+    pub fn lay_out<'a>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        requests: impl Iterator<Item = &'a mut Request>,
+    ) -> Result<BTreeSet<SkuCode>, Error> {
+        let mut requests: Vec<&mut Request> = requests.collect();
+        let ordered: BTreeSet<SkuCode> =
+            requests.iter().flat_map(|request| request.lines.iter().map(|line| line.sku.clone())).collect();
+        self.picture.show_entries(tx, &ordered)?;
+        for line in requests.iter_mut().flat_map(|request| request.lines.iter_mut()) {
+            line.parts = self.picture.entries.get(&line.sku).map(|entry| entry.parts.clone()).unwrap_or_default();
         }
-        Ok(())
+        let needed = requests.iter().flat_map(|request| request.demands()).map(|demand| demand.sku).collect();
+        self.show(tx, &needed)?;
+        Ok(ordered.into_iter().filter(|sku| !self.picture.entries.contains_key(sku)).collect())
     }
 
-    /// Reads the shelves that the picture does not show yet, in one statement.
-    fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>, changed_before: bool) -> Result<(), Error> {
-        let unseen: BTreeSet<&SkuCode> = skus.iter().filter(|sku| !self.picture.shelves.contains_key(*sku)).collect();
-        if unseen.is_empty() {
-            return Ok(());
-        }
-        if self.picture.balances > MAX_BALANCES {
-            self.picture.shelves.clear();
-            self.picture.balances = 0;
+    /// Makes sure that the picture shows these SKUs, none of which is a bundle.
+    pub fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<(), Error> {
+        if self.picture.is_full() {
+            self.picture.clear();
             // Whatever was to be put back is gone with the shelves; all that is asked for is read again.
             self.undo.clear();
-            return self.show(tx, skus, changed_before);
         }
-        let mut shelves: Shelves = unseen.iter().map(|sku| ((*sku).clone(), Shelf::default())).collect();
-        let places = stock::of_skus(tx, &unseen)?;
-        self.picture.balances = self.picture.balances.saturating_add(places.len());
-        let mut places = places.into_iter().peekable();
-        while let Some(first) = places.next() {
-            let mut row = vec![(first.location, first.balance)];
-            while let Some(next) = places.next_if(|next| next.sku == first.sku) {
-                row.push((next.location, next.balance));
-            }
-            let atlas = &self.picture.atlas;
-            let slots = row.into_iter().filter_map(|(location, balance)| Some((atlas.slot(&location)?, balance)));
-            shelves.insert(code(&first.sku)?, Shelf::new(slots.collect()));
+        if !self.picture.book.is_empty() {
+            self.picture.show_entries(tx, skus)?;
         }
-        if changed_before {
-            self.guests.extend(shelves.keys().cloned());
+        let read = self.picture.show(tx, skus)?;
+        if self.changed_before {
+            self.guests.extend(read);
         }
-        self.picture.shelves.extend(shelves);
         Ok(())
     }
 
-    /// The picture.
-    pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { atlas: &self.picture.atlas, shelves: &self.picture.shelves, reach: &self.picture.reach }
+    /// Whether nothing can be promised of a SKU any more.
+    pub fn is_used_up(&self, sku: &SkuCode) -> bool {
+        self.picture.shelves.get(sku).is_none_or(|shelf| shelf.stocked().next().is_none())
     }
 
-    /// Plans a request; what it is given is gone for the next one.
-    pub fn plan(&mut self, request: Request, rules: Ruleset) -> Decision {
-        let decision = plan(request, &self.snapshot(), rules);
+    /// Plans a request within its channel's share; what it is given is gone for the next one.
+    pub fn plan(&mut self, mut request: Request, rules: Ruleset) -> Planned {
+        request.allowed.clear();
+        let mut reach = Reach::new();
+        let mut counted = BTreeMap::new();
+        if !self.picture.book.is_empty() && !claim_fits(&request) {
+            self.limit(&mut request, &mut reach, &mut counted);
+        }
+        let decision = loop {
+            let decision = self.decide(request.clone(), &reach, rules);
+            if !self.keep_out(&decision, &mut reach) {
+                break decision;
+            }
+        };
         if decision.takes_stock() {
             for it in decision.allocations() {
                 self.put(&it.sku, &it.location, it.quantity.get().saturating_neg());
+                if let Some(count) = counted.get(&it.sku) {
+                    self.use_share(&it.sku, *count, it.quantity.get());
+                }
             }
         }
-        decision
+        Planned { decision, counted }
     }
 
-    /// Puts units back on a shelf (or takes them off, below 0).
-    pub fn put(&mut self, sku: &SkuCode, location: &LocationCode, units: i64) {
-        let Some(slot) = self.picture.atlas.slot(location.as_str()) else { return };
-        let before = self.picture.shelves.get(sku).map(|shelf| shelf.balance(slot).unwrap_or(0));
-        if let Some(before) = before {
-            self.picture.set(sku, slot, before.saturating_add(units));
-            self.undo.push((sku.clone(), slot, before));
+    fn decide(&self, request: Request, reach: &Reach, rules: Ruleset) -> Decision {
+        let snapshot = Snapshot { atlas: &self.picture.atlas, shelves: &self.picture.shelves, reach };
+        plan(request, &snapshot, rules)
+    }
+
+    /// Notes what the channel's share leaves of each SKU.
+    fn limit(&self, request: &mut Request, reach: &mut Reach, counted: &mut BTreeMap<SkuCode, i64>) {
+        for sku in request.needs().into_keys() {
+            let rule = self.picture.rule(&request.channel, &sku).map(Arc::as_ref);
+            let fences = self.picture.fences(&request.channel, &sku);
+            if rule.is_none() && fences.is_empty() {
+                continue;
+            }
+            let used = rule.map_or(0, |rule| self.picture.used(&sku, rule.count_id));
+            let within = |rules: &[&Rule]| self.picture.units_within(&sku, rules);
+            let supply = Supply { total: self.picture.units(&sku, |_| true), within: &within };
+            request.allowed.insert(sku.clone(), share(rule, used, &fences, supply).available);
+            if let Some(slots) = rule.and_then(|rule| self.picture.reach(rule)) {
+                reach.insert(sku.clone(), slots.clone());
+            }
+            if let Some(count) = rule.and_then(Rule::counted_by) {
+                counted.insert(sku, count);
+            }
         }
+    }
+
+    /// Keeps the order out of the locations of ring-fences that a plan would break; says whether there are any.
+    fn keep_out(&self, decision: &Decision, reach: &mut Reach) -> bool {
+        if !decision.takes_stock() || self.picture.book.is_empty() {
+            return false;
+        }
+        let mut again = false;
+        for sku in decision.request.allowed.keys() {
+            let fences = self.picture.fences(&decision.request.channel, sku);
+            for fence in self.broken(decision, sku, &fences) {
+                let Some(closed) = self.picture.reach(fence.rule) else { continue };
+                let open = reach.get(sku).cloned().unwrap_or_else(|| Arc::new((0..self.picture.atlas.len()).collect()));
+                reach.insert(sku.clone(), Arc::new(open.difference(closed).copied().collect()));
+                again = true;
+            }
+        }
+        again
+    }
+
+    fn broken<'f, 'a>(&self, decision: &Decision, sku: &SkuCode, fences: &'f [Fence<'a>]) -> Vec<&'f Fence<'a>> {
+        let within = |rules: &[&Rule]| self.picture.units_within(sku, rules);
+        let taken = |rules: &[&Rule]| {
+            let here = |it: &&Allocation| it.sku == *sku && self.is_reached(rules, &it.location);
+            decision.allocations().iter().filter(here).map(|it| it.quantity.get()).fold(0, i64::saturating_add)
+        };
+        broken(fences, Supply { total: 0, within: &within }, taken)
+    }
+
+    fn is_reached(&self, rules: &[&Rule], location: &LocationCode) -> bool {
+        self.picture.atlas.slot(location.as_str()).is_some_and(|slot| self.picture.is_reached(rules, slot))
+    }
+
+    /// Puts promised units back on their shelf; the channel has not used them any more.
+    pub fn take_back(&mut self, line: &ReservedLine) {
+        self.put(&line.sku, &line.location, line.quantity);
+        if let Some(count) = line.count_id {
+            self.use_share(&line.sku, count, line.quantity.saturating_neg());
+        }
+    }
+
+    /// Puts units on a shelf, or takes them off, below 0.
+    fn put(&mut self, sku: &SkuCode, location: &LocationCode, units: i64) {
+        let Some(slot) = self.picture.atlas.slot(location.as_str()) else { return };
+        let balance = |slot: Slot| self.picture.shelves.get(sku).map(|shelf| shelf.balance(slot).unwrap_or(0));
+        if let Some(before) = balance(slot) {
+            let before = self.picture.set(sku, slot, before.saturating_add(units));
+            self.undo.extend(before);
+        }
+    }
+
+    /// Counts units as used of a share, or no longer, below 0.
+    fn use_share(&mut self, sku: &SkuCode, count: i64, units: i64) {
+        let used = self.picture.used(sku, count).saturating_add(units);
+        let before = self.picture.set_used(sku, count, used);
+        self.undo.extend(before);
     }
 }
 
 impl Drop for Desk<'_> {
     fn drop(&mut self) {
-        for (sku, slot, before) in std::mem::take(&mut self.undo).into_iter().rev() {
-            self.picture.set(&sku, slot, before);
+        for before in std::mem::take(&mut self.undo).into_iter().rev() {
+            self.picture.put_back(before);
         }
         for sku in std::mem::take(&mut self.guests) {
             self.picture.forget(&sku);

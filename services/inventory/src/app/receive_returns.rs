@@ -115,13 +115,13 @@ const fn reason(line: &ReturnLine) -> &'static str {
 /// What returned bundles are made of: as they were sold, when the order is known, else as they are sold today.
 struct Recipes {
     orders: HashMap<Uuid, Request>,
-    today: catalog::Recipes,
+    today: catalog::Entries,
 }
 
 impl Recipes {
     fn read(tx: &mut Tx<'_>, returned: &[Returned<'_>]) -> Result<Self, Error> {
         let skus: BTreeSet<&SkuCode> = returned.iter().flat_map(|it| it.lines.iter().map(|line| &line.sku)).collect();
-        let today = catalog::recipes(tx, skus.into_iter())?;
+        let today = catalog::entries(tx, skus.into_iter())?;
         let ids: Vec<Uuid> = returned.iter().filter_map(|it| it.order).map(OrderId::uuid).collect();
         let mut orders = HashMap::new();
         if !ids.is_empty() {
@@ -141,7 +141,7 @@ impl Recipes {
             let sold = order.and_then(|order| order.lines.iter().find(sold));
             let parts = match sold {
                 Some(sold) => sold.parts.clone(),
-                None => self.today.get(&line.sku).cloned().unwrap_or_default(),
+                None => self.today.get(&line.sku).map(|entry| entry.parts.clone()).unwrap_or_default(),
             };
             let whole = Line { line_no: 0, sku: line.sku.clone(), quantity: line.quantity, parts };
             all.extend(whole.demands().map(|demand| (line, demand.sku, demand.units)));

@@ -11,10 +11,11 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::Draft;
-use super::ship_orders::{OpenLines, open_lines};
 use crate::domain::{Line, Request};
 use crate::store::backorders::{self, Backorder};
-use crate::store::{decisions, locks, reserved};
+use crate::store::reservations::{self, End};
+use crate::store::reserved::{self, OpenLines, Place};
+use crate::store::{decisions, locks};
 
 /// Releases a batch of cancellations.
 ///
@@ -41,6 +42,7 @@ pub fn release_orders(tx: &mut Tx<'_>, cancellations: &[(OrderCancelled, Cause)]
     }
     let Release { draft, smaller, .. } = release;
     draft.write(tx)?;
+    reservations::end(tx, &ids, End::Released)?;
     // What is left of an order may be few enough units to be filled now.
     backorders::wake(tx, &smaller)?;
     Ok(())
@@ -77,7 +79,7 @@ impl Release {
         let waiting = backorders::of_orders(tx, ids)?;
         Ok(Self {
             draft: Draft::new(),
-            open: open_lines(reserved::of_owners(tx, ids)?),
+            open: OpenLines::new(reserved::of_owners(tx, ids)?),
             waiting: waiting.into_iter().map(|it| (it.order_id.uuid(), it)).collect(),
             ordered,
             newest,
@@ -87,7 +89,7 @@ impl Release {
     }
 
     fn everything(&mut self, order: OrderId) {
-        let promised: Vec<_> = self.open.keys().filter(|(owner, ..)| *owner == order.uuid()).cloned().collect();
+        let promised: Vec<_> = self.open.places().filter(|(owner, ..)| *owner == order.uuid()).cloned().collect();
         for key in promised {
             self.take(&key, i64::MAX);
         }
@@ -153,11 +155,9 @@ impl Release {
         let newest = self.newest.get(&order);
         let mut places: Vec<_> = self
             .open
-            .iter()
-            .filter(|((owner, line_no, sku, _), _)| {
-                *owner == order && (*line_no, sku.as_str()) == (line.0, line.1.as_str())
-            })
-            .map(|(key, promised)| (newest.is_some_and(|it| it.contains(&promised.location)), key.clone()))
+            .places()
+            .filter(|(owner, line_no, sku, _)| (*owner, *line_no, sku.as_str()) == (order, line.0, line.1.as_str()))
+            .map(|place| (newest.is_some_and(|it| it.iter().any(|it| it.as_str() == place.3)), place.clone()))
             .collect();
         places.sort();
         for (_, key) in places.into_iter().rev() {
@@ -166,18 +166,14 @@ impl Release {
     }
 
     /// Takes up to so many units of a promise back; says how many.
-    fn take(&mut self, key: &(Uuid, i32, String, String), units: i64) -> i64 {
-        let Some(promised) = self.open.get_mut(key) else { return 0 };
-        let units = units.min(promised.quantity);
-        let Ok(quantity) = Quantity::try_from(units) else { return 0 };
-        promised.quantity = promised.quantity.saturating_sub(units);
-        self.draft.release(promised, units);
-        self.back.push(Allocation {
-            line_no: promised.line_no,
-            sku: promised.sku.clone(),
-            location: promised.location.clone(),
-            quantity,
-        });
+    fn take(&mut self, place: &Place, units: i64) -> i64 {
+        let taken = self.open.take(place, units);
+        taken.iter().for_each(|line| self.draft.release(line));
+        let units = taken.iter().map(|line| line.quantity).fold(0, i64::saturating_add);
+        if let (Some(line), Ok(quantity)) = (taken.first(), Quantity::try_from(units)) {
+            let (line_no, sku, location) = (line.line_no, line.sku.clone(), line.location.clone());
+            self.back.push(Allocation { line_no, sku, location, quantity });
+        }
         units
     }
 }

@@ -57,6 +57,7 @@ pub fn request_transfer(tx: &mut Tx<'_>, wanted: &NewTransfer, caller: &Caller) 
             sku: line.sku.clone(),
             location: wanted.from.clone(),
             quantity: line.expected,
+            count_id: None,
         });
     }
     draft.write(tx)?;

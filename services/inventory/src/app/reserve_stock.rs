@@ -10,13 +10,12 @@ use serde::{Deserialize, Serialize};
 use store::{Error, Tx};
 use utoipa::ToSchema;
 
-use super::source_orders::take_apart;
 use super::sweep_reservations::sweep_reservations;
-use super::{Draft, Pool};
-use crate::domain::{Decision, Outcome, Request, Ruleset};
-use crate::store::reservations::{self, NewReservation, Reservation};
-use crate::store::reserved::{self, ReservedLine};
-use crate::store::{code, locks};
+use super::{Draft, Planned, Pool};
+use crate::domain::{Outcome, Request, Ruleset};
+use crate::store::locks;
+use crate::store::reservations::{self, NewReservation};
+use crate::store::reserved::ReservedLine;
 
 /// What a hold asks for.
 #[derive(Clone, Debug)]
@@ -57,7 +56,7 @@ pub struct HeldLine {
 pub struct HoldView {
     /// Its id.
     pub id: ReservationId,
-    /// `held`, `claimed`, `released` or `expired`.
+    /// `held`, `claimed` by an order, `consumed` when all of it has shipped, `released` or `expired`.
     pub state: String,
     /// Its channel.
     pub channel: ChannelCode,
@@ -111,27 +110,26 @@ pub fn reserve_stock(
     locks::pool(tx)?;
     sweep_reservations(tx)?;
     let mut requests: Vec<Request> = holds.iter().map(|hold| hold.request.clone()).collect();
-    take_apart(tx, requests.iter_mut())?;
+    let mut desk = pool.open(tx)?;
+    desk.lay_out(tx, requests.iter_mut())?;
     let mut buyers = Buyers::read(tx, holds)?;
-    let skus: BTreeSet<SkuCode> = requests.iter().flat_map(Request::demands).map(|demand| demand.sku).collect();
     let now = tx.now();
     let mut draft = Draft::new();
     let mut granted = Vec::new();
     let mut results = Vec::with_capacity(holds.len());
-    let mut desk = pool.open(tx, &skus)?;
     for (hold, request) in holds.iter().zip(requests) {
         let units = request.needs().values().copied().fold(0, i64::saturating_add);
         if let Err(held) = buyers.may_hold(hold, units, rules.max_units_per_buyer) {
             results.push(Err(Refusal::BuyerHoldsTooMuch { held, most: rules.max_units_per_buyer }));
             continue;
         }
-        let decision = desk.plan(request, rules.ruleset);
-        if let Outcome::Backordered { missing } = decision.outcome {
+        let planned = desk.plan(request, rules.ruleset);
+        if let Outcome::Backordered { missing } = planned.decision.outcome {
             results.push(Err(Refusal::Insufficient(missing)));
             continue;
         }
         buyers.holds(hold, units);
-        let view = grant(&mut draft, hold, &decision, now);
+        let view = grant(&mut draft, hold, &planned, now);
         granted.push(NewReservation {
             id: view.id,
             channel: view.channel.to_string(),
@@ -148,8 +146,9 @@ pub fn reserve_stock(
     Ok(results)
 }
 
-fn grant(draft: &mut Draft, hold: &Hold, decision: &Decision, now: Timestamp) -> HoldView {
+fn grant(draft: &mut Draft, hold: &Hold, planned: &Planned, now: Timestamp) -> HoldView {
     let id = ReservationId::at(now);
+    let decision = &planned.decision;
     for line in decision.allocations() {
         draft.promise(ReservedLine {
             owner: id.uuid(),
@@ -157,6 +156,7 @@ fn grant(draft: &mut Draft, hold: &Hold, decision: &Decision, now: Timestamp) ->
             sku: line.sku.clone(),
             location: line.location.clone(),
             quantity: line.quantity.get(),
+            count_id: planned.counted.get(&line.sku).copied(),
         });
     }
     HoldView {
@@ -174,6 +174,12 @@ fn grant(draft: &mut Draft, hold: &Hold, decision: &Decision, now: Timestamp) ->
 impl From<&Allocation> for HeldLine {
     fn from(it: &Allocation) -> Self {
         Self { line_no: it.line_no, sku: it.sku.clone(), location: it.location.clone(), quantity: it.quantity.get() }
+    }
+}
+
+impl From<&ReservedLine> for HeldLine {
+    fn from(it: &ReservedLine) -> Self {
+        Self { line_no: it.line_no, sku: it.sku.clone(), location: it.location.clone(), quantity: it.quantity }
     }
 }
 
@@ -200,98 +206,6 @@ impl Buyers {
             *held = held.saturating_add(units);
         }
     }
-}
-
-/// A change of a hold that was refused.
-#[derive(Debug)]
-pub enum ChangeRefusal {
-    /// There is no such hold.
-    NotFound(ReservationId),
-    /// It is the hold of a channel outside the caller's scope.
-    Forbidden(Problem),
-    /// It is no longer held.
-    NotHeld(String),
-    /// The transaction failed.
-    Store(Error),
-}
-
-impl From<Error> for ChangeRefusal {
-    fn from(error: Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<ChangeRefusal> for Problem {
-    fn from(refusal: ChangeRefusal) -> Self {
-        match refusal {
-            ChangeRefusal::NotFound(id) => Self::not_found("reservation", id),
-            ChangeRefusal::Forbidden(problem) => problem,
-            ChangeRefusal::NotHeld(state) => {
-                Self::new(ProblemCode::StateConflict).detail(format!("the reservation is {state}"))
-            }
-            ChangeRefusal::Store(error) => error.into(),
-        }
-    }
-}
-
-/// Whether the caller may touch the holds of a channel.
-pub type ChannelCheck<'a> = &'a dyn Fn(&ChannelCode) -> Result<(), Problem>;
-
-/// A hold as it is now.
-pub fn show_reservation(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
-    let hold = reservations::of_ids(tx, &[id.uuid()])?.into_iter().next().ok_or(ChangeRefusal::NotFound(id))?;
-    let view = view(&hold, tx.now())?;
-    may(&view.channel).map_err(ChangeRefusal::Forbidden)?;
-    Ok(view)
-}
-
-fn view(hold: &Reservation, now: Timestamp) -> Result<HoldView, Error> {
-    Ok(HoldView {
-        id: ReservationId(hold.id),
-        state: hold.state_at(now).to_owned(),
-        channel: code(&hold.channel)?,
-        buyer: hold.buyer.clone(),
-        order_id: hold.order_id.map(OrderId),
-        expires_at: hold.expires_at.into(),
-        lines: serde_json::from_str(&hold.lines)?,
-        version: hold.version,
-    })
-}
-
-/// Gives a hold so many seconds from now.
-pub fn extend_reservation(
-    tx: &mut Tx<'_>,
-    id: ReservationId,
-    ttl_seconds: i64,
-    may: ChannelCheck<'_>,
-) -> Result<HoldView, ChangeRefusal> {
-    locks::pool(tx)?;
-    let view = held(tx, id, may)?;
-    let expires_at = tx.now().plus_seconds(ttl_seconds);
-    reservations::extend(tx, id, expires_at)?;
-    Ok(HoldView { expires_at, version: view.version.saturating_add(1), ..view })
-}
-
-/// Gives what is held back to the pool.
-pub fn release_reservation(
-    tx: &mut Tx<'_>,
-    id: ReservationId,
-    may: ChannelCheck<'_>,
-) -> Result<HoldView, ChangeRefusal> {
-    locks::pool(tx)?;
-    let view = held(tx, id, may)?;
-    let mut draft = Draft::new();
-    for line in reserved::of_owners(tx, &[id.uuid()])? {
-        draft.release(&line, line.quantity);
-    }
-    draft.write(tx)?;
-    reservations::release(tx, &[id.uuid()])?;
-    Ok(HoldView { state: "released".to_owned(), version: view.version.saturating_add(1), ..view })
-}
-
-fn held(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
-    let view = show_reservation(tx, id, may)?;
-    if view.state == "held" { Ok(view) } else { Err(ChangeRefusal::NotHeld(view.state)) }
 }
 
 /// The request of a hold, which is planned like that of an order.

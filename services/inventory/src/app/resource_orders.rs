@@ -10,11 +10,11 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
-use super::ship_orders::{OpenLines, open_lines};
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
 use crate::domain::{Line, Request, Ruleset};
-use crate::store::{backorders, decisions, locks, reserved};
+use crate::store::reserved::{self, OpenLines};
+use crate::store::{backorders, decisions, locks};
 
 /// Takes the promises of a batch of rejections back and plans what they were for again, without every location that has
 /// rejected the order. A pickup stays where it is: it waits for its location.
@@ -31,11 +31,12 @@ pub fn resource_orders(
         newest.insert(stored.order_id, (stored.attempt, stored.decision()?.request));
     }
     sweep_reservations(tx)?;
-    let mut open = open_lines(reserved::of_owners(tx, &ids)?);
+    let mut open = OpenLines::new(reserved::of_owners(tx, &ids)?);
     let skus: BTreeSet<SkuCode> =
         rejections.iter().flat_map(|(it, _)| it.lines.iter().map(|line| line.sku.clone())).collect();
     let mut draft = Draft::new();
-    let mut desk = pool.open(tx, &skus)?;
+    let mut desk = pool.open(tx)?;
+    desk.show(tx, &skus)?;
     for (rejection, cause) in rejections {
         let order_id = rejection.order_id;
         let (attempt, last) = newest
@@ -48,9 +49,9 @@ pub fn resource_orders(
             continue;
         }
         *attempt = attempt.saturating_add(1);
-        let decision = desk.plan(Request { lines, claim: None, ..last.clone() }, rules);
+        let planned = desk.plan(Request { lines, claim: None, ..last.clone() }, rules);
         let priority = backorders::PROMISED_BEFORE;
-        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, decision, priority, cause: cause.clone() })?;
+        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, priority, cause: cause.clone() })?;
     }
     drop(desk);
     join_queue(tx, &mut draft)?;
@@ -67,13 +68,12 @@ fn take_back(
 ) -> Vec<Line> {
     let mut lines = Vec::new();
     for line in &rejection.lines {
-        let key = (rejection.order_id.uuid(), line.line_no, line.sku.to_string(), rejection.location.to_string());
-        let Some(promised) = open.get_mut(&key) else { continue };
-        let units = promised.quantity.min(line.quantity.get());
-        let Ok(quantity) = Quantity::try_from(units) else { continue };
-        promised.quantity = promised.quantity.saturating_sub(units);
-        draft.release(promised, units);
-        desk.put(&line.sku, &rejection.location, units);
+        let place = (rejection.order_id.uuid(), line.line_no, line.sku.to_string(), rejection.location.to_string());
+        let Ok(quantity) = Quantity::try_from(open.units(&place).min(line.quantity.get())) else { continue };
+        for taken in open.take(&place, quantity.get()) {
+            draft.release(&taken);
+            desk.take_back(&taken);
+        }
         lines.push(Line { line_no: line.line_no, sku: line.sku.clone(), quantity, parts: Vec::new() });
     }
     lines

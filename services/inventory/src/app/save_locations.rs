@@ -8,7 +8,7 @@ use kernel::LocationCode;
 use store::{Error, Tx, outbox};
 
 use crate::domain::{Location, LocationStatus};
-use crate::store::{changes, locations, locks};
+use crate::store::{changes, locations, locks, stock, telling};
 
 /// A location that was not saved.
 #[derive(Debug)]
@@ -80,7 +80,10 @@ pub fn save_locations(
     let codes: Vec<&str> = wanted.keys().map(|code| code.as_str()).collect();
     let mut saved: BTreeMap<LocationCode, Saved> = BTreeMap::new();
     let mut same = Vec::new();
+    let mut turned = Vec::new();
     for (known, version) in locations::of_codes(tx, &codes)? {
+        let sells = wanted.get(&known.code).map(|it| it.site().sells());
+        turned.extend(sells.filter(|sells| *sells != known.site().sells()).map(|sells| (known.code.clone(), sells)));
         if wanted.get(&known.code).is_some_and(|it| **it == known) {
             same.push(known.code.clone());
         }
@@ -92,6 +95,10 @@ pub fn save_locations(
         return Ok(saved);
     }
     let versions: BTreeMap<String, i64> = locations::put(tx, &changed)?.into_iter().collect();
+    if !turned.is_empty() {
+        stock::set_selling(tx, &turned.iter().map(|(code, sells)| (code.as_str(), *sells)).collect::<Vec<_>>())?;
+        telling::tell_again(tx)?;
+    }
     changes::locations_changed(tx)?;
     for location in changed {
         let version = versions.get(location.code.as_str()).copied().unwrap_or(1);

@@ -30,29 +30,30 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset) -> Result<
         queue.iter().flat_map(|it| it.request.needs().into_keys()).chain([sku.clone()]).collect();
     let mut draft = Draft::new();
     let mut sourced = Vec::new();
-    let mut desk = pool.open(tx, &skus)?;
+    let mut desk = pool.open(tx)?;
+    desk.show(tx, &skus)?;
     let mut last = None;
     let mut used_up = false;
     for waiting in &queue {
-        used_up = is_used_up(desk.snapshot().shelves.get(&sku));
+        used_up = desk.is_used_up(&sku);
         if used_up {
             break;
         }
         last = Some(waiting.place());
-        let decision = desk.plan(waiting.request.clone(), rules);
-        if decision.takes_stock() {
-            sourced.push((waiting, decision));
+        let planned = desk.plan(waiting.request.clone(), rules);
+        if planned.decision.takes_stock() {
+            sourced.push((waiting, planned));
         }
     }
     drop(desk);
     let ids: Vec<Uuid> = sourced.iter().map(|(waiting, _)| waiting.order_id.uuid()).collect();
     let attempts: HashMap<Uuid, i32> =
         decisions::newest(tx, &ids)?.into_iter().map(|stored| (stored.order_id, stored.attempt)).collect();
-    for (waiting, decision) in sourced {
+    for (waiting, planned) in sourced {
         let attempt = attempts.get(&waiting.order_id.uuid()).copied().unwrap_or(0).saturating_add(1);
         let (order_id, priority) = (waiting.order_id, waiting.priority);
         draft.no_longer_waits(order_id);
-        draft.decide(tx.now(), Decided { order_id, attempt, decision, priority, cause: Cause::default() })?;
+        draft.decide(tx.now(), Decided { order_id, attempt, planned, priority, cause: Cause::default() })?;
     }
     pool.write(tx, draft)?;
     let to_the_end = i64::try_from(queue.len()).is_ok_and(|looked_at| looked_at < MAX_SERVED);
@@ -61,8 +62,4 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool, rules: Ruleset) -> Result<
         None => backorders::served(tx, &arrival.sku)?,
     }
     Ok(true)
-}
-
-fn is_used_up(shelf: Option<&crate::domain::Shelf>) -> bool {
-    shelf.is_none_or(|shelf| shelf.stocked().next().is_none())
 }

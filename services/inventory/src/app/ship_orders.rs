@@ -1,16 +1,15 @@
 //! Ships: units leave their location and are no longer promised.
 
-use std::collections::BTreeMap;
-
 use bus::ConsumeError;
 use contracts::events::FulfilmentShipped;
 use store::Tx;
 use uuid::Uuid;
 
 use super::Draft;
+use crate::store::locks;
 use crate::store::movements::{Movement, MovementKind};
-use crate::store::reserved::ReservedLine;
-use crate::store::{locks, reserved};
+use crate::store::reservations::{self, End};
+use crate::store::reserved::{self, OpenLines};
 
 /// Who moves the units that the order service tells of.
 pub const ORDER_SERVICE: &str = "onepool/order";
@@ -19,20 +18,19 @@ pub const ORDER_SERVICE: &str = "onepool/order";
 pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
     let owners: Vec<Uuid> = shipments.iter().map(|it| it.order_id.uuid()).collect();
-    let mut open = open_lines(reserved::of_owners(tx, &owners)?);
+    let mut open = OpenLines::new(reserved::of_owners(tx, &owners)?);
     let mut draft = Draft::new();
     for shipment in shipments {
         for line in &shipment.lines {
             let units = line.quantity.get();
-            let key = (shipment.order_id.uuid(), line.line_no, line.sku.to_string(), shipment.location.to_string());
-            let promised = open.get_mut(&key).filter(|promised| promised.quantity >= units).ok_or_else(|| {
-                ConsumeError::Retry(format!(
+            let place = (shipment.order_id.uuid(), line.line_no, line.sku.to_string(), shipment.location.to_string());
+            if open.units(&place) < units {
+                return Err(ConsumeError::Retry(format!(
                     "{units} units of {} at {} are not promised to order {}",
                     line.sku, shipment.location, shipment.order_id
-                ))
-            })?;
-            promised.quantity = promised.quantity.saturating_sub(units);
-            draft.release(promised, units);
+                )));
+            }
+            open.take(&place, units).iter().for_each(|line| draft.ship(line));
             draft.move_units(Movement {
                 sku: line.sku.clone(),
                 location: shipment.location.clone(),
@@ -46,16 +44,6 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
         }
     }
     draft.write(tx)?;
+    reservations::end(tx, &owners, End::Consumed)?;
     Ok(())
-}
-
-/// Promised lines by (owner, line, SKU, location).
-pub type OpenLines = BTreeMap<(Uuid, i32, String, String), ReservedLine>;
-
-/// Promised lines, to be looked up.
-pub fn open_lines(lines: Vec<ReservedLine>) -> OpenLines {
-    lines
-        .into_iter()
-        .map(|line| ((line.owner, line.line_no, line.sku.to_string(), line.location.to_string()), line))
-        .collect()
 }

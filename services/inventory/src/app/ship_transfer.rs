@@ -20,7 +20,7 @@ pub fn ship_transfer(tx: &mut Tx<'_>, id: TransferId, caller: &Caller) -> Result
     document.transfer_becomes(TransferStatus::InTransit, tx.now())?;
     let mut draft = Draft::opening();
     for line in reserved::of_owners(tx, &[id.uuid()])? {
-        draft.release(&line, line.quantity);
+        draft.release(&line);
         let units = (line.quantity.saturating_neg(), 0);
         draft.move_units(document.movement(MovementKind::TransferOut, (&line.sku, &from), units, caller));
     }

@@ -1,6 +1,6 @@
 //! Sources placed orders: each gets its locations and its stock, or a place in the queue, and a stored decision.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use bus::ConsumeError;
 use contracts::Cause;
@@ -15,7 +15,7 @@ use super::{Desk, Draft, Pool};
 use crate::domain::{Claim, ClaimLine, Decision, Request, Ruleset, claim_fits};
 use crate::store::reservations::Reservation;
 use crate::store::reserved::ReservedLine;
-use crate::store::{backorders, catalog, decisions, locks, reservations, reserved};
+use crate::store::{backorders, decisions, locks, reservations, reserved};
 
 /// An order that was placed. Its lines name what was ordered; bundles are taken apart here.
 #[derive(Clone, Debug)]
@@ -48,15 +48,14 @@ pub fn source_orders(
     if orders.is_empty() {
         return Ok(());
     }
-    let unknown = take_apart(tx, orders.iter_mut().map(|order| &mut order.request))?;
+    sweep_reservations(tx)?;
+    let mut desk = pool.open(tx)?;
+    let unknown = desk.lay_out(tx, orders.iter_mut().map(|order| &mut order.request))?;
     if let Some(sku) = unknown.first() {
         return Err(ConsumeError::Retry(format!("the SKU {sku} is ordered but not known yet")));
     }
-    sweep_reservations(tx)?;
     let mut holds = Holds::read(tx, &orders)?;
-    let skus: BTreeSet<SkuCode> = orders.iter().flat_map(|order| order.request.demands()).map(|it| it.sku).collect();
     let mut draft = Draft::new();
-    let mut desk = pool.open(tx, &skus)?;
     for order in orders {
         let PlacedOrder { order_id, mut request, reservation, cause } = order;
         let claimed = reservation.and_then(|id| holds.claim(id, &mut request));
@@ -66,12 +65,13 @@ pub fn source_orders(
             hold.give_back(&mut draft, &mut desk);
             holds.released.push(hold.id.uuid());
         }
-        let decision = desk.plan(request, rules);
-        if let Some(hold) = claimed.filter(|_| claim_fits(&decision.request)) {
+        let planned = desk.plan(request, rules);
+        if let Some(hold) = claimed.filter(|_| claim_fits(&planned.decision.request)) {
             holds.claimed.push((hold.id, order_id));
-            draft.hand_on(hold.lines, lines_of(order_id, &decision));
+            let lines = hold.handed_to(order_id, &planned.decision);
+            draft.hand_on(hold.lines, lines);
         }
-        let decided = Decided { order_id, attempt: 1, decision, priority: backorders::NEW, cause };
+        let decided = Decided { order_id, attempt: 1, planned, priority: backorders::NEW, cause };
         draft.decide(tx.now(), decided)?;
     }
     drop(desk);
@@ -79,33 +79,6 @@ pub fn source_orders(
     reservations::claim(tx, &holds.claimed)?;
     reservations::release(tx, &holds.released)?;
     Ok(())
-}
-
-/// Notes on each line what it is made of, when it is a bundle; answers the SKUs that are not known.
-pub fn take_apart<'a>(
-    tx: &mut Tx<'_>,
-    requests: impl Iterator<Item = &'a mut Request>,
-) -> Result<BTreeSet<SkuCode>, Error> {
-    let requests: Vec<&mut Request> = requests.collect();
-    let ordered: BTreeSet<&SkuCode> =
-        requests.iter().flat_map(|request| request.lines.iter().map(|line| &line.sku)).collect();
-    let recipes = catalog::recipes(tx, ordered.iter().copied())?;
-    let unknown = ordered.into_iter().filter(|sku| !recipes.contains_key(*sku)).cloned().collect();
-    for line in requests.into_iter().flat_map(|request| request.lines.iter_mut()) {
-        line.parts = recipes.get(&line.sku).cloned().unwrap_or_default();
-    }
-    Ok(unknown)
-}
-
-fn lines_of(order: OrderId, decision: &Decision) -> Vec<ReservedLine> {
-    let lines = decision.allocations().iter().map(|it| ReservedLine {
-        owner: order.uuid(),
-        line_no: it.line_no,
-        sku: it.sku.clone(),
-        location: it.location.clone(),
-        quantity: it.quantity.get(),
-    });
-    lines.collect()
 }
 
 /// The holds that a batch of orders names.
@@ -124,9 +97,23 @@ struct Hold {
 impl Hold {
     fn give_back(&self, draft: &mut Draft, desk: &mut Desk<'_>) {
         for line in &self.lines {
-            draft.release(line, line.quantity);
-            desk.put(&line.sku, &line.location, line.quantity);
+            draft.release(line);
+            desk.take_back(line);
         }
+    }
+
+    /// What is held, as lines of the order that claims it; what it was counted by goes along.
+    fn handed_to(&self, order: OrderId, decision: &Decision) -> Vec<ReservedLine> {
+        let count = |sku: &SkuCode| self.lines.iter().find(|line| line.sku == *sku).and_then(|line| line.count_id);
+        let lines = decision.allocations().iter().map(|it| ReservedLine {
+            owner: order.uuid(),
+            line_no: it.line_no,
+            sku: it.sku.clone(),
+            location: it.location.clone(),
+            quantity: it.quantity.get(),
+            count_id: count(&it.sku),
+        });
+        lines.collect()
     }
 }
 

@@ -22,7 +22,7 @@ pub fn sweep_reservations(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let ids: Vec<Uuid> = expired.iter().map(|hold| hold.id).collect();
     let mut draft = Draft::new();
     for line in reserved::of_owners(tx, &ids)? {
-        draft.release(&line, line.quantity);
+        draft.release(&line);
     }
     draft.write(tx)?;
     for hold in &expired {

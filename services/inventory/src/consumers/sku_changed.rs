@@ -5,8 +5,9 @@ use contracts::Event;
 use store::Tx;
 
 use super::payloads;
-use crate::store::catalog;
+use crate::store::{catalog, locks};
 
 pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event]) -> Result<(), ConsumeError> {
+    locks::pool(tx)?;
     Ok(catalog::put(tx, &payloads(events)?)?)
 }

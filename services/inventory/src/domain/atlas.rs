@@ -26,6 +26,13 @@ pub struct Site {
     pub active: bool,
 }
 
+impl Site {
+    /// Whether what lies there can be promised to anyone.
+    pub const fn sells(&self) -> bool {
+        self.active && (self.ships || self.hands_over)
+    }
+}
+
 /// Every location. Built as a whole; a change of a location makes a new atlas.
 #[derive(Debug, Default)]
 pub struct Atlas {

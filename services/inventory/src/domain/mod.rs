@@ -6,6 +6,7 @@ pub mod gather;
 pub mod location;
 pub mod plan;
 pub mod request;
+pub mod share;
 pub mod shelf;
 mod split;
 pub mod why;

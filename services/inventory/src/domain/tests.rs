@@ -311,7 +311,7 @@ proptest! {
             prop_assert_eq!(by_sku, ordered);
         }
         for ((sku, location), units) in by_place {
-            let shelf = &world.shelves[&sku.parse().unwrap()];
+            let shelf = &world.shelves[sku.as_str()];
             prop_assert!(units <= shelf.available(world.atlas.slot(&location).unwrap()));
         }
     }

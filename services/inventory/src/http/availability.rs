@@ -1,11 +1,11 @@
-//! What the pool can promise, answered from memory.
+//! What channels may sell, answered from memory.
 //!
-//! Totals are kept with every change in the database. This process keeps those that were asked for and follows the change
-//! log: when the last look at the log is older than [`FRESH`], the next question looks first. So an answer is never older
-//! than that, and a question costs no database most of the time.
+//! Totals, uses and balances that rules look at are kept with every change in the database. This process keeps those of the
+//! SKUs that were asked for and follows the change log: when the last look at the log is older than [`FRESH`], the next
+//! question looks first. So an answer is never older than that, and a question costs no database most of the time.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use contracts::{Problem, ProblemCode};
@@ -14,58 +14,88 @@ use serde::{Deserialize, Serialize};
 use store::{Error, Store, Tx};
 use tokio::sync::Mutex;
 use utoipa::{IntoParams, ToSchema};
-use web::{Answer, Data, Principal, Query, answer};
+use web::{Answer, Data, Path, Principal, Query, answer};
 
 use super::State;
-use crate::store::{changes, stock};
+use crate::app::availability::{self, Kept, Rules};
+use crate::app::waterfall::{Waterfall, waterfall};
+use crate::store::{changes, code};
 
 /// How old the last look at the change log may be: well under the second within which a change shows.
 const FRESH: Duration = Duration::from_millis(200);
 /// Logged transactions taken over in one look; a process further behind starts anew.
 const MAX_BEHIND: i64 = 5_000;
-/// SKUs kept: ten times a large catalogue. Beyond it, keeping starts anew.
-const MAX_KEPT: usize = 1_000_000;
+/// SKUs kept: three times a large catalogue. Beyond it, keeping starts anew.
+const MAX_KEPT: usize = 300_000;
 /// SKUs in one question.
 const MAX_ASKED: usize = 200;
 
-/// The totals this process keeps.
+/// What this process keeps.
 #[derive(Debug, Default)]
 pub(super) struct Availability {
-    kept: RwLock<Kept>,
-    /// Held by whoever looks at the log, so that one question looks for all.
-    looking: Mutex<()>,
+    memory: RwLock<Memory>,
+    /// Held by whoever reads the database, so that one question reads for all, and nothing older than the log's place in
+    /// memory is taken in.
+    reading: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Memory {
     looked: Option<(Instant, Timestamp)>,
     seq: Option<i64>,
-    totals: HashMap<String, Total>,
+    rules: Arc<Rules>,
+    skus: HashMap<SkuCode, Kept>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Total {
-    available: i64,
-    version: i64,
-}
-
-impl Kept {
+impl Memory {
     fn is_fresh(&self) -> bool {
         self.looked.is_some_and(|(at, _)| at.elapsed() < FRESH)
     }
 
-    /// Takes a total over, unless a newer one is kept.
-    fn keep(&mut self, sku: String, total: Total) {
-        let kept = self.totals.entry(sku).or_insert(total);
-        if kept.version < total.version {
-            *kept = total;
+    /// What a channel may sell, if all of it is kept.
+    fn views(&self, channel: Option<&ChannelCode>, skus: &[SkuCode]) -> Option<Vec<AvailabilityView>> {
+        let as_of = self.looked.map(|(_, at)| at)?;
+        let view = |sku: &SkuCode| {
+            let kept = self.skus.get(sku)?;
+            let available = match channel {
+                Some(_) => kept.share(&self.rules, channel, sku).available,
+                None => kept.total,
+            };
+            Some(AvailabilityView { sku: sku.clone(), available, version: kept.version(&self.rules), as_of })
+        };
+        skus.iter().map(view).collect()
+    }
+
+    fn take_over(&mut self, change: changes::Totals) -> Result<(), Error> {
+        for ((sku, total), version) in change.totalled.iter().zip(change.totals).zip(change.versions) {
+            if let Some(kept) = self.skus.get_mut(sku.as_str()).filter(|kept| kept.version < version) {
+                (kept.total, kept.version) = (total, version);
+            }
         }
+        for ((sku, count), used) in change.used_skus.iter().zip(change.used_counts).zip(change.used) {
+            if let Some(kept) = self.skus.get_mut(sku.as_str()) {
+                kept.used.insert(count, used);
+            }
+        }
+        if self.rules.binds_any() {
+            for ((sku, location), balance) in change.skus.iter().zip(&change.locations).zip(change.available) {
+                let location = code(location)?;
+                if let Some(kept) = self.skus.get_mut(sku.as_str()).filter(|_| self.rules.binds(&location)) {
+                    kept.places.insert(location, balance);
+                }
+            }
+        }
+        for sku in &change.catalog {
+            self.skus.remove(sku.as_str());
+        }
+        Ok(())
     }
 }
 
 /// What a look at the log found.
 struct Look {
-    anew: bool,
+    /// The rules, if everything is to be kept anew.
+    anew: Option<Rules>,
     seq: i64,
     changes: Vec<changes::Totals>,
 }
@@ -75,79 +105,73 @@ fn look(tx: &mut Tx<'_>, seq: Option<i64>) -> Result<Look, Error> {
         let changes = changes::totals(tx, seq, MAX_BEHIND)?;
         let newest = changes.last().map_or(seq, |change| change.seq);
         let whole = changes.first().is_some_and(|first| first.seq == seq);
-        if whole && i64::try_from(changes.len()).is_ok_and(|rows| rows < MAX_BEHIND) {
-            return Ok(Look { anew: false, seq: newest, changes });
+        let other_rules = changes.iter().any(|change| change.rules_changed && change.seq > seq);
+        if whole && !other_rules && i64::try_from(changes.len()).is_ok_and(|rows| rows < MAX_BEHIND) {
+            let changes = changes.into_iter().filter(|change| change.seq > seq).collect();
+            return Ok(Look { anew: None, seq: newest, changes });
         }
     }
-    Ok(Look { anew: true, seq: changes::newest(tx)?, changes: Vec::new() })
+    let seq = changes::newest(tx)?;
+    Ok(Look { anew: Some(Rules::read(tx)?), seq, changes: Vec::new() })
 }
 
 impl Availability {
-    async fn of(&self, store: &Store, skus: &[SkuCode]) -> Result<Vec<AvailabilityView>, Error> {
-        if !self.read(Kept::is_fresh) {
-            let _looking = self.looking.lock().await;
-            if !self.read(Kept::is_fresh) {
+    async fn of(
+        &self,
+        store: &Store,
+        channel: Option<&ChannelCode>,
+        skus: &[SkuCode],
+    ) -> Result<Vec<AvailabilityView>, Error> {
+        if let Some(views) = self.read(|memory| memory.is_fresh().then(|| memory.views(channel, skus)).flatten()) {
+            return Ok(views);
+        }
+        loop {
+            let _reading = self.reading.lock().await;
+            if !self.read(Memory::is_fresh) {
                 self.look(store).await?;
             }
+            self.fetch(store, skus).await?;
+            if let Some(views) = self.read(|memory| memory.views(channel, skus)) {
+                return Ok(views);
+            }
         }
-        let unkept: Vec<String> = self.read(|kept| {
-            let unkept = skus.iter().filter(|sku| !kept.totals.contains_key(sku.as_str()));
-            unkept.map(ToString::to_string).collect()
-        });
-        if !unkept.is_empty() {
-            self.fetch(store, unkept).await?;
-        }
-        Ok(self.read(|kept| {
-            let as_of = kept.looked.map_or(Timestamp::EPOCH, |(_, at)| at);
-            let view = |sku: &SkuCode| {
-                let total = kept.totals.get(sku.as_str()).copied().unwrap_or(Total { available: 0, version: 0 });
-                AvailabilityView { sku: sku.clone(), available: total.available, version: total.version, as_of }
-            };
-            skus.iter().map(view).collect()
-        }))
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Kept) -> T) -> T {
-        read(&self.kept.read().unwrap_or_else(PoisonError::into_inner))
+    fn read<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+        read(&self.memory.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, write: impl FnOnce(&mut Kept)) {
-        write(&mut self.kept.write().unwrap_or_else(PoisonError::into_inner));
+    fn write<T>(&self, write: impl FnOnce(&mut Memory) -> T) -> T {
+        write(&mut self.memory.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn look(&self, store: &Store) -> Result<(), Error> {
-        let (started, as_of, seq) = (Instant::now(), store.now(), self.read(|kept| kept.seq));
+        let (started, as_of, seq) = (Instant::now(), store.now(), self.read(|memory| memory.seq));
         let found = store.read("look_at_changes", move |tx| look(tx, seq)).await?;
-        self.write(|kept| {
-            if found.anew || kept.totals.len() > MAX_KEPT {
-                kept.totals.clear();
+        self.write(|memory| {
+            if let Some(rules) = found.anew {
+                *memory = Memory { rules: Arc::new(rules), ..Memory::default() };
             }
-            for change in found.changes {
-                let totals = change.totalled.into_iter().zip(change.totals).zip(change.versions);
-                for ((sku, available), version) in totals {
-                    if kept.totals.contains_key(&sku) {
-                        kept.keep(sku, Total { available, version });
-                    }
-                }
+            if memory.skus.len() > MAX_KEPT {
+                memory.skus.clear();
             }
-            kept.seq = Some(found.seq);
-            kept.looked = Some((started, as_of));
-        });
-        Ok(())
+            found.changes.into_iter().try_for_each(|change| memory.take_over(change))?;
+            memory.seq = Some(found.seq);
+            memory.looked = Some((started, as_of));
+            Ok(())
+        })
     }
 
-    /// Reads totals that are not kept yet. A SKU without stock is kept as such, until the log tells of some.
-    async fn fetch(&self, store: &Store, skus: Vec<String>) -> Result<(), Error> {
-        let asked = skus.clone();
-        let totals = store.read("availability", move |tx| stock::totals(tx, &asked)).await?;
-        self.write(|kept| {
-            for it in totals {
-                kept.keep(it.sku, Total { available: it.available, version: it.version });
-            }
-            for sku in skus {
-                kept.keep(sku, Total { available: 0, version: 0 });
-            }
-        });
+    /// Reads SKUs that are not kept yet. One that is not known is kept as such, until the log tells of it.
+    async fn fetch(&self, store: &Store, skus: &[SkuCode]) -> Result<(), Error> {
+        let unkept: Vec<SkuCode> =
+            self.read(|memory| skus.iter().filter(|sku| !memory.skus.contains_key(*sku)).cloned().collect());
+        if unkept.is_empty() {
+            return Ok(());
+        }
+        let rules = self.read(|memory| memory.rules.clone());
+        let kept = store.read("availability", move |tx| availability::read(tx, &rules, &unkept)).await?;
+        self.write(|memory| memory.skus.extend(kept));
         Ok(())
     }
 }
@@ -157,7 +181,7 @@ impl Availability {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AvailabilityQuery {
-    /// The channel that wants to sell.
+    /// The channel that wants to sell. Without one, the whole pool is told, before any sharing.
     #[param(value_type = Option<String>)]
     channel: Option<ChannelCode>,
     /// The SKUs, separated by commas, at most 200.
@@ -170,15 +194,15 @@ pub struct AvailabilityQuery {
 pub struct AvailabilityView {
     /// The SKU.
     pub sku: SkuCode,
-    /// Units, over all locations.
+    /// Units the channel may sell, over all locations.
     pub available: i64,
-    /// Grows with every change; 0 for a SKU that never had stock.
+    /// Grows with every change; 0 for a SKU that never had stock while no sharing rule was ever made.
     pub version: i64,
     /// Every change committed before this instant is in it.
     pub as_of: Timestamp,
 }
 
-/// What can be promised of some SKUs, in the order asked
+/// What a channel may sell of some SKUs, in the order asked
 ///
 /// A change shows within a second.
 #[utoipa::path(get, path = "/v1/availability", tag = "inventory", params(AvailabilityQuery),
@@ -193,5 +217,34 @@ pub async fn get(state: Data<State>, principal: Principal, query: Query<Availabi
     if skus.len() > MAX_ASKED {
         return Err(Problem::invalid("sku", format!("names at most {MAX_ASKED} SKUs")).into());
     }
-    Ok(answer::ok(&state.availability.of(&state.store, &skus).await?))
+    Ok(answer::ok(&state.availability.of(&state.store, query.channel.as_ref(), &skus).await?))
+}
+
+/// Whose waterfall is asked for.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WaterfallQuery {
+    /// The channel that wants to sell.
+    #[param(value_type = String)]
+    channel: ChannelCode,
+}
+
+/// Every term from what is on hand to what a channel may sell
+///
+/// The terms add up to `available`. Holds that have run out do not count, also before they are swept.
+#[utoipa::path(get, path = "/v1/availability/{sku}/waterfall", tag = "inventory",
+    params(("sku" = String, Path, description = "The SKU"), WaterfallQuery),
+    responses((status = 200, body = Waterfall), (status = 404, body = Problem)))]
+pub async fn get_waterfall(
+    state: Data<State>,
+    principal: Principal,
+    path: Path<SkuCode>,
+    query: Query<WaterfallQuery>,
+) -> Answer {
+    let (sku, channel) = (path.into_inner(), query.into_inner().channel);
+    principal.require_channel(&channel)?;
+    let asked = sku.clone();
+    let found = state.store.read("waterfall", move |tx| waterfall(tx, &channel, &asked)).await?;
+    Ok(answer::ok(&found.ok_or_else(|| Problem::not_found("SKU", &sku))?))
 }

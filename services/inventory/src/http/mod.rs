@@ -13,6 +13,7 @@ mod plans;
 mod proof;
 mod receipts;
 mod reservations;
+mod sharing;
 mod sourcing;
 mod stock;
 mod transfers;
@@ -46,10 +47,16 @@ use crate::settings::InventorySettings;
         stock::movements,
         proof::get,
         availability::get,
+        availability::get_waterfall,
+        sharing::put,
+        sharing::get,
+        sharing::delete,
+        sharing::list,
         reservations::post,
         reservations::get,
         reservations::delete,
         reservations::extend,
+        reservations::release,
         plans::post,
         sourcing::get,
         backorders::list,
@@ -112,6 +119,7 @@ pub fn routes(state: State) -> Routes {
     let (location_read, location_write) = (Access::Permission("location:read"), Access::Permission("location:write"));
     let (stock_read, stock_write) = (Access::Permission("stock:read"), Access::Permission("stock:write"));
     let (hold_read, hold_write) = (Access::Permission("reservation:read"), Access::Permission("reservation:write"));
+    let (sharing_read, sharing_write) = (Access::Permission("sharing:read"), Access::Permission("sharing:write"));
     let sourcing_read = Access::Permission("sourcing:read");
     with_state(
         state,
@@ -127,10 +135,16 @@ pub fn routes(state: State) -> Routes {
             Route::get("/v1/stock/{sku}/movements", stock_read, stock::movements),
             Route::get("/v1/stock", stock_read, stock::list),
             Route::get("/v1/availability", stock_read, availability::get),
+            Route::get("/v1/availability/{sku}/waterfall", stock_read, availability::get_waterfall),
+            Route::put("/v1/sharing-rules/{id}", sharing_write, sharing::put),
+            Route::get("/v1/sharing-rules/{id}", sharing_read, sharing::get),
+            Route::delete("/v1/sharing-rules/{id}", sharing_write, sharing::delete),
+            Route::get("/v1/sharing-rules", sharing_read, sharing::list),
             Route::post("/v1/reservations", hold_write, reservations::post),
             Route::get("/v1/reservations/{id}", hold_read, reservations::get),
             Route::delete("/v1/reservations/{id}", hold_write, reservations::delete),
             Route::post("/v1/reservations/{id}/extend", hold_write, reservations::extend),
+            Route::post("/v1/reservations/{id}/release", hold_write, reservations::release),
             Route::post("/v1/sourcing/plans", sourcing_read, plans::post),
             Route::get("/v1/orders/{id}/sourcing", sourcing_read, sourcing::get),
             Route::get("/v1/backorders", sourcing_read, backorders::list),

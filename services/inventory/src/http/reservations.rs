@@ -18,10 +18,10 @@ use web::{Data, Failure, Json, Meta, Path, Principal, answer};
 use super::keyed::{self, Answered, Keyed, Refused};
 use super::{State, check_text};
 use crate::app::Pool;
-use crate::app::reserve_stock::{
-    ChangeRefusal, Hold, HoldRules, HoldView, Refusal, extend_reservation, hold_request, release_reservation,
-    reserve_stock, show_reservation,
+use crate::app::change_reservations::{
+    ChangeRefusal, extend_reservation, release_reservation, release_units, show_reservation,
 };
+use crate::app::reserve_stock::{Hold, HoldRules, HoldView, Refusal, hold_request, reserve_stock};
 use crate::domain::Line;
 
 /// The most lines of a hold, as of an order.
@@ -185,4 +185,38 @@ pub async fn extend(
         Ok(service::Answer::ok(&view, view.version)?)
     })
     .await
+}
+
+/// What is given back of a hold.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseBody {
+    /// So many units of each SKU, at most 500 lines; of a bundle, its parts.
+    lines: Vec<HoldLineBody>,
+}
+
+/// Give a part of a hold back
+///
+/// All of it or nothing; a hold of which nothing is left is released.
+#[utoipa::path(post, path = "/v1/reservations/{id}/release", tag = "inventory", request_body = ReleaseBody,
+    params(("id" = uuid::Uuid, Path, description = "The hold's id")),
+    responses((status = 200, body = HoldView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn release(
+    state: Data<State>,
+    meta: Meta,
+    path: Path<ReservationId>,
+    body: Json<ReleaseBody>,
+) -> Result<HttpResponse, Failure> {
+    let (id, lines, principal) = (path.into_inner(), body.into_inner().lines, meta.principal.clone());
+    if !(1..=MAX_LINES).contains(&lines.len()) {
+        return Err(Problem::invalid("lines", format!("there are 1 to {MAX_LINES} lines")).into());
+    }
+    let units: Vec<(SkuCode, Quantity)> = lines.into_iter().map(|line| (line.sku, line.quantity)).collect();
+    let done = write(&meta, &state.store, "release_units", move |tx| -> Result<service::Answer, ChangeRefusal> {
+        let view = release_units(tx, id, &units, &|channel| principal.require_channel(channel))?;
+        Ok(service::Answer::ok(&view, view.version)?)
+    });
+    let response = done.await?;
+    state.stock_arrived.notify_one();
+    Ok(response)
 }

@@ -6,15 +6,25 @@ use contracts::events::SkuChanged;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use kernel::{Quantity, SkuCode};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
-use super::code;
+use super::{changes, code};
 use crate::domain::Part;
 
-/// Known SKUs with what each is made of: nothing, unless it is a bundle.
-pub type Recipes = HashMap<SkuCode, Vec<Part>>;
+/// What the pool knows of a SKU.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// What one unit is made of: nothing, unless it is a bundle.
+    pub parts: Vec<Part>,
+    /// Its category; empty when it has none.
+    pub category: String,
+}
 
-/// Takes over changed SKUs, unless a newer version is known. Each SKU stands once, in its newest version.
+/// Known SKUs.
+pub type Entries = HashMap<SkuCode, Entry>;
+
+/// Takes over changed SKUs, unless a newer version is known. Each SKU stands once, in its newest version. The caller holds
+/// the pool's lock.
 pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
     #[derive(QueryableByName)]
     struct Taken {
@@ -22,13 +32,23 @@ pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
         sku: String,
     }
     let taken: Vec<Taken> = diesel::sql_query(
-        "INSERT INTO skus AS s (sku, version) SELECT * FROM unnest($1, $2) \
-         ON CONFLICT (sku) DO UPDATE SET version = excluded.version WHERE s.version < excluded.version RETURNING s.sku",
+        "INSERT INTO skus AS s (sku, version, category) SELECT * FROM unnest($1, $2, $3) \
+         ON CONFLICT (sku) DO UPDATE SET version = excluded.version, category = excluded.category \
+         WHERE s.version < excluded.version RETURNING s.sku",
     )
     .bind::<Array<Text>, _>(changed.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changed.iter().map(|it| it.category.as_deref().unwrap_or("")).collect::<Vec<_>>())
     .load(tx.conn())?;
+    if taken.is_empty() {
+        return Ok(());
+    }
     let taken: Vec<&str> = taken.iter().map(|row| row.sku.as_str()).collect();
+    changes::catalog_changed(tx, &taken)?;
+    // Another category may mean another sharing rule.
+    diesel::sql_query("UPDATE availability SET version = version + 1 WHERE sku = ANY($1)")
+        .bind::<Array<Text>, _>(&taken)
+        .execute(tx.conn())?;
     diesel::sql_query("DELETE FROM bundle_parts WHERE sku = ANY($1)")
         .bind::<Array<Text>, _>(&taken)
         .execute(tx.conn())?;
@@ -55,30 +75,33 @@ pub fn put(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
 struct PartRow {
     #[diesel(sql_type = Text)]
     sku: String,
+    #[diesel(sql_type = Text)]
+    category: String,
     #[diesel(sql_type = Nullable<Text>)]
     part: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     quantity: Option<i64>,
 }
 
-/// Those of these SKUs that are known, with what they are made of.
-pub fn recipes<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Recipes, Error> {
-    let rows: Vec<PartRow> = diesel::sql_query(
-        "SELECT s.sku, p.part, p.quantity FROM skus s LEFT JOIN bundle_parts p ON p.sku = s.sku WHERE s.sku = ANY($1) \
-         ORDER BY s.sku, p.part",
+/// Those of these SKUs that are known.
+pub fn entries<'a>(tx: &mut Tx<'_>, skus: impl Iterator<Item = &'a SkuCode>) -> Result<Entries, Error> {
+    let rows: Vec<PartRow> = statement(
+        "SELECT s.sku, s.category, p.part, p.quantity FROM skus s LEFT JOIN bundle_parts p ON p.sku = s.sku \
+         WHERE s.sku = ANY($1) ORDER BY s.sku, p.part",
     )
     .bind::<Array<Text>, _>(skus.map(SkuCode::as_str).collect::<Vec<_>>())
     .load(tx.conn())?;
-    let mut recipes = Recipes::new();
+    let mut entries = Entries::new();
     for row in rows {
-        let parts = recipes.entry(code(&row.sku)?).or_default();
+        let entry = entries.entry(code(&row.sku)?).or_default();
+        entry.category = row.category;
         if let Some((part, quantity)) = row.part.zip(row.quantity) {
             let quantity =
                 Quantity::try_from(quantity).map_err(|_| Error::Broken("a stored quantity is a quantity"))?;
-            parts.push(Part { sku: code(&part)?, quantity });
+            entry.parts.push(Part { sku: code(&part)?, quantity });
         }
     }
-    Ok(recipes)
+    Ok(entries)
 }
 
 /// Those of these SKUs that can be stocked: known, and not a bundle.

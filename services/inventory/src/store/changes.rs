@@ -35,6 +35,18 @@ pub struct Change {
     /// and units that may be promised; below 0 where the safety stock is not covered.
     #[diesel(sql_type = Array<BigInt>)]
     pub available: Vec<i64>,
+    /// SKUs whose catalogue entry changed; it is to be read again.
+    #[diesel(sql_type = Array<Text>)]
+    pub catalog: Vec<String>,
+    /// Changed uses of shares: their SKUs,
+    #[diesel(sql_type = Array<Text>)]
+    pub used_skus: Vec<String>,
+    /// what they are counted by,
+    #[diesel(sql_type = Array<BigInt>)]
+    pub used_counts: Vec<i64>,
+    /// and units used.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub used: Vec<i64>,
 }
 
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
@@ -42,7 +54,7 @@ pub struct Change {
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
     Ok(statement(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
-         skus, locations, on_hand, reserved, available FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+         skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
     )
     .bind::<BigInt, _>(seq)
     .bind::<BigInt, _>(limit)
@@ -64,11 +76,36 @@ pub struct Totals {
     /// and versions.
     #[diesel(sql_type = Array<BigInt>)]
     pub versions: Vec<i64>,
+    /// Whether rules or locations changed.
+    #[diesel(sql_type = Bool)]
+    pub rules_changed: bool,
+    /// Changed balances: their SKUs,
+    #[diesel(sql_type = Array<Text>)]
+    pub skus: Vec<String>,
+    /// locations,
+    #[diesel(sql_type = Array<Text>)]
+    pub locations: Vec<String>,
+    /// and units that may be promised.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub available: Vec<i64>,
+    /// SKUs whose catalogue entry changed.
+    #[diesel(sql_type = Array<Text>)]
+    pub catalog: Vec<String>,
+    /// Changed uses of shares: their SKUs,
+    #[diesel(sql_type = Array<Text>)]
+    pub used_skus: Vec<String>,
+    /// what they are counted by,
+    #[diesel(sql_type = Array<BigInt>)]
+    pub used_counts: Vec<i64>,
+    /// and units used.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub used: Vec<i64>,
 }
 
 /// The totals in the log from `seq` on, at most `limit` transactions; the first one tells of gaps as in [`from`].
 pub fn totals(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Totals>, Error> {
-    let query = "SELECT seq, totalled, totals, versions FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2";
+    let query = "SELECT seq, totalled, totals, versions, rules_changed OR locations_changed AS rules_changed, skus, locations, \
+                 available, catalog, used_skus, used_counts, used FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2";
     Ok(diesel::sql_query(query).bind::<BigInt, _>(seq).bind::<BigInt, _>(limit).load(tx.conn())?)
 }
 
@@ -98,6 +135,16 @@ pub fn rules_changed(tx: &mut Tx<'_>) -> Result<(), Error> {
     log(tx, "rules_changed")
 }
 
+/// Logs that the catalogue entries of these SKUs changed.
+pub fn catalog_changed(tx: &mut Tx<'_>, skus: &[&str]) -> Result<(), Error> {
+    let at = tx.now().utc();
+    diesel::sql_query("INSERT INTO changes (at, catalog) VALUES ($1, $2)")
+        .bind::<Timestamptz, _>(at)
+        .bind::<Array<Text>, _>(skus)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
 fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
     let at = tx.now().utc();
     diesel::sql_query(format!("INSERT INTO changes (at, {what}) VALUES ($1, true)"))
@@ -110,7 +157,7 @@ fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
 pub fn prune(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<usize, Error> {
     Ok(diesel::sql_query(
         "DELETE FROM changes WHERE seq = ANY (ARRAY(SELECT seq FROM changes WHERE at < $1 \
-         AND seq < (SELECT max(seq) FROM changes) AND seq <= (SELECT upto FROM progress WHERE job = 'tell_stock') \
+         AND seq < (SELECT max(seq) FROM changes) AND seq <= (SELECT min(upto) FROM progress WHERE job IN ('tell_stock', 'tell_availability')) \
          ORDER BY seq LIMIT $2))",
     )
     .bind::<Timestamptz, _>(before.utc())

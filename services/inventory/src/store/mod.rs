@@ -12,7 +12,9 @@ pub mod movements;
 pub mod proof;
 pub mod reservations;
 pub mod reserved;
+pub mod shares;
 pub mod stock;
+pub mod telling;
 
 use kernel::Code;
 

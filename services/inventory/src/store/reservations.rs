@@ -30,7 +30,7 @@ pub struct Reservation {
     /// Its id.
     #[diesel(sql_type = SqlUuid)]
     pub id: Uuid,
-    /// `held`, `claimed`, `released` or `expired`.
+    /// `held`, `claimed`, `consumed`, `released` or `expired`.
     #[diesel(sql_type = Text)]
     pub state: String,
     /// Its channel.
@@ -120,6 +120,41 @@ pub fn release(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Error> {
     diesel::sql_query("UPDATE reservations SET state = 'released', version = version + 1 WHERE id = ANY($1)")
         .bind::<Array<SqlUuid>, _>(ids)
         .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Notes what is left of a hold.
+pub fn shrink(tx: &mut Tx<'_>, id: ReservationId, lines: &str, units: i64) -> Result<(), Error> {
+    diesel::sql_query("UPDATE reservations SET lines = $2, held_units = $3, version = version + 1 WHERE id = $1")
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Text, _>(lines)
+        .bind::<BigInt, _>(units)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// How a claimed hold ends, once nothing of its order is promised any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The order's last units shipped.
+    Consumed,
+    /// The order's last units were cancelled.
+    Released,
+}
+
+/// Ends the claimed holds of those of these orders that nothing is promised to any more.
+pub fn end(tx: &mut Tx<'_>, orders: &[Uuid], end: End) -> Result<(), Error> {
+    let state = match end {
+        End::Consumed => "consumed",
+        End::Released => "released",
+    };
+    statement(
+        "UPDATE reservations r SET state = $1, version = version + 1 WHERE r.order_id = ANY($2) AND r.state = 'claimed' \
+         AND NOT EXISTS (SELECT FROM reserved_lines l WHERE l.owner = r.order_id)",
+    )
+    .bind::<Text, _>(state)
+    .bind::<Array<SqlUuid>, _>(orders)
+    .execute(tx.conn())?;
     Ok(())
 }
 

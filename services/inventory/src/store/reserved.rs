@@ -1,5 +1,7 @@
 //! Promised units that have not shipped: what `reserved` of a balance is the sum of.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Uuid as SqlUuid};
 use kernel::{LocationCode, SkuCode};
@@ -21,6 +23,8 @@ pub struct ReservedLine {
     pub location: LocationCode,
     /// How many units.
     pub quantity: i64,
+    /// What the channel's share counts them by, if it is counted.
+    pub count_id: Option<i64>,
 }
 
 #[derive(QueryableByName)]
@@ -35,12 +39,14 @@ struct Row {
     location: String,
     #[diesel(sql_type = BigInt)]
     quantity: i64,
+    #[diesel(sql_type = BigInt)]
+    count_id: i64,
 }
 
 /// Everything promised to these owners, in the order of owner, line, SKU and location.
 pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, Error> {
     let rows: Vec<Row> = statement(
-        "SELECT owner, line_no, sku, location, quantity FROM reserved_lines WHERE owner = ANY($1) \
+        "SELECT owner, line_no, sku, location, quantity, count_id FROM reserved_lines WHERE owner = ANY($1) \
          ORDER BY owner, line_no, sku, location",
     )
     .bind::<Array<SqlUuid>, _>(owners)
@@ -53,6 +59,7 @@ pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, 
                 sku: code(&row.sku)?,
                 location: code(&row.location)?,
                 quantity: row.quantity,
+                count_id: Some(row.count_id).filter(|count| *count > 0),
             })
         })
         .collect()
@@ -64,10 +71,10 @@ pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
         return Ok(());
     }
     let text = format!(
-        "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5) {}",
+        "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity, count_id) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6) {}",
         tx.on_conflict(
-            "ON CONFLICT (owner, line_no, sku, location) DO UPDATE SET quantity = r.quantity + excluded.quantity"
+            "ON CONFLICT (owner, line_no, sku, location, count_id) DO UPDATE SET quantity = r.quantity + excluded.quantity"
         )
     );
     statement(text)
@@ -76,6 +83,7 @@ pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
         .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lines.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(lines.iter().map(|it| it.quantity).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(counts(lines))
         .execute(tx.conn())?;
     Ok(())
 }
@@ -86,19 +94,69 @@ pub fn take_off(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
         return Ok(());
     }
     diesel::sql_query(
-        "WITH asked AS (SELECT owner, line_no, sku, location, sum(quantity)::bigint AS quantity \
-            FROM unnest($1, $2, $3, $4, $5) AS t (owner, line_no, sku, location, quantity) \
-            GROUP BY owner, line_no, sku, location), \
+        "WITH asked AS (SELECT owner, line_no, sku, location, count_id, sum(quantity)::bigint AS quantity \
+            FROM unnest($1, $2, $3, $4, $5, $6) AS t (owner, line_no, sku, location, quantity, count_id) \
+            GROUP BY owner, line_no, sku, location, count_id), \
          gone AS (DELETE FROM reserved_lines r USING asked a WHERE r.owner = a.owner AND r.line_no = a.line_no \
-            AND r.sku = a.sku AND r.location = a.location AND r.quantity <= a.quantity) \
+            AND r.sku = a.sku AND r.location = a.location AND r.count_id = a.count_id AND r.quantity <= a.quantity) \
          UPDATE reserved_lines r SET quantity = r.quantity - a.quantity FROM asked a WHERE r.owner = a.owner \
-            AND r.line_no = a.line_no AND r.sku = a.sku AND r.location = a.location AND r.quantity > a.quantity",
+            AND r.line_no = a.line_no AND r.sku = a.sku AND r.location = a.location AND r.count_id = a.count_id \
+            AND r.quantity > a.quantity",
     )
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(lines.iter().map(|it| it.line_no).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(lines.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(lines.iter().map(|it| it.quantity).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(counts(lines))
     .execute(tx.conn())?;
     Ok(())
+}
+
+fn counts(lines: &[ReservedLine]) -> Vec<i64> {
+    lines.iter().map(|it| it.count_id.unwrap_or(0)).collect()
+}
+
+/// An order line's SKU at a location: (owner, line, SKU, location).
+pub type Place = (Uuid, i32, String, String);
+
+/// Promised units, to be looked up and taken by place.
+#[derive(Debug, Default)]
+pub struct OpenLines(BTreeMap<Place, Vec<ReservedLine>>);
+
+impl OpenLines {
+    /// Open lines of these.
+    pub fn new(lines: Vec<ReservedLine>) -> Self {
+        let mut open: BTreeMap<Place, Vec<ReservedLine>> = BTreeMap::new();
+        for line in lines {
+            let place = (line.owner, line.line_no, line.sku.to_string(), line.location.to_string());
+            open.entry(place).or_default().push(line);
+        }
+        Self(open)
+    }
+
+    /// Every place, in order.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.0.keys()
+    }
+
+    /// Units promised at a place.
+    pub fn units(&self, place: &Place) -> i64 {
+        self.0.get(place).into_iter().flatten().map(|line| line.quantity).fold(0, i64::saturating_add)
+    }
+
+    /// Takes up to so many units at a place; answers which.
+    pub fn take(&mut self, place: &Place, units: i64) -> Vec<ReservedLine> {
+        let mut rest = units;
+        let mut taken = Vec::new();
+        for line in self.0.get_mut(place).into_iter().flatten() {
+            let quantity = rest.min(line.quantity);
+            if quantity > 0 {
+                rest = rest.saturating_sub(quantity);
+                line.quantity = line.quantity.saturating_sub(quantity);
+                taken.push(ReservedLine { quantity, ..line.clone() });
+            }
+        }
+        taken
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
 use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx, statement};
 
@@ -70,7 +70,9 @@ pub fn open<'a>(
         keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
     diesel::sql_query(
         "WITH asked AS (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)), \
-         opened AS (INSERT INTO stock (sku, location) SELECT sku, location FROM asked ORDER BY sku, location \
+         opened AS (INSERT INTO stock (sku, location, sells) \
+                    SELECT a.sku, a.location, l.active AND (l.ships OR l.hands_over) FROM asked a \
+                    JOIN locations l ON l.code = a.location ORDER BY a.sku, a.location \
                     ON CONFLICT DO NOTHING RETURNING sku) \
          INSERT INTO availability (sku, available, version) SELECT DISTINCT sku, 0, 0 FROM opened ON CONFLICT DO NOTHING",
     )
@@ -93,10 +95,11 @@ WITH asked AS (
     WHERE s.sku = a.sku AND s.location = a.location
       AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.safety >= a.reserved)
     RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
-        s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
+        s.sells, s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
         a.on_hand - a.reserved - a.quarantined - a.safety AS gained
 ), summed AS (
-    SELECT sku, sum(greatest(balance, 0) - greatest(balance - gained, 0))::bigint AS gained FROM changed GROUP BY sku
+    SELECT sku, sum(greatest(balance, 0) - greatest(balance - gained, 0))::bigint AS gained FROM changed
+    WHERE sells GROUP BY sku
 ), totalled AS (
     UPDATE availability v SET available = v.available + s.gained, version = v.version + 1
     FROM summed s WHERE v.sku = s.sku AND s.gained <> 0
@@ -139,6 +142,23 @@ pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     } else {
         Err(Error::Conflict("a balance has less to promise than was planned".to_owned()))
     }
+}
+
+/// Locations begin or cease to promise what lies there: each SKU's total changes with them.
+pub fn set_selling(tx: &mut Tx<'_>, locations: &[(&str, bool)]) -> Result<(), Error> {
+    diesel::sql_query(
+        "WITH asked AS (SELECT * FROM unnest($1, $2) AS t (location, sells)), \
+         turned AS (UPDATE stock s SET sells = a.sells FROM asked a WHERE s.location = a.location AND s.sells <> a.sells \
+            RETURNING s.sku, CASE WHEN a.sells THEN 1 ELSE -1 END \
+                * greatest(s.on_hand - s.reserved - s.quarantined - s.safety, 0) AS gained), \
+         summed AS (SELECT sku, sum(gained)::bigint AS gained FROM turned GROUP BY sku) \
+         UPDATE availability v SET available = v.available + s.gained, version = v.version + 1 \
+         FROM summed s WHERE v.sku = s.sku AND s.gained <> 0",
+    )
+    .bind::<Array<Text>, _>(locations.iter().map(|(code, _)| *code).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(locations.iter().map(|(_, sells)| *sells).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
 }
 
 /// The balances of these pairs that have a row.
@@ -226,23 +246,53 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Balance>, Error> {
         .load(tx.conn())?)
 }
 
+/// Where a SKU lies at locations that take no part.
+pub fn inactive(tx: &mut Tx<'_>, sku: &str) -> Result<BTreeSet<String>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        location: String,
+    }
+    let rows: Vec<Row> = diesel::sql_query("SELECT location FROM stock WHERE sku = $1 AND NOT sells")
+        .bind::<Text, _>(sku)
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.location).collect())
+}
+
 /// What the pool can promise of a SKU.
 #[derive(Debug, QueryableByName)]
 pub struct Total {
     /// The SKU.
     #[diesel(sql_type = Text)]
     pub sku: String,
-    /// Units that may be promised, over all locations.
+    /// Its category.
+    #[diesel(sql_type = Text)]
+    pub category: String,
+    /// Units that may be promised, over all locations that take part.
     #[diesel(sql_type = BigInt)]
     pub available: i64,
-    /// Grows with every change of it.
+    /// Grows with every change of it; 0 for a SKU that never had stock.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
 }
 
-/// The totals of these SKUs, as they are kept.
-pub fn totals(tx: &mut Tx<'_>, skus: &[String]) -> Result<Vec<Total>, Error> {
-    Ok(diesel::sql_query("SELECT sku, available, version FROM availability WHERE sku = ANY($1)")
-        .bind::<Array<Text>, _>(skus)
-        .load(tx.conn())?)
+/// The totals of these SKUs, as they are kept; a SKU that is not known has none.
+pub fn totals(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<Total>, Error> {
+    Ok(statement(
+        "SELECT s.sku, s.category, coalesce(v.available, 0) AS available, coalesce(v.version, 0) AS version \
+         FROM skus s LEFT JOIN availability v ON v.sku = s.sku WHERE s.sku = ANY($1)",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .load(tx.conn())?)
+}
+
+/// What some locations can promise of some SKUs.
+pub fn at_locations(tx: &mut Tx<'_>, skus: &[&str], locations: &[&str]) -> Result<Vec<Place>, Error> {
+    Ok(statement(
+        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock \
+         WHERE sku = ANY($1) AND location = ANY($2)",
+    )
+    .bind::<Array<Text>, _>(skus)
+    .bind::<Array<Text>, _>(locations)
+    .load(tx.conn())?)
 }

@@ -20,6 +20,7 @@ mod proof;
 mod races;
 mod reservations;
 mod returns;
+mod sharing;
 mod sourcing;
 mod stock;
 mod support;

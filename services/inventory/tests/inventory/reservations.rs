@@ -8,7 +8,7 @@ use contracts::events::{OrderPlaced, ReservationExpired};
 use serde_json::{Value, json};
 use testkit::told;
 
-use crate::support::{Pool, id_of, order, pickup, row};
+use crate::support::{Pool, fulfilment_line, id_of, order, pickup, row};
 
 #[actix_web::test]
 async fn a_hold_lies_where_an_order_would_ship_from() {
@@ -155,4 +155,46 @@ async fn the_same_key_holds_once() {
     assert_eq!([first.status, second.status, third.status, again.status], [201; 4]);
     assert!([&second, &third, &again].iter().all(|it| it.text == first.text));
     assert_eq!(pool.balance("A", "S1").await, (9, 1, 0, 8));
+}
+
+#[actix_web::test]
+async fn a_part_of_a_hold_is_given_back_and_the_rest_stays_held() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 3), ("A", "S2", 4), ("B", "S2", 1)]).await;
+    let held = pool.hold(&[("A", 5), ("B", 1)], json!({"buyer": "b"})).await;
+    let path = format!("/v1/reservations/{}/release", id_of(&held));
+    let release = async |lines: Value| pool.service.post(&path, json!({"lines": lines})).await;
+    let too_much = release(json!([{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 6}])).await;
+    assert_eq!((too_much.status, too_much.body["errors"][0]["field"].as_str()), (409, Some("lines[1].quantity")));
+    assert_eq!(pool.balance("B", "S2").await, (1, 1, 0, 0));
+    let less = release(json!([{"sku": "A", "quantity": 2}])).await;
+    assert_eq!((less.status, less.body["state"].as_str(), less.body["version"].as_i64()), (200, Some("held"), Some(2)));
+    let units: i64 = less.body["lines"].as_array().unwrap().iter().map(|it| it["quantity"].as_i64().unwrap()).sum();
+    assert_eq!(units, 4);
+    assert_eq!(pool.number("SELECT sum(reserved) FROM stock").await, 4);
+    assert_eq!(pool.service.get(&format!("/v1/reservations/{}", id_of(&held))).await.body, less.body);
+    let none = release(json!([{"sku": "A", "quantity": 3}, {"sku": "B", "quantity": 1}])).await;
+    assert_eq!((none.status, none.body["state"].as_str()), (200, Some("released")));
+    assert_eq!(release(json!([{"sku": "A", "quantity": 1}])).await.status, 409);
+    pool.is_proved().await;
+}
+
+#[actix_web::test]
+async fn a_claimed_hold_is_consumed_when_all_of_its_order_has_shipped_and_released_when_it_is_cancelled() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 4)]).await;
+    let claimed = async || {
+        let hold = id_of(&pool.hold(&[("A", 2)], json!({})).await);
+        (hold, pool.place(OrderPlaced { reservation_id: Some(hold), ..order(&[("A", 2)]) }).await)
+    };
+    let state = async |hold| pool.service.get(&format!("/v1/reservations/{hold}")).await.body["state"].clone();
+    let (first, order) = claimed().await;
+    pool.ship(order, "S1", vec![fulfilment_line(1, "A", 1)]).await.unwrap();
+    assert_eq!(state(first).await, "claimed");
+    pool.ship(order, "S1", vec![fulfilment_line(1, "A", 1)]).await.unwrap();
+    assert_eq!(state(first).await, "consumed");
+    let (second, order) = claimed().await;
+    pool.cancel(order, &[], &[]).await.unwrap();
+    assert_eq!(state(second).await, "released");
+    pool.is_proved().await;
 }

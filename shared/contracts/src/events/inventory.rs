@@ -1,7 +1,7 @@
 //! What the inventory service tells.
 
 use kernel::id::{DecisionId, OrderId, ReservationId};
-use kernel::{GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
+use kernel::{ChannelCode, GeoPoint, LocationCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -118,6 +118,27 @@ pub struct StockChanged {
     pub levels: Vec<StockLevel>,
 }
 
+/// What a channel may sell of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvailabilityLevel {
+    /// The channel; when there is none, every channel that no sharing rule binds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelCode>,
+    /// Units it may sell.
+    pub available: i64,
+    /// Grows with every change: a level with a smaller one is older.
+    pub version: i64,
+}
+
+/// What channels may sell of a SKU changed, by enough to be told; only the newest state counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvailabilityChanged {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// The levels that changed.
+    pub levels: Vec<AvailabilityLevel>,
+}
+
 /// A hold ran out before an order claimed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationExpired {
@@ -132,4 +153,5 @@ payload!(StockSourced, "stock.sourced", |it| it.order_id.to_string());
 payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
 payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
 payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
+payload!(AvailabilityChanged, "availability.changed", |it| it.sku.to_string());
 payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

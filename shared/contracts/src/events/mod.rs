@@ -27,8 +27,8 @@ mod rebate;
 
 pub use gateway::ChannelChanged;
 pub use inventory::{
-    Allocation, BackorderedSku, LocationChanged, LocationKind, ReservationExpired, StockBackordered, StockChanged,
-    StockLevel, StockReleased, StockSourced,
+    Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
+    ReservationExpired, StockBackordered, StockChanged, StockLevel, StockReleased, StockSourced,
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{

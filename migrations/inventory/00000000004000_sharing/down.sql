@@ -1,0 +1,11 @@
+DROP TABLE told_availability, telling, shares_used, sharing_rules;
+DELETE FROM progress WHERE job IN ('sharing_rules', 'tell_availability');
+ALTER TABLE changes DROP COLUMN catalog, DROP COLUMN used_skus, DROP COLUMN used_counts, DROP COLUMN used;
+ALTER TABLE reserved_lines DROP CONSTRAINT reserved_lines_pkey;
+ALTER TABLE reserved_lines DROP COLUMN count_id;
+ALTER TABLE reserved_lines ADD PRIMARY KEY (owner, line_no, sku, location);
+ALTER TABLE stock DROP COLUMN sells;
+ALTER TABLE skus DROP COLUMN category;
+DROP INDEX reservations_claimed;
+UPDATE reservations SET state = 'claimed' WHERE state = 'consumed';
+UPDATE reservations SET order_id = NULL WHERE state = 'released';

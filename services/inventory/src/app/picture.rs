@@ -1,0 +1,219 @@
+//! The picture of the pool that plans are made on: where locations are, what they can promise, what SKUs are made of and
+//! what channels may have of it.
+//!
+//! It holds what is committed and nothing else, and follows the change log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use kernel::{ChannelCode, SkuCode};
+use store::{Error, Tx};
+
+use crate::domain::share::{Fence, Rule, Rulebook};
+use crate::domain::{Atlas, Shelf, Shelves, Slot};
+use crate::store::catalog::{self, Entries};
+use crate::store::{changes, code, locations, shares, stock};
+
+/// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
+const MAX_BALANCES: usize = 4_000_000;
+
+/// What the pool looks like.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// The newest logged transaction that is in the picture; none before it was first drawn.
+    pub seq: Option<i64>,
+    /// Every location.
+    pub atlas: Atlas,
+    /// What locations can promise of the SKUs that were asked for.
+    pub shelves: Shelves,
+    /// What is known of the SKUs that were asked for.
+    pub entries: Entries,
+    /// What channels may have.
+    pub book: Rulebook,
+    /// From where rules let channels sell, by what the rules count by.
+    reaches: HashMap<i64, Arc<BTreeSet<Slot>>>,
+    /// What was used of quotas and ring-fences, of the SKUs that were asked for.
+    used: HashMap<SkuCode, HashMap<i64, i64>>,
+    balances: usize,
+}
+
+/// What was there before, to be put back.
+#[derive(Debug)]
+pub enum Before {
+    /// A balance.
+    Balance(SkuCode, Slot, i64),
+    /// What was used of a share.
+    Used(SkuCode, i64, i64),
+}
+
+impl Picture {
+    /// Draws the picture anew: everything but what is read when it is asked for.
+    pub fn draw(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        *self = Self::default();
+        self.atlas = Atlas::new(locations::sites(tx)?);
+        self.seq = Some(changes::newest(tx)?);
+        self.read_rules(tx)
+    }
+
+    /// Reads the rules again; what was used of them is read when it is asked for.
+    pub fn read_rules(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let rules = shares::all(tx)?;
+        let slots = |rule: &Rule| {
+            let codes = rule.locations.as_ref()?;
+            Some((rule.count_id, Arc::new(codes.iter().filter_map(|code| self.atlas.slot(code.as_str())).collect())))
+        };
+        self.reaches = rules.iter().filter_map(slots).collect();
+        self.book = Rulebook::new(rules);
+        self.used.clear();
+        Ok(())
+    }
+
+    /// Takes a logged transaction over; answers what its own changes replaced, when it is not committed yet.
+    pub fn take_over(&mut self, change: &changes::Change) -> Result<Vec<Before>, Error> {
+        let mut before = Vec::new();
+        for ((sku, location), balance) in change.skus.iter().zip(&change.locations).zip(&change.available) {
+            let sku = code(sku)?;
+            let Some(slot) = self.atlas.slot(location) else { continue };
+            before.extend(self.set(&sku, slot, *balance));
+        }
+        for ((sku, count), used) in change.used_skus.iter().zip(&change.used_counts).zip(&change.used) {
+            before.extend(self.set_used(&code(sku)?, *count, *used));
+        }
+        for sku in &change.catalog {
+            self.entries.remove(&code(sku)?);
+        }
+        Ok(if change.own { before } else { Vec::new() })
+    }
+
+    /// Sets a balance, if its shelf is shown.
+    pub fn set(&mut self, sku: &SkuCode, slot: Slot, balance: i64) -> Option<Before> {
+        let shelf = self.shelves.get_mut(sku)?;
+        Some(Before::Balance(sku.clone(), slot, shelf.set(slot, balance).unwrap_or(0)))
+    }
+
+    /// Sets what was used of a share, if the SKU's shares are shown.
+    pub fn set_used(&mut self, sku: &SkuCode, count: i64, used: i64) -> Option<Before> {
+        let counts = self.used.get_mut(sku)?;
+        Some(Before::Used(sku.clone(), count, counts.insert(count, used).unwrap_or(0)))
+    }
+
+    /// Puts back what was there before.
+    pub fn put_back(&mut self, before: Before) {
+        match before {
+            Before::Balance(sku, slot, balance) => drop(self.set(&sku, slot, balance)),
+            Before::Used(sku, count, used) => drop(self.set_used(&sku, count, used)),
+        }
+    }
+
+    /// Forgets what is shown of a SKU's stock.
+    pub fn forget(&mut self, sku: &SkuCode) {
+        self.used.remove(sku);
+        if let Some(shelf) = self.shelves.remove(sku) {
+            self.balances = self.balances.saturating_sub(shelf.len());
+        }
+    }
+
+    /// Whether more is kept than should be.
+    pub const fn is_full(&self) -> bool {
+        self.balances > MAX_BALANCES
+    }
+
+    /// Forgets all stock.
+    pub fn clear(&mut self) {
+        self.shelves.clear();
+        self.used.clear();
+        self.balances = 0;
+    }
+
+    /// Reads what is not shown yet of these SKUs' stock and shares, in a statement each; answers what was read.
+    pub fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Vec<SkuCode>, Error> {
+        let mut read = self.show_shelves(tx, skus)?;
+        if !self.book.is_empty() {
+            let unseen: Vec<&SkuCode> = skus.iter().filter(|sku| !self.used.contains_key(*sku)).collect();
+            if !unseen.is_empty() {
+                let used = shares::used(tx, unseen.iter().map(|sku| sku.as_str()))?;
+                read.extend(unseen.iter().copied().cloned());
+                self.used.extend(unseen.into_iter().map(|sku| (sku.clone(), HashMap::new())));
+                for ((sku, count), used) in used {
+                    self.set_used(&code(&sku)?, count, used);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn show_shelves(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Vec<SkuCode>, Error> {
+        let unseen: BTreeSet<&SkuCode> = skus.iter().filter(|sku| !self.shelves.contains_key(*sku)).collect();
+        if unseen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut shelves: Shelves = unseen.iter().map(|sku| ((*sku).clone(), Shelf::default())).collect();
+        let places = stock::of_skus(tx, &unseen)?;
+        self.balances = self.balances.saturating_add(places.len());
+        let mut places = places.into_iter().peekable();
+        while let Some(first) = places.next() {
+            let mut row = vec![(first.location, first.balance)];
+            while let Some(next) = places.next_if(|next| next.sku == first.sku) {
+                row.push((next.location, next.balance));
+            }
+            let slots = row.into_iter().filter_map(|(location, balance)| Some((self.atlas.slot(&location)?, balance)));
+            shelves.insert(code(&first.sku)?, Shelf::new(slots.collect()));
+        }
+        let read = shelves.keys().cloned().collect();
+        self.shelves.extend(shelves);
+        Ok(read)
+    }
+
+    /// Reads what is not known yet of these SKUs' catalogue entries.
+    pub fn show_entries(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<(), Error> {
+        let unseen: Vec<&SkuCode> = skus.iter().filter(|sku| !self.entries.contains_key(*sku)).collect();
+        if !unseen.is_empty() {
+            let read = catalog::entries(tx, unseen.into_iter())?;
+            self.entries.extend(read);
+        }
+        Ok(())
+    }
+
+    /// The category of a SKU.
+    pub fn category(&self, sku: &SkuCode) -> &str {
+        self.entries.get(sku).map_or("", |entry| entry.category.as_str())
+    }
+
+    /// The rule that applies to a channel's sales of a SKU.
+    pub fn rule(&self, channel: &ChannelCode, sku: &SkuCode) -> Option<&Arc<Rule>> {
+        self.book.rule(channel, sku, self.category(sku))
+    }
+
+    /// What is kept of a SKU for channels other than this one.
+    pub fn fences(&self, channel: &ChannelCode, sku: &SkuCode) -> Vec<Fence<'_>> {
+        let fences = self.book.fences(Some(channel), sku, self.category(sku));
+        fences.map(|rule| Fence { left: rule.left(self.used(sku, rule.count_id)), rule }).collect()
+    }
+
+    /// Units of a SKU used under a count.
+    pub fn used(&self, sku: &SkuCode, count: i64) -> i64 {
+        self.used.get(sku).and_then(|counts| counts.get(&count)).copied().unwrap_or(0)
+    }
+
+    /// From where a rule lets its channel sell; none means from everywhere.
+    pub fn reach(&self, rule: &Rule) -> Option<&Arc<BTreeSet<Slot>>> {
+        self.reaches.get(&rule.count_id)
+    }
+
+    /// Whether any of these rules lets its channel sell from a location.
+    pub fn is_reached(&self, rules: &[&Rule], slot: Slot) -> bool {
+        rules.iter().any(|rule| self.reach(rule).is_none_or(|slots| slots.contains(&slot)))
+    }
+
+    /// What can be promised of a SKU from where any of these rules lets its channel sell.
+    pub fn units_within(&self, sku: &SkuCode, rules: &[&Rule]) -> i64 {
+        self.units(sku, |slot| self.is_reached(rules, slot))
+    }
+
+    /// What can be promised of a SKU from locations that take part.
+    pub fn units(&self, sku: &SkuCode, counts: impl Fn(Slot) -> bool) -> i64 {
+        let stocked = self.shelves.get(sku).into_iter().flat_map(Shelf::stocked);
+        let counted = stocked.filter(|(slot, _)| self.atlas.site(*slot).is_some_and(|it| it.sells()) && counts(*slot));
+        counted.map(|(_, units)| units).fold(0, i64::saturating_add)
+    }
+}
