@@ -1,4 +1,3 @@
-ALTER TABLE stock ADD CONSTRAINT stock_location_fkey FOREIGN KEY (location) REFERENCES locations;
 DELETE FROM progress WHERE job = 'prove_history';
 DROP INDEX movements_by_instant;
 DROP TABLE count_lines, counts, delivery_lines, deliveries;

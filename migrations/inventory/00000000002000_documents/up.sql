@@ -70,7 +70,3 @@ CREATE INDEX movements_by_instant ON movements (at, id);
 
 -- The running proof goes through the ledger's history again and again, beside what is new in it.
 INSERT INTO progress (job, upto) VALUES ('prove_history', 0);
-
--- A location is never deleted, and whoever opens a balance looks it up first, under the one lock of all writers. Checking
--- it once more for each row, twice where the row is changed in the transaction that opens it, is a quarter of an import.
-ALTER TABLE stock DROP CONSTRAINT stock_location_fkey;

@@ -185,12 +185,9 @@ impl Draft {
         let moved: HashSet<(&SkuCode, &LocationCode)> =
             self.movements.iter().map(|movement| (&movement.sku, &movement.location)).collect();
         self.deltas.retain(|(sku, location), delta| *delta != Delta::default() || moved.contains(&(sku, location)));
-        if self.opens {
-            stock::open(tx, self.deltas.keys().map(|(sku, location)| (sku, location)))?;
-        }
         self.used.retain(|_, used| *used != UseDelta::default());
         shares::count_use(tx, &self.used)?;
-        let balances = stock::apply(tx, &self.deltas)?;
+        let balances = if self.opens { stock::open(tx, &self.deltas)? } else { stock::apply(tx, &self.deltas)? };
         movements::record(tx, &self.movements, &balances)?;
         reserved::take_off(tx, &self.taken_off)?;
         reserved::add(tx, &self.promised)?;
