@@ -12,7 +12,7 @@ use crate::store::movements::MovementKind;
 use crate::store::reserved;
 use crate::store::stock::Delta;
 
-/// Ships a transfer as it was requested.
+/// Ships a transfer with everything it asked for.
 pub fn ship_transfer(tx: &mut Tx<'_>, id: TransferId, caller: &Caller) -> Result<Document, Refusal> {
     let mut document = Document::open(tx, Kind::Transfer, id.uuid(), caller)?;
     let (from, to) = (document.origin()?, document.to()?);
