@@ -13,6 +13,7 @@ use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
 use crate::app::tell_availability::tell_availability;
 use crate::app::tell_stock::tell_stock;
 use crate::settings::InventorySettings;
+use crate::store::proof::{self, Drift};
 use crate::store::{changes, locks};
 
 /// How long the change log is kept: a picture that has slept longer is drawn anew.
@@ -38,17 +39,7 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
         }),
         Job::new("prove_stock", Duration::from_secs(10), |tx| {
             let (drift, more) = prove_stock(tx)?;
-            for it in &drift {
-                metrics::counter!("onepool_stock_drift_total", "balance" => it.balance.clone()).increment(1);
-                tracing::error!(
-                    stock.sku = it.sku,
-                    stock.location = it.location,
-                    stock.balance = it.balance,
-                    is = it.is,
-                    should_be = it.should_be,
-                    "a balance is not the sum of its parts"
-                );
-            }
+            tell_drift(&drift);
             Ok(progress(more))
         })
         .resting(19),
@@ -58,6 +49,26 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
             Ok(progress(i64::try_from(pruned).is_ok_and(|pruned| pruned >= PRUNED_PER_STEP)))
         }),
     ]
+}
+
+/// Counts and logs what drifted; a number that never drifted is counted as 0, so that its first drift is an increase.
+fn tell_drift(drift: &[Drift]) {
+    for balance in proof::BALANCES {
+        metrics::counter!("onepool_stock_drift_total", "balance" => balance).increment(0);
+    }
+    for it in drift {
+        metrics::counter!("onepool_stock_drift_total", "balance" => it.balance.clone()).increment(1);
+        tracing::error!(
+            stock.sku = it.sku,
+            stock.location = it.location,
+            stock.balance = it.balance,
+            is = it.is,
+            should_be = it.should_be,
+            since.movement = it.since.as_ref().map(|since| since.movement),
+            since.at = it.since.as_ref().map(|since| since.at.to_string()),
+            "a balance is not the sum of its parts"
+        );
+    }
 }
 
 const fn progress(more: bool) -> Progress {

@@ -10,6 +10,7 @@ pub mod money;
 pub mod page;
 pub mod quantity;
 pub mod rate;
+pub mod state;
 pub mod time;
 
 pub use code::{ChannelCode, Code, LocationCode, PayeeCode, SkuCode};

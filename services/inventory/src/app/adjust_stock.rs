@@ -1,8 +1,9 @@
-//! Adjusts balances: by a difference, or to a stated number, perhaps only if the balance is what the caller believes.
-//! Every adjustment of a request is made, or none.
+//! Adjusts balances: by a difference, or to a stated number, perhaps only if the balance is what the caller believes; and
+//! puts units apart, back or away. Every adjustment of a request is made, or none.
 
 use std::collections::{BTreeSet, HashMap};
 
+use contracts::events::Disposition;
 use contracts::{Problem, ProblemCode};
 use kernel::quantity::MAX_QUANTITY;
 use kernel::{LocationCode, SkuCode};
@@ -24,6 +25,17 @@ pub enum Change {
         on_hand: i64,
         /// Units the caller believes to be there.
         expected: Option<i64>,
+    },
+    /// The units there stay as they are.
+    Kept,
+    /// So many units are, or are no longer, fit to be sold.
+    Sorted {
+        /// How many.
+        units: i64,
+        /// Whether they are in quarantine, and not on the shelf.
+        quarantined: bool,
+        /// What becomes of them.
+        to: Disposition,
     },
 }
 
@@ -148,6 +160,7 @@ impl Books {
                         adjustment,
                         Delta {
                             on_hand: then.on_hand.saturating_sub(now.on_hand),
+                            quarantined: then.quarantined.saturating_sub(now.quarantined),
                             safety: then.safety.saturating_sub(now.safety),
                             ..Delta::default()
                         },
@@ -183,6 +196,8 @@ impl Books {
                 return Err(("expected_on_hand", ProblemCode::ExpectationFailed, detail));
             }
             Change::To { on_hand, .. } => ("on_hand", on_hand),
+            Change::Kept => return Ok(Balance { safety: wanted.safety.unwrap_or(now.safety), ..now.clone() }),
+            Change::Sorted { units, quarantined, to } => return sorted(now, units, quarantined, to),
         };
         let spoken_for = now.reserved.saturating_add(now.quarantined);
         if on_hand < spoken_for {
@@ -199,26 +214,51 @@ impl Books {
     }
 }
 
+/// Units on the shelf can be taken only if they are not promised; safety stock is there for such a case.
+fn sorted(
+    now: &Balance,
+    units: i64,
+    quarantined: bool,
+    to: Disposition,
+) -> Result<Balance, (&'static str, ProblemCode, String)> {
+    let free = now.on_hand.saturating_sub(now.reserved).saturating_sub(now.quarantined);
+    let (there, place) =
+        if quarantined { (now.quarantined, "quarantined") } else { (free, "on the shelf and not promised") };
+    if units > there {
+        let detail = format!("{there} units are {place}, not {units}");
+        return Err(("quantity", ProblemCode::InsufficientStock, detail));
+    }
+    let leaves_quarantine = if quarantined { units } else { 0 };
+    let enters_quarantine = if to == Disposition::Quarantine { units } else { 0 };
+    let destroyed = if to == Disposition::Scrap { units } else { 0 };
+    Ok(Balance {
+        on_hand: now.on_hand.saturating_sub(destroyed),
+        quarantined: now.quarantined.saturating_sub(leaves_quarantine).saturating_add(enters_quarantine),
+        ..now.clone()
+    })
+}
+
 fn empty(key: &Key) -> Balance {
     let (sku, location) = key.clone();
     Balance { sku, location, on_hand: 0, reserved: 0, safety: 0, quarantined: 0, incoming: 0, version: 0 }
 }
 
 fn record(draft: &mut Draft, adjustment: &Adjustment, delta: Delta, actor: &str) {
-    if delta.on_hand != 0 {
+    if delta.on_hand != 0 || delta.quarantined != 0 {
         draft.move_units(Movement {
             sku: adjustment.sku.clone(),
             location: adjustment.location.clone(),
             kind: match adjustment.change {
-                Change::By(_) => MovementKind::Adjustment,
+                Change::By(_) | Change::Kept => MovementKind::Adjustment,
                 Change::To { .. } => MovementKind::Count,
+                Change::Sorted { .. } => MovementKind::Damage,
             },
             on_hand: delta.on_hand,
-            quarantined: 0,
+            quarantined: delta.quarantined,
             reason: adjustment.reason.clone(),
             reference: adjustment.reference.clone(),
             actor: actor.to_owned(),
         });
     }
-    draft.change(&adjustment.sku, &adjustment.location, Delta { on_hand: 0, ..delta });
+    draft.change(&adjustment.sku, &adjustment.location, Delta { on_hand: 0, quarantined: 0, ..delta });
 }

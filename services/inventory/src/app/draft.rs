@@ -77,6 +77,7 @@ impl Draft {
         delta.reserved = delta.reserved.saturating_add(by.reserved);
         delta.quarantined = delta.quarantined.saturating_add(by.quarantined);
         delta.safety = delta.safety.saturating_add(by.safety);
+        delta.incoming = delta.incoming.saturating_add(by.incoming);
     }
 
     /// Moves units and records the movement.
@@ -207,12 +208,9 @@ impl Draft {
         let moved: HashSet<(&SkuCode, &LocationCode)> =
             self.movements.iter().map(|movement| (&movement.sku, &movement.location)).collect();
         self.deltas.retain(|(sku, location), delta| *delta != Delta::default() || moved.contains(&(sku, location)));
-        if self.opens {
-            stock::open(tx, self.deltas.keys().map(|(sku, location)| (sku, location)))?;
-        }
         self.used.retain(|_, used| *used != UseDelta::default());
         shares::count_use(tx, &self.used)?;
-        let balances = stock::apply(tx, &self.deltas)?;
+        let balances = if self.opens { stock::open(tx, &self.deltas)? } else { stock::apply(tx, &self.deltas)? };
         movements::record(tx, &self.movements, &balances)?;
         reserved::take_off(tx, &self.taken_off)?;
         reserved::add(tx, &self.promised)?;

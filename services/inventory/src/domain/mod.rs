@@ -4,6 +4,7 @@ mod allot;
 pub mod atlas;
 pub mod change;
 pub mod decision;
+pub mod document;
 pub mod gather;
 pub mod hours;
 pub mod load;

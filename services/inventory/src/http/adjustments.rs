@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use contracts::{Problem, ProblemCode};
+use kernel::quantity::MAX_QUANTITY;
 use kernel::{LocationCode, SkuCode};
 use serde::{Deserialize, Serialize};
 use service::{Platform, key_of};
@@ -21,11 +22,12 @@ use crate::app::adjust_stock::{Adjust, Adjustment, Change, Refusal, adjust_stock
 use crate::store::catalog;
 
 /// The most adjustments in one request: what a person sends; larger amounts are imported.
-const MAX_LINES: usize = 1_000;
-/// Lines written in one transaction of an import.
-const CHUNK: usize = 1_000;
+pub(super) const MAX_LINES: usize = 1_000;
+/// Lines written in one transaction of an import: enough to share its cost, few enough that orders wait for a tenth of a
+/// second.
+const CHUNK: usize = 2_000;
 /// The longest reason or reference, in characters.
-const MAX_TEXT: usize = 200;
+pub(super) const MAX_TEXT: usize = 200;
 /// How long a write waits for a SKU that was created a moment ago to become known here…
 const SKU_WAIT: Duration = Duration::from_secs(1);
 /// …and how often it looks.
@@ -57,7 +59,7 @@ fn answer(outcome: Outcome) -> Result<Result<service::Answer, Refusal>, Error> {
     }
 }
 
-/// One adjustment: either `delta`, or `on_hand` with or without `expected_on_hand`.
+/// One adjustment: either `delta`, or `on_hand` with or without `expected_on_hand`; `safety` beside them or alone.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdjustmentBody {
@@ -71,6 +73,8 @@ pub struct AdjustmentBody {
     on_hand: Option<i64>,
     /// Only if so many units are there.
     expected_on_hand: Option<i64>,
+    /// Units never to be promised from now on; left as they are, when left out.
+    safety: Option<i64>,
     /// Why, at most 200 characters.
     reason: String,
     /// The caller's own reference, at most 200 characters.
@@ -89,8 +93,12 @@ impl AdjustmentBody {
                 return Err(Problem::invalid(at("expected_on_hand"), "goes with on_hand"));
             }
             (Some(_), Some(_), None) => return Err(Problem::invalid(at("delta"), "is given instead of on_hand")),
-            (None, None, None) => return Err(Problem::invalid(at("delta"), "or on_hand is needed")),
+            (None, None, None) if self.safety.is_some() => Change::Kept,
+            (None, None, None) => return Err(Problem::invalid(at("delta"), "on_hand or safety is needed")),
         };
+        if self.safety.is_some_and(|safety| !(0..=MAX_QUANTITY).contains(&safety)) {
+            return Err(Problem::invalid(at("safety"), format!("lies between 0 and {MAX_QUANTITY}")));
+        }
         check_text(&at("reason"), &self.reason, MAX_TEXT)?;
         if let Some(reference) = &self.reference {
             check_text(&at("reference"), reference, MAX_TEXT)?;
@@ -99,7 +107,7 @@ impl AdjustmentBody {
             sku: self.sku,
             location: self.location,
             change,
-            safety: None,
+            safety: self.safety,
             reason: self.reason,
             reference: self.reference,
         })
@@ -122,8 +130,13 @@ pub async fn post(state: Data<State>, meta: Meta, body: Json<Vec<AdjustmentBody>
         meta.principal.require_location(&line.location)?;
         adjustments.push(line.adjustment(index)?);
     }
+    submit(&state, &meta, adjustments).await
+}
+
+/// Makes adjustments in the next transaction; SKUs that are not known yet are waited for.
+pub(super) async fn submit(state: &State, meta: &Meta, adjustments: Vec<Adjustment>) -> Result<HttpResponse, Failure> {
     let command = Arc::new(Adjust { adjustments, actor: meta.principal.client_id.clone() });
-    let keyed = || Keyed { key: key_of(&meta), command: command.clone() };
+    let keyed = || Keyed { key: key_of(meta), command: command.clone() };
     let mut outcome = state.adjustments.submit(keyed()).await;
     if let Err(Refused::ByRule(refusal)) = &outcome
         && refusal.is_unknown_sku()
@@ -137,7 +150,7 @@ pub async fn post(state: Data<State>, meta: Meta, body: Json<Vec<AdjustmentBody>
 }
 
 /// A SKU created a moment ago is on its way here: waits for it, in no transaction. Says whether all are known then.
-async fn wait_for_skus(store: &Store, skus: BTreeSet<&SkuCode>) -> Result<bool, Error> {
+pub(super) async fn wait_for_skus(store: &Store, skus: BTreeSet<&SkuCode>) -> Result<bool, Error> {
     let skus: Vec<String> = skus.into_iter().map(ToString::to_string).collect();
     let known = || {
         let skus = skus.clone();
@@ -205,7 +218,7 @@ pub struct ImportedStock {
 /// Import opening balances
 ///
 /// Takes `application/x-ndjson` or `text/csv` of any length and answers a result line per input line. Lines are written in
-/// chunks of 1,000; a refused line does not hold up its neighbours.
+/// chunks of 2,000; a refused line does not hold up its neighbours.
 #[utoipa::path(post, path = "/v1/stock/import", tag = "inventory",
     request_body(content = StockLine, content_type = "application/x-ndjson"),
     responses((status = 200, body = LineAnswer<ImportedStock>, content_type = "application/x-ndjson")))]

@@ -3,15 +3,21 @@
 mod adjustments;
 mod availability;
 mod backorders;
+mod counts;
+mod damage;
+mod deliveries;
+mod export;
 mod keyed;
 mod locations;
 mod plans;
 mod proof;
+mod receipts;
 mod reservations;
 mod rulesets;
 mod sharing;
 mod sourcing;
 mod stock;
+mod transfers;
 
 use std::sync::Arc;
 
@@ -63,7 +69,25 @@ use crate::settings::InventorySettings;
         rulesets::examples,
         rulesets::schema,
         sourcing::get,
-        backorders::list
+        backorders::list,
+        receipts::post,
+        receipts::get,
+        receipts::list,
+        receipts::receive,
+        receipts::close,
+        transfers::post,
+        transfers::get,
+        transfers::list,
+        transfers::ship,
+        transfers::cancel,
+        transfers::receive,
+        counts::post,
+        counts::get,
+        counts::list,
+        counts::submit,
+        counts::cancel,
+        damage::post,
+        export::export
     ),
     tags((name = "inventory", description = "One stock pool: locations, balances, reservations, sourcing"))
 )]
@@ -145,8 +169,37 @@ pub fn routes(state: State) -> Routes {
             Route::post("/v1/sourcing/rulesets/{version}/lint", sourcing_read, rulesets::check),
             Route::get("/v1/orders/{id}/sourcing", sourcing_read, sourcing::get),
             Route::get("/v1/backorders", sourcing_read, backorders::list),
-        ],
+        ]
+        .into_iter()
+        .chain(documents())
+        .collect(),
     )
+}
+
+/// The routes of stock documents. Counting has permissions of its own: who counts need not see what the books say.
+fn documents() -> Vec<Route> {
+    let (stock_read, stock_write) = (Access::Permission("stock:read"), Access::Permission("stock:write"));
+    let (count_read, count_write) = (Access::Permission("count:read"), Access::Permission("count:write"));
+    vec![
+        Route::post("/v1/receipts", stock_write, receipts::post),
+        Route::get("/v1/receipts/{id}", stock_read, receipts::get),
+        Route::get("/v1/receipts", stock_read, receipts::list),
+        Route::post("/v1/receipts/{id}/receive", stock_write, receipts::receive),
+        Route::post("/v1/receipts/{id}/close", stock_write, receipts::close),
+        Route::post("/v1/transfers", stock_write, transfers::post),
+        Route::get("/v1/transfers/{id}", stock_read, transfers::get),
+        Route::get("/v1/transfers", stock_read, transfers::list),
+        Route::post("/v1/transfers/{id}/ship", stock_write, transfers::ship),
+        Route::post("/v1/transfers/{id}/cancel", stock_write, transfers::cancel),
+        Route::post("/v1/transfers/{id}/receive", stock_write, transfers::receive),
+        Route::post("/v1/counts", count_write, counts::post),
+        Route::get("/v1/counts/{id}", count_read, counts::get),
+        Route::get("/v1/counts", count_read, counts::list),
+        Route::post("/v1/counts/{id}/submit", count_write, counts::submit),
+        Route::post("/v1/counts/{id}/cancel", count_write, counts::cancel),
+        Route::post("/v1/stock/damage", stock_write, damage::post),
+        Route::get("/v1/stock/export", stock_read, export::export),
+    ]
 }
 
 /// Refuses a text that is empty, too long or has control characters in it.

@@ -29,7 +29,9 @@ pub struct ProofView {
 
 /// Add every balance up again
 ///
-/// On hand and quarantined are Σ of the movements, reserved is Σ of the units promised to orders and holds.
+/// On hand and quarantined are Σ of the movements, each of which goes on from the one before it; reserved is Σ of the units
+/// promised to orders, holds and transfers; incoming is Σ of what receipts and transfers still expect. `since` names the
+/// movement from which on ledger and balance differ.
 #[utoipa::path(get, path = "/v1/stock/proof", tag = "inventory", params(ProofQuery),
     responses((status = 200, body = ProofView)))]
 pub async fn get(state: Data<State>, query: Query<ProofQuery>) -> Answer {

@@ -3,11 +3,12 @@
 use contracts::Problem;
 use kernel::{LocationCode, Page, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::Error;
+use store::{Error, Tx};
 use utoipa::{IntoParams, ToSchema};
 use web::{Answer, Data, Path, Principal, Query, answer, page};
 
 use super::{State, locations_asked};
+use crate::store::movements::Held;
 use crate::store::stock::{self, Balance, Filter};
 use crate::store::{catalog, code, movements};
 
@@ -52,11 +53,72 @@ impl TryFrom<Balance> for StockView {
     }
 }
 
+/// What was at a location at an instant. What was promised, expected or set aside as safety stock then is not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StockAtView {
+    /// The SKU.
+    sku: SkuCode,
+    /// The location.
+    location: LocationCode,
+    /// Units that were there.
+    on_hand: i64,
+    /// Units of these that were kept apart.
+    quarantined: i64,
+}
+
+impl TryFrom<Held> for StockAtView {
+    type Error = Error;
+
+    fn try_from(held: Held) -> Result<Self, Error> {
+        Ok(Self {
+            sku: code(&held.sku)?,
+            location: code(&held.location)?,
+            on_hand: held.on_hand,
+            quarantined: held.quarantined,
+        })
+    }
+}
+
+/// A page of balances: as they are, or as they were at an instant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = StockPage)]
+pub enum Shown {
+    /// As they are.
+    Now(Page<StockView>),
+    /// As they were at the instant `at`.
+    Then(Page<StockAtView>),
+}
+
+impl Shown {
+    const fn is_empty(&self) -> bool {
+        match self {
+            Self::Now(page) => page.items.is_empty(),
+            Self::Then(page) => page.items.is_empty(),
+        }
+    }
+}
+
+/// Reads a page of balances.
+fn shown(tx: &mut Tx<'_>, filter: &Filter, at: Option<Timestamp>) -> Result<Shown, Problem> {
+    let limit = filter.limit;
+    let filter = Filter { limit: limit.saturating_add(1), ..filter.clone() };
+    let Some(at) = at else { return Ok(Shown::Now(views(stock::list(tx, &filter)?, limit)?)) };
+    if at > tx.now() {
+        return Err(Problem::invalid("at", "is not in the future"));
+    }
+    let rows = movements::list_at(tx, &filter, at)?;
+    let views = rows.into_iter().map(StockAtView::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(Shown::Then(Page::from_rows(views, limit, |view| (view.sku.to_string(), view.location.to_string()))))
+}
+
 /// Which page of a SKU's balances.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OfSkuQuery {
+    /// As of this instant; as it is now, when left out.
+    at: Option<Timestamp>,
     /// At most so many items (default 50, at most 500).
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
@@ -64,8 +126,10 @@ pub struct OfSkuQuery {
 }
 
 /// A SKU's balance at each location
+///
+/// With `at`, what was there at that instant, rebuilt from the movements: `on_hand` and `quarantined` alone.
 #[utoipa::path(get, path = "/v1/stock/{sku}", tag = "inventory", params(("sku" = String, Path, description = "The SKU"), OfSkuQuery),
-    responses((status = 200, body = Page<StockView>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Shown), (status = 404, body = Problem)))]
 pub async fn of_sku(state: Data<State>, principal: Principal, path: Path<SkuCode>, query: Query<OfSkuQuery>) -> Answer {
     let sku = path.into_inner();
     let query = query.into_inner();
@@ -75,21 +139,16 @@ pub async fn of_sku(state: Data<State>, principal: Principal, path: Path<SkuCode
         location: None,
         within: principal.location_filter(),
         after: after.map(|(sku, location)| (sku.into(), location.into())),
-        limit: limit.saturating_add(1),
+        limit,
     };
-    let wanted = sku.to_string();
-    let (rows, known) = state
-        .store
-        .read("stock_of_sku", move |tx| {
-            let rows = stock::list(tx, &filter)?;
-            let known = !rows.is_empty() || catalog::knows(tx, &wanted)?;
-            Ok::<_, Error>((rows, known))
-        })
-        .await?;
-    if !known {
-        return Err(Problem::not_found("SKU", &sku).into());
-    }
-    Ok(answer::ok(&views(rows, limit)?))
+    let shown = state.store.read("stock_of_sku", move |tx| {
+        let shown = shown(tx, &filter, query.at)?;
+        if shown.is_empty() && !catalog::knows(tx, sku.as_str())? {
+            return Err(Problem::not_found("SKU", &sku));
+        }
+        Ok(shown)
+    });
+    Ok(answer::ok(&shown.await?))
 }
 
 fn views(rows: Vec<Balance>, limit: i64) -> Result<Page<StockView>, Error> {
@@ -108,6 +167,8 @@ pub struct ListQuery {
     /// Of this SKU alone.
     #[param(value_type = Option<String>)]
     sku: Option<SkuCode>,
+    /// As of this instant; as it is now, when left out.
+    at: Option<Timestamp>,
     /// At most so many items (default 50, at most 500).
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
@@ -115,8 +176,10 @@ pub struct ListQuery {
 }
 
 /// List balances by SKU, then location
+///
+/// With `at`, what was there at that instant, rebuilt from the movements: `on_hand` and `quarantined` alone.
 #[utoipa::path(get, path = "/v1/stock", tag = "inventory", params(ListQuery),
-    responses((status = 200, body = Page<StockView>)))]
+    responses((status = 200, body = Shown)))]
 pub async fn list(state: Data<State>, principal: Principal, query: Query<ListQuery>) -> Answer {
     let query = query.into_inner();
     let (limit, after) = page::<(SkuCode, LocationCode)>(query.limit, query.cursor)?;
@@ -125,10 +188,10 @@ pub async fn list(state: Data<State>, principal: Principal, query: Query<ListQue
         sku: query.sku.map(String::from),
         location: query.location.map(String::from),
         after: after.map(|(sku, location)| (sku.into(), location.into())),
-        limit: limit.saturating_add(1),
+        limit,
     };
-    let rows = state.store.read("list_stock", move |tx| stock::list(tx, &filter)).await?;
-    Ok(answer::ok(&views(rows, limit)?))
+    let shown = state.store.read("list_stock", move |tx| shown(tx, &filter, query.at));
+    Ok(answer::ok(&shown.await?))
 }
 
 /// One movement of units. The balance after it is Σ of all movements up to it.

@@ -3,7 +3,9 @@
 pub mod backorders;
 pub mod catalog;
 pub mod changes;
+pub mod counts;
 pub mod decisions;
+pub mod deliveries;
 pub mod loads;
 pub mod locations;
 pub mod locks;

@@ -9,21 +9,27 @@ use serde::{Deserialize, Serialize};
 use store::{Error, Tx, statement};
 use utoipa::ToSchema;
 
-use super::stock::Balance;
+use super::stock::{self, Balance};
 
 /// What made units move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MovementKind {
+    /// They came from a supplier.
+    Receipt,
     /// They left to a buyer.
     Shipment,
     /// A buyer brought them back.
     Return,
+    /// They left to another location.
+    TransferOut,
+    /// They came from another location.
+    TransferIn,
     /// Somebody corrected the balance.
     Adjustment,
-    /// Somebody stated the balance.
+    /// Somebody counted, or stated the balance.
     Count,
-    /// They were destroyed.
+    /// They were damaged: put apart, put back or destroyed.
     Damage,
 }
 
@@ -31,8 +37,11 @@ impl MovementKind {
     /// As it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Receipt => "receipt",
             Self::Shipment => "shipment",
             Self::Return => "return",
+            Self::TransferOut => "transfer_out",
+            Self::TransferIn => "transfer_in",
             Self::Adjustment => "adjustment",
             Self::Count => "count",
             Self::Damage => "damage",
@@ -55,13 +64,14 @@ pub struct Movement {
     pub quarantined: i64,
     /// Why.
     pub reason: String,
-    /// What it belongs to: a fulfilment, a return, the caller's own reference.
+    /// What it belongs to: a fulfilment, a return, a stock document, the caller's own reference.
     pub reference: Option<String>,
     /// Who did it.
     pub actor: String,
 }
 
-/// Records movements whose effect is in `balances` already; each row carries the balance after it.
+/// Records movements whose effect is in `balances` already; each row carries the balance after it. A transaction that
+/// began before another and waited for it takes that one's instant, so that the ledger's order is the order of time.
 pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> Result<(), Error> {
     if movements.is_empty() {
         return Ok(());
@@ -72,7 +82,7 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     statement(
         "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, \
          reference, actor, at) SELECT sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, \
-         reason, reference, actor, $1 FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
+         reason, reference, actor, greatest($1, (SELECT at FROM movements ORDER BY id DESC LIMIT 1)) FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
          (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, place) \
          ORDER BY place",
     )
@@ -105,6 +115,84 @@ fn balances_after(movements: &[Movement], balances: &[Balance]) -> Result<Vec<(i
     }
     after.reverse();
     Ok(after)
+}
+
+#[derive(QueryableByName)]
+struct Position {
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+}
+
+/// The last movement of the ledger; 0 when there is none.
+pub fn newest(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let row: Position =
+        diesel::sql_query("SELECT coalesce(max(id), 0) AS position FROM movements").get_result(tx.conn())?;
+    Ok(row.position)
+}
+
+/// Up to which movement the ledger had come at an instant; 0 before the first.
+pub fn position(tx: &mut Tx<'_>, at: Timestamp) -> Result<i64, Error> {
+    let row: Option<Position> =
+        diesel::sql_query("SELECT id AS position FROM movements WHERE at <= $1 ORDER BY at DESC, id DESC LIMIT 1")
+            .bind::<Timestamptz, _>(at.utc())
+            .get_result(tx.conn())
+            .optional()?;
+    Ok(row.map_or(0, |row| row.position))
+}
+
+/// What was at a location at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Held {
+    /// The SKU.
+    #[diesel(sql_type = Text)]
+    pub sku: String,
+    /// The location.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// Units there.
+    #[diesel(sql_type = BigInt)]
+    pub on_hand: i64,
+    /// Units kept apart.
+    #[diesel(sql_type = BigInt)]
+    pub quarantined: i64,
+}
+
+// The last movement of each balance up to a place in the ledger carries the balance itself. A balance has a row from its
+// first movement on.
+const HELD: &str = "\
+SELECT p.sku, p.location, coalesce(m.on_hand_after, 0) AS on_hand, coalesce(m.quarantined_after, 0) AS quarantined
+FROM page p LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
+    WHERE x.sku = p.sku AND x.location = p.location AND x.id <= $1 ORDER BY x.id DESC LIMIT 1) m ON true";
+
+/// What every location had of these SKUs at an instant; locations where it was nothing are left out.
+pub fn stock_at(tx: &mut Tx<'_>, skus: &[&str], at: Timestamp) -> Result<Vec<Held>, Error> {
+    let position = position(tx, at)?;
+    Ok(diesel::sql_query(format!(
+        "WITH page AS (SELECT sku, location FROM stock WHERE sku = ANY($2)) \
+         SELECT * FROM ({HELD}) h WHERE on_hand > 0 ORDER BY sku, location"
+    ))
+    .bind::<BigInt, _>(position)
+    .bind::<Array<Text>, _>(skus)
+    .load(tx.conn())?)
+}
+
+/// What was at each balance at an instant, by (sku, location); 0 where nothing had been yet.
+pub fn list_at(tx: &mut Tx<'_>, filter: &stock::Filter, at: Timestamp) -> Result<Vec<Held>, Error> {
+    let position = position(tx, at)?;
+    Ok(diesel::sql_query(format!(
+        "WITH page AS (SELECT sku, location FROM stock WHERE ($2 IS NULL OR sku = $2) \
+            AND ($3 IS NULL OR location = $3) AND ($4 IS NULL OR location = ANY($4)) \
+            AND ($5 IS NULL OR (sku, location) > ($5, $6)) ORDER BY sku, location LIMIT $7) \
+         {HELD} ORDER BY p.sku, p.location"
+    ))
+    .bind::<BigInt, _>(position)
+    .bind::<Nullable<Text>, _>(&filter.sku)
+    .bind::<Nullable<Text>, _>(&filter.location)
+    .bind::<Nullable<Array<Text>>, _>(&filter.within)
+    .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(sku, _)| sku))
+    .bind::<Nullable<Text>, _>(filter.after.as_ref().map(|(_, location)| location))
+    .bind::<BigInt, _>(filter.limit)
+    .load(tx.conn())?)
 }
 
 /// A recorded movement.

@@ -1,55 +1,133 @@
-//! The proof: on hand and quarantined = Σ movements, reserved = Σ promised lines. Nothing here repairs anything.
+//! The proof: on hand and quarantined = Σ movements, and each movement goes on from the one before it; reserved = Σ promised
+//! lines; incoming = Σ of what receipts and transfers still expect. Nothing here repairs anything.
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use kernel::Timestamp;
 use serde::Serialize;
 use store::{Error, Tx};
 use utoipa::ToSchema;
 
-/// A balance that is not the sum of its parts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, QueryableByName)]
+/// Every number of a balance that is proved.
+pub const BALANCES: [&str; 4] = ["incoming", "on_hand", "quarantined", "reserved"];
+
+/// A balance that is not the sum of its parts, or whose movements do not follow from each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Drift {
     /// The SKU.
-    #[diesel(sql_type = Text)]
     pub sku: String,
     /// The location.
-    #[diesel(sql_type = Text)]
     pub location: String,
-    /// Which of its numbers: `on_hand`, `quarantined` or `reserved`.
-    #[diesel(sql_type = Text)]
+    /// Which of its numbers: `on_hand`, `quarantined`, `reserved` or `incoming`.
     pub balance: String,
     /// What the balance says.
-    #[diesel(sql_type = BigInt)]
     pub is: i64,
     /// What its parts add up to.
-    #[diesel(sql_type = BigInt)]
+    pub should_be: i64,
+    /// Since which movement; only of what movements add up to, and none where nothing has moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+}
+
+/// Where the ledger and a balance part: the first movement that does not follow from the one before it (`is` and
+/// `should_be` differ), or, when all of them do, the last one, after which the balance was changed past the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DriftSince)]
+pub struct Since {
+    /// The movement's number in the ledger.
+    pub movement: i64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The units it says there were after it.
+    pub is: i64,
+    /// The units there would be, going on from the movement before it.
     pub should_be: i64,
 }
 
 /// At most so many drifts are named: one is already an alarm.
 const NAMED: i64 = 500;
 
-const WHOLE: &str = "\
-WITH moved AS (
-    SELECT sku, location, sum(on_hand)::bigint AS on_hand, sum(quarantined)::bigint AS quarantined
-    FROM movements WHERE $1 IS NULL OR sku = $1 GROUP BY sku, location
+// `{of}` says which balances.
+const COMPARED: &str = "\
+WITH steps AS (
+    SELECT id, sku, location, on_hand, quarantined,
+        on_hand_after <> coalesce(lag(on_hand_after) OVER w, 0) + on_hand AS on_hand_broken,
+        quarantined_after <> coalesce(lag(quarantined_after) OVER w, 0) + quarantined AS quarantined_broken
+    FROM movements WHERE {of} WINDOW w AS (PARTITION BY sku, location ORDER BY id)
+), moved AS (
+    SELECT sku, location, sum(on_hand)::bigint AS on_hand, sum(quarantined)::bigint AS quarantined, max(id) AS newest,
+        min(id) FILTER (WHERE on_hand_broken) AS on_hand_broken,
+        min(id) FILTER (WHERE quarantined_broken) AS quarantined_broken
+    FROM steps GROUP BY sku, location
 ), promised AS (
-    SELECT sku, location, sum(quantity)::bigint AS reserved FROM reserved_lines WHERE $1 IS NULL OR sku = $1
+    SELECT sku, location, sum(quantity)::bigint AS reserved FROM reserved_lines WHERE {of} GROUP BY sku, location
+), expected AS (
+    SELECT sku, location, sum(incoming)::bigint AS incoming FROM delivery_lines WHERE incoming > 0 AND ({of})
     GROUP BY sku, location
 ), held AS (
-    SELECT sku, location, on_hand, quarantined, reserved FROM stock WHERE $1 IS NULL OR sku = $1
+    SELECT sku, location, on_hand, quarantined, reserved, incoming FROM stock WHERE {of}
 ), compared AS (
-    SELECT sku, location, coalesce(h.on_hand, 0) AS on_hand, coalesce(m.on_hand, 0) AS moved_on_hand,
-        coalesce(h.quarantined, 0) AS quarantined, coalesce(m.quarantined, 0) AS moved_quarantined,
-        coalesce(h.reserved, 0) AS reserved, coalesce(p.reserved, 0) AS promised
-    FROM held h FULL JOIN moved m USING (sku, location) FULL JOIN promised p USING (sku, location)
-)";
+    SELECT sku, location, d.* FROM held h FULL JOIN moved m USING (sku, location)
+    FULL JOIN promised p USING (sku, location) FULL JOIN expected e USING (sku, location)
+    CROSS JOIN LATERAL (VALUES
+        ('on_hand', coalesce(h.on_hand, 0), coalesce(m.on_hand, 0), m.newest, m.on_hand_broken),
+        ('quarantined', coalesce(h.quarantined, 0), coalesce(m.quarantined, 0), m.newest, m.quarantined_broken),
+        ('reserved', coalesce(h.reserved, 0), coalesce(p.reserved, 0), NULL, NULL),
+        ('incoming', coalesce(h.incoming, 0), coalesce(e.incoming, 0), NULL, NULL)
+    ) AS d (balance, \"is\", should_be, newest, broken)
+    WHERE d.is <> d.should_be OR d.broken IS NOT NULL ORDER BY sku, location, d.balance LIMIT";
 
-const DRIFT: &str = "\
-SELECT c.sku, c.location, d.balance, d.is, d.should_be FROM compared c CROSS JOIN LATERAL (VALUES
-    ('on_hand', c.on_hand, c.moved_on_hand), ('quarantined', c.quarantined, c.moved_quarantined),
-    ('reserved', c.reserved, c.promised)) AS d (balance, \"is\", should_be)
-WHERE d.is <> d.should_be ORDER BY c.sku, c.location, d.balance LIMIT";
+const NAME: &str = "\
+) SELECT c.sku, c.location, c.balance, c.is, c.should_be, s.id AS since, s.at AS since_at,
+    CASE c.balance WHEN 'on_hand' THEN s.on_hand_after ELSE s.quarantined_after END AS since_is,
+    CASE c.balance WHEN 'on_hand' THEN coalesce(b.on_hand_after, 0) + s.on_hand
+        ELSE coalesce(b.quarantined_after, 0) + s.quarantined END AS since_should_be
+FROM compared c LEFT JOIN movements s ON s.id = coalesce(c.broken, c.newest)
+LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
+    WHERE x.sku = s.sku AND x.location = s.location AND x.id < s.id ORDER BY x.id DESC LIMIT 1) b ON true
+ORDER BY c.sku, c.location, c.balance";
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    sku: String,
+    #[diesel(sql_type = Text)]
+    location: String,
+    #[diesel(sql_type = Text)]
+    balance: String,
+    #[diesel(sql_type = BigInt)]
+    is: i64,
+    #[diesel(sql_type = BigInt)]
+    should_be: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    since: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    since_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    since_is: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    since_should_be: Option<i64>,
+}
+
+impl From<Row> for Drift {
+    fn from(row: Row) -> Self {
+        let numbers = row.since_is.zip(row.since_should_be);
+        let since = row.since.zip(row.since_at).zip(numbers).map(|((movement, at), (is, should_be))| Since {
+            movement,
+            at: at.into(),
+            is,
+            should_be,
+        });
+        Self { sku: row.sku, location: row.location, balance: row.balance, is: row.is, should_be: row.should_be, since }
+    }
+}
+
+fn compare(of: &str) -> String {
+    format!("{} {NAMED} {NAME}", COMPARED.replace("{of}", of))
+}
 
 /// Adds everything up again, for one SKU or for all: how many balances were checked, and which drifted.
 pub fn whole(tx: &mut Tx<'_>, sku: Option<&str>) -> Result<(i64, Vec<Drift>), Error> {
@@ -61,29 +139,28 @@ pub fn whole(tx: &mut Tx<'_>, sku: Option<&str>) -> Result<(i64, Vec<Drift>), Er
     let count: Count = diesel::sql_query("SELECT count(*) AS checked FROM stock WHERE $1 IS NULL OR sku = $1")
         .bind::<Nullable<Text>, _>(sku)
         .get_result(tx.conn())?;
-    let drift = diesel::sql_query(format!("{WHOLE} {DRIFT} {NAMED}")).bind::<Nullable<Text>, _>(sku).load(tx.conn())?;
-    Ok((count.checked, drift))
+    let rows: Vec<Row> =
+        diesel::sql_query(compare("$1 IS NULL OR sku = $1")).bind::<Nullable<Text>, _>(sku).load(tx.conn())?;
+    Ok((count.checked, rows.into_iter().map(Drift::from).collect()))
 }
 
-// The newest movement of each balance carries the balance itself, so a stretch is proved without adding up its history.
-const STRETCH: &str = "\
-WITH stretch AS (
-    SELECT sku, location, on_hand, quarantined, reserved FROM stock WHERE (sku, location) > ($1, $2)
-    ORDER BY sku, location LIMIT $3
-), compared AS (
-    SELECT s.sku, s.location, s.on_hand, coalesce(m.on_hand_after, 0) AS moved_on_hand, s.quarantined,
-        coalesce(m.quarantined_after, 0) AS moved_quarantined, s.reserved, p.promised
-    FROM stretch s
-    CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS promised FROM reserved_lines r
-        WHERE r.sku = s.sku AND r.location = s.location) p
-    LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
-        WHERE x.sku = s.sku AND x.location = s.location ORDER BY x.id DESC LIMIT 1) m ON true
-)";
+/// Adds these balances up again: which drifted.
+pub fn of_places(tx: &mut Tx<'_>, places: &BTreeSet<Place>) -> Result<Vec<Drift>, Error> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = "(sku, location) IN (SELECT t.sku, t.location FROM unnest($1, $2) AS t (sku, location))";
+    let rows: Vec<Row> = diesel::sql_query(compare(of))
+        .bind::<Array<Text>, _>(places.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(places.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(Drift::from).collect())
+}
 
-/// A place between two balances, in the order of SKU and location; the default is before the first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, QueryableByName)]
+/// A balance by its SKU and location, in whose order balances are proved; the default is before the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, QueryableByName)]
 pub struct Place {
-    /// SKU of the balance before it.
+    /// Its SKU.
     #[diesel(sql_type = Text)]
     pub sku: String,
     /// Its location.
@@ -91,8 +168,24 @@ pub struct Place {
     pub location: String,
 }
 
-/// Proves up to `limit` balances after a place: what drifted, and the place after the last one unless there are no more.
-pub fn stretch(tx: &mut Tx<'_>, after: &Place, limit: i64) -> Result<(Vec<Drift>, Option<Place>), Error> {
+// The newest movement of each balance carries the balance itself, so a stretch is proved without adding up its history.
+const STRETCH: &str = "\
+WITH stretch AS (
+    SELECT sku, location, on_hand, quarantined, reserved, incoming FROM stock WHERE (sku, location) > ($1, $2)
+    ORDER BY sku, location LIMIT $3
+)
+SELECT s.sku, s.location FROM stretch s
+CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS reserved FROM reserved_lines r
+    WHERE r.sku = s.sku AND r.location = s.location) p
+CROSS JOIN LATERAL (SELECT coalesce(sum(incoming), 0)::bigint AS incoming FROM delivery_lines d
+    WHERE d.sku = s.sku AND d.location = s.location AND d.incoming > 0) e
+LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
+    WHERE x.sku = s.sku AND x.location = s.location ORDER BY x.id DESC LIMIT 1) m ON true
+WHERE (s.on_hand, s.quarantined, s.reserved, s.incoming)
+    <> (coalesce(m.on_hand_after, 0), coalesce(m.quarantined_after, 0), p.reserved, e.incoming)";
+
+/// Looks at up to `limit` balances after a place: which of them are wrong, and the last one unless there are no more.
+pub fn stretch(tx: &mut Tx<'_>, after: &Place, limit: i64) -> Result<(Vec<Place>, Option<Place>), Error> {
     let next = diesel::sql_query(
         "SELECT sku, location FROM stock WHERE (sku, location) > ($1, $2) ORDER BY sku, location OFFSET $3 LIMIT 1",
     )
@@ -101,12 +194,12 @@ pub fn stretch(tx: &mut Tx<'_>, after: &Place, limit: i64) -> Result<(Vec<Drift>
     .bind::<BigInt, _>(limit.saturating_sub(1))
     .get_result(tx.conn())
     .optional()?;
-    let drift = diesel::sql_query(format!("{STRETCH} {DRIFT} {NAMED}"))
+    let wrong = diesel::sql_query(STRETCH)
         .bind::<Text, _>(&after.sku)
         .bind::<Text, _>(&after.location)
         .bind::<BigInt, _>(limit)
         .load(tx.conn())?;
-    Ok((drift, next))
+    Ok((wrong, next))
 }
 
 /// How far the balances were proved.
@@ -127,46 +220,41 @@ const CHAIN: &str = "\
 WITH fresh AS (
     SELECT id, sku, location, on_hand, quarantined, on_hand_after, quarantined_after,
         lag(on_hand_after) OVER w AS on_hand_before, lag(quarantined_after) OVER w AS quarantined_before
-    FROM (SELECT * FROM movements WHERE id > $1 ORDER BY id LIMIT $2) m
-    WINDOW w AS (PARTITION BY sku, location ORDER BY id)
-), chained AS (
-    SELECT f.id, f.sku, f.location, f.on_hand_after AS on_hand, f.quarantined_after AS quarantined,
-        coalesce(f.on_hand_before, p.on_hand_after, 0) + f.on_hand AS moved_on_hand,
-        coalesce(f.quarantined_before, p.quarantined_after, 0) + f.quarantined AS moved_quarantined
-    FROM fresh f LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
-        WHERE f.on_hand_before IS NULL AND x.sku = f.sku AND x.location = f.location AND x.id < f.id
-        ORDER BY x.id DESC LIMIT 1) p ON true
-)";
+    FROM movements WHERE id > $1 AND id <= $2 WINDOW w AS (PARTITION BY sku, location ORDER BY id)
+)
+SELECT DISTINCT f.sku, f.location FROM fresh f LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
+    WHERE f.on_hand_before IS NULL AND x.sku = f.sku AND x.location = f.location AND x.id < f.id
+    ORDER BY x.id DESC LIMIT 1) p ON true
+WHERE (f.on_hand_after, f.quarantined_after) <> (coalesce(f.on_hand_before, p.on_hand_after, 0) + f.on_hand,
+    coalesce(f.quarantined_before, p.quarantined_after, 0) + f.quarantined)";
 
 /// One step along the chain of movements.
 #[derive(Debug)]
 pub struct Chain {
-    /// The last movement looked at; none when there was no new one.
-    pub upto: Option<i64>,
-    /// Movements whose balance does not follow from the one before.
-    pub broken: Vec<Drift>,
+    /// The last movement looked at; where the step began, when there were no more.
+    pub upto: i64,
+    /// Whether there may be more.
+    pub more: bool,
+    /// Balances with a movement that does not go on from the one before it.
+    pub broken: Vec<Place>,
 }
 
 /// Proves that each of up to `limit` movements after `from` goes on from the one before it.
 pub fn chain(tx: &mut Tx<'_>, from: i64, limit: i64) -> Result<Chain, Error> {
     #[derive(QueryableByName)]
     struct Upto {
-        #[diesel(sql_type = Nullable<BigInt>)]
-        upto: Option<i64>,
+        #[diesel(sql_type = BigInt)]
+        upto: i64,
+        #[diesel(sql_type = BigInt)]
+        steps: i64,
     }
-    let upto: Upto = diesel::sql_query(
-        "SELECT max(id) AS upto FROM (SELECT id FROM movements WHERE id > $1 ORDER BY id LIMIT $2) m",
+    let seen: Upto = diesel::sql_query(
+        "SELECT coalesce(max(id), $1) AS upto, count(*) AS steps \
+         FROM (SELECT id FROM movements WHERE id > $1 ORDER BY id LIMIT $2) m",
     )
     .bind::<BigInt, _>(from)
     .bind::<BigInt, _>(limit)
     .get_result(tx.conn())?;
-    let broken = diesel::sql_query(format!(
-        "{CHAIN} SELECT c.sku, c.location, d.balance, d.is, d.should_be FROM chained c CROSS JOIN LATERAL (VALUES \
-         ('on_hand', c.on_hand, c.moved_on_hand), ('quarantined', c.quarantined, c.moved_quarantined)) \
-         AS d (balance, \"is\", should_be) WHERE d.is <> d.should_be ORDER BY c.id LIMIT {NAMED}"
-    ))
-    .bind::<BigInt, _>(from)
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?;
-    Ok(Chain { upto: upto.upto, broken })
+    let broken = diesel::sql_query(CHAIN).bind::<BigInt, _>(from).bind::<BigInt, _>(seen.upto).load(tx.conn())?;
+    Ok(Chain { upto: seen.upto, more: seen.steps >= limit, broken })
 }

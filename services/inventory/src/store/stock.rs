@@ -1,6 +1,6 @@
 //! Balances. Every change of stock goes through [`apply`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
@@ -18,6 +18,8 @@ pub struct Delta {
     pub quarantined: i64,
     /// Units never promised.
     pub safety: i64,
+    /// Units on their way here.
+    pub incoming: i64,
 }
 
 /// Changes by balance, summed and in the order of (sku, location).
@@ -59,41 +61,37 @@ impl Balance {
     }
 }
 
-/// Gives every balance a row that does not have one yet, all at zero.
-pub fn open<'a>(
-    tx: &mut Tx<'_>,
-    keys: impl Iterator<Item = (&'a SkuCode, &'a LocationCode)> + Clone,
-) -> Result<(), Error> {
-    let (skus, locations): (Vec<&str>, Vec<&str>) =
-        keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
-    diesel::sql_query(
-        "WITH asked AS (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)), \
-         opened AS (INSERT INTO stock (sku, location, sells) \
-                    SELECT a.sku, a.location, l.active AND (l.ships OR l.hands_over) FROM asked a \
-                    JOIN locations l ON l.code = a.location ORDER BY a.sku, a.location \
-                    ON CONFLICT DO NOTHING RETURNING sku) \
-         INSERT INTO availability (sku, available, version) SELECT DISTINCT sku, 0, 0 FROM opened ON CONFLICT DO NOTHING",
-    )
-    .bind::<Array<Text>, _>(skus)
-    .bind::<Array<Text>, _>(locations)
-    .execute(tx.conn())?;
-    Ok(())
-}
-
 // One statement, so that no reader and no crash can come between its parts: the balances under their guards, each SKU's
 // total, the line in the change log, and the wake-up for orders that wait for what arrived.
-const APPLY: &str = "\
+const ASKED: &str = "\
 WITH asked AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6) AS t (sku, location, on_hand, reserved, quarantined, safety)
-), changed AS (
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (sku, location, on_hand, reserved, quarantined, safety, incoming)
+), changed AS (";
+
+// Balances that are there already.
+const CHANGE: &str = "
     UPDATE stock s SET on_hand = s.on_hand + a.on_hand, reserved = s.reserved + a.reserved,
-        quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, version = s.version + 1
+        quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, incoming = s.incoming + a.incoming,
+        version = s.version + 1
     FROM asked a
     WHERE s.sku = a.sku AND s.location = a.location
       AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.safety >= a.reserved)
     RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
         s.sells, s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
-        a.on_hand - a.reserved - a.quarantined - a.safety AS gained
+        a.on_hand - a.reserved - a.quarantined - a.safety AS gained";
+
+// Balances that have no row yet. Opening them with their units, and not at zero to be changed, halves what an import costs.
+const OPEN: &str = "
+    INSERT INTO stock AS s (sku, location, on_hand, reserved, quarantined, safety, incoming, version, sells)
+    SELECT a.sku, a.location, a.on_hand, a.reserved, a.quarantined, a.safety, a.incoming, 1,
+        l.active AND (l.ships OR l.hands_over)
+    FROM asked a JOIN locations l ON l.code = a.location
+    WHERE a.reserved <= 0 OR a.on_hand - a.quarantined - a.safety >= a.reserved
+    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
+        s.sells, s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
+        s.on_hand - s.reserved - s.quarantined - s.safety AS gained";
+
+const TOLD: &str = "
 ), summed AS (
     SELECT sku, sum(greatest(balance, 0) - greatest(balance - gained, 0))::bigint AS gained FROM changed
     WHERE sells GROUP BY sku
@@ -103,7 +101,7 @@ WITH asked AS (
     RETURNING v.sku, v.available, v.version
 ), logged AS (
     INSERT INTO changes (at, skus, locations, on_hand, reserved, available, totalled, totals, versions)
-    SELECT $7, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
+    SELECT $8, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
         coalesce((SELECT array_agg(sku) FROM totalled), '{}'), coalesce((SELECT array_agg(available) FROM totalled), '{}'),
         coalesce((SELECT array_agg(version) FROM totalled), '{}')
     FROM changed HAVING count(*) > 0
@@ -119,18 +117,43 @@ SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, version 
 /// Changes balances, all or nothing, and answers them as they are now. The caller holds the pool's lock and has seen that
 /// the changes fit; the guards of the statement and the table's checks have the last word.
 pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
+    write(tx, CHANGE, deltas)
+}
+
+/// As [`apply`], for balances some of which may have no row yet.
+pub fn open(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
+    let known = of_pairs(tx, deltas.keys().map(|(sku, location)| (sku, location)))?;
+    let known: HashSet<(&str, &str)> = known.iter().map(|it| (it.sku.as_str(), it.location.as_str())).collect();
+    let (old, new): (Deltas, Deltas) = deltas
+        .iter()
+        .map(|(key, delta)| (key.clone(), *delta))
+        .partition(|((sku, location), _)| known.contains(&(sku.as_str(), location.as_str())));
+    let skus: BTreeSet<&str> = new.keys().map(|(sku, _)| sku.as_str()).collect();
+    diesel::sql_query(
+        "INSERT INTO availability (sku, available, version) SELECT sku, 0, 0 FROM unnest($1) AS t (sku) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind::<Array<Text>, _>(skus.into_iter().collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    let mut balances = write(tx, OPEN, &new)?;
+    balances.extend(write(tx, CHANGE, &old)?);
+    Ok(balances)
+}
+
+fn write(tx: &mut Tx<'_>, how: &str, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     if deltas.is_empty() {
         return Ok(Vec::new());
     }
     let at = tx.now().utc();
     let column = |pick: fn(&Delta) -> i64| deltas.values().map(pick).collect::<Vec<i64>>();
-    let changed: Vec<Balance> = statement(APPLY)
+    let changed: Vec<Balance> = statement(format!("{ASKED}{how}{TOLD}"))
         .bind::<Array<Text>, _>(deltas.keys().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(deltas.keys().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(column(|delta| delta.on_hand))
         .bind::<Array<BigInt>, _>(column(|delta| delta.reserved))
         .bind::<Array<BigInt>, _>(column(|delta| delta.quarantined))
         .bind::<Array<BigInt>, _>(column(|delta| delta.safety))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.incoming))
         .bind::<Timestamptz, _>(at)
         .load(tx.conn())?;
     if changed.len() == deltas.len() {

@@ -10,9 +10,14 @@
 mod availability;
 mod backorders;
 mod capacity;
+mod counts;
+mod document_histories;
+mod documents;
 mod histories;
+mod history;
 mod locations;
 mod orders;
+mod proof;
 mod races;
 mod reservations;
 mod returns;

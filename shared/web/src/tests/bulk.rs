@@ -23,11 +23,21 @@ async fn import(incoming: Incoming<OrderLine>) -> answer::Answer {
     .await
 }
 
+#[derive(Clone, Copy, serde::Serialize)]
+struct Row {
+    sku: &'static str,
+    quantity: i64,
+}
+
 fn bulk_routes() -> Routes {
     vec![
         Route::post("/v1/stock/import", Access::Open, import),
         Route::get("/v1/stock/export", Access::Open, || async {
             ndjson::export(stream::iter([Ok(vec![1, 2]), Ok(vec![]), Ok(vec![3])]))
+        }),
+        Route::get("/v1/stock/table", Access::Open, |format: ndjson::Format| async move {
+            let rows = [("a", 1), ("b,\"c\"", 2)].map(|(sku, quantity)| Row { sku, quantity });
+            ndjson::export_as(format, &["sku", "quantity"], stream::iter([Ok(vec![rows[0]]), Ok(vec![rows[1]])]))
         }),
         Route::get("/v1/stock/broken", Access::Open, || async {
             ndjson::export(stream::iter([Ok(vec![1]), Err(Failure::internal("a secret"))]))
@@ -132,4 +142,24 @@ async fn an_export_is_lines_and_a_broken_one_is_cut() {
     let service = service(&shop.site).await;
     let response = call_service(&service, get("/v1/stock/broken").to_request()).await;
     assert!(to_bytes(response.into_body()).await.is_err());
+}
+
+#[actix_web::test]
+async fn an_export_is_in_the_format_that_is_asked_for() {
+    let shop = Shop::with(bulk_routes(), Limits::default());
+    let get = |accept: &'static str| {
+        let request = TestRequest::get().uri("/v1/stock/table").insert_header(("accept", accept));
+        let shop = &shop;
+        async move { shop.send(request).await }
+    };
+    let csv = "sku,quantity\na,1\n\"b,\"\"c\"\"\",2\n";
+    for accept in ["text/csv", "text/html, Text/CSV;q=0.9, */*"] {
+        let reply = get(accept).await;
+        assert_eq!(reply.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+        assert_eq!(reply.text(), csv);
+    }
+    for accept in ["*/*", "application/x-ndjson, text/csv"] {
+        let reply = get(accept).await;
+        assert_eq!(lines(&reply), [json!({"sku": "a", "quantity": 1}), json!({"sku": "b,\"c\"", "quantity": 2})]);
+    }
 }
