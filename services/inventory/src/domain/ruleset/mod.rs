@@ -362,6 +362,12 @@ impl Rules {
         self.cost.per_parcel.saturating_add(kind).saturating_add(way)
     }
 
+    /// The least that a parcel costs over so many metres, whoever ships it.
+    pub fn least_cost(&self, metres: i64) -> i64 {
+        let kinds = [LocationKind::Warehouse, LocationKind::Store, LocationKind::Dealer];
+        kinds.into_iter().map(|kind| self.parcel_cost(Some(metres), kind)).min().unwrap_or(0)
+    }
+
     /// Whether a parcel costs anything.
     pub fn has_cost(&self) -> bool {
         self.cost != Cost::default()
