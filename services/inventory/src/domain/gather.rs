@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use contracts::events::FulfilmentKind;
+use kernel::GeoPoint;
 use kernel::quantity::MAX_QUANTITY;
 
 use super::atlas::{Shared, Site, Slot};
@@ -26,6 +27,12 @@ use super::tiers::{self, Facts, Need};
 const PASSED_OVER: usize = 3;
 /// Up to so many locations that could fill an order, measuring each is cheaper than walking the spatial index.
 const MEASURED: usize = 64;
+
+/// A shelf that so many times over has fewer balances than there are locations is rather empty.
+const SPARSE: usize = 8;
+
+/// The least value of a sort at a distance in metres.
+type Least<'a> = &'a dyn Fn(i64) -> i64;
 
 /// The candidates of a request, best placed first.
 pub fn gather(request: &Request, snapshot: &Snapshot<'_>) -> Vec<Candidate> {
@@ -115,18 +122,33 @@ impl<'a> Search<'a> {
         self.site(slot).is_some_and(|site| site.active && site.ships) && !self.excluded.contains(&slot)
     }
 
-    /// The locations that could ship everything: those on the emptiest shelf that are well enough stocked on each.
+    /// The locations that could ship everything. Where some shelf is rather empty, those on it are looked up on the others;
+    /// else one pass over all shelves is cheaper.
     fn covering(&self, need: &[i64]) -> Vec<Slot> {
-        let shelves: Option<Vec<(i64, &Shelf)>> =
-            need.iter().zip(&self.shelves).map(|(need, shelf)| Some((*need, (*shelf)?))).collect();
+        let asked = need.iter().zip(&self.shelves).zip(&self.reach).filter(|((need, _), _)| **need > 0);
+        let shelves: Option<Vec<(i64, &Shelf, Option<&BTreeSet<Slot>>)>> =
+            asked.map(|((need, shelf), reach)| Some((*need, (*shelf)?, *reach))).collect();
         let Some(shelves) = shelves else { return Vec::new() };
-        let Some((_, emptiest)) = shelves.iter().min_by_key(|(_, shelf)| shelf.len()) else { return Vec::new() };
-        emptiest
-            .stocked()
-            .map(|(slot, _)| slot)
-            .filter(|slot| shelves.iter().all(|(need, shelf)| shelf.available(*slot).min(MAX_QUANTITY) >= *need))
-            .filter(|slot| self.may_ship(*slot) && self.reach.iter().all(|reach| reaches(*reach, *slot)))
-            .collect()
+        let Some((_, emptiest, _)) = shelves.iter().min_by_key(|(_, shelf, _)| shelf.len()) else { return Vec::new() };
+        if emptiest.len().saturating_mul(SPARSE) < self.snapshot.atlas.len() {
+            let has = |slot: Slot, (need, shelf, reach): &(i64, &Shelf, Option<&BTreeSet<Slot>>)| {
+                shelf.available(slot).min(MAX_QUANTITY) >= *need && reaches(*reach, slot)
+            };
+            let found = emptiest.stocked().map(|(slot, _)| slot).filter(|slot| shelves.iter().all(|it| has(*slot, it)));
+            return found.filter(|slot| self.may_ship(*slot)).collect();
+        }
+        let mut counts = vec![0_usize; self.snapshot.atlas.len()];
+        for (need, shelf, reach) in &shelves {
+            let enough = shelf.stocked().filter(|(slot, units)| units >= need && reaches(*reach, *slot));
+            for (slot, _) in enough.filter(|_| *need <= MAX_QUANTITY) {
+                if let Some(count) = counts.get_mut(slot) {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        let found =
+            counts.into_iter().enumerate().filter(|(slot, count)| *count == shelves.len() && self.may_ship(*slot));
+        found.map(|(slot, _)| slot).collect()
     }
 
     fn best_two(&self, tier: &Tier, covering: &[Slot]) -> Vec<Slot> {
@@ -136,30 +158,43 @@ impl<'a> Search<'a> {
 
     /// The best of some locations, which are sorted by slot, and that many.
     fn best(&self, tier: &Tier, slots: &[Slot], count: usize) -> Vec<Slot> {
-        match self.request.to {
-            Some(to) if tier.sort.first() == Some(&Sort::Distance) && slots.len() > MEASURED => {
-                let mut found: Vec<(Key, Slot)> = Vec::new();
-                let mut last = None;
-                for (metres, slot) in self.snapshot.atlas.nearest(to) {
-                    let enough = found.len() >= count && last != Some(metres);
-                    if enough || tier.filters.too_far(Some(metres)) {
-                        break;
-                    }
-                    if slots.binary_search(&slot).is_ok() && self.is_open(tier, slot) {
-                        found.push((self.key(tier, slot), slot));
-                        last = Some(metres);
-                    }
-                }
-                found.sort_unstable();
-                found.into_iter().take(count).map(|(_, slot)| slot).collect()
+        let rules = self.snapshot.ruleset.rules();
+        match (self.request.to, tier.sort.first()) {
+            (Some(to), Some(Sort::Distance)) if slots.len() > MEASURED => self.walk(tier, slots, count, (to, &|it| it)),
+            (Some(to), Some(Sort::Cost)) if slots.len() > MEASURED && rules.cost.per_kilometre > 0 => {
+                self.walk(tier, slots, count, (to, &|metres| rules.least_cost(metres)))
             }
             _ => {
-                let keyed = slots.iter().map(|slot| Reverse((self.key(tier, *slot), *slot)));
+                let near = slots.iter().copied().filter(|slot| self.is_near(tier, *slot));
+                let keyed = near.map(|slot| Reverse((self.key(tier, slot), slot)));
                 let mut heap: BinaryHeap<Reverse<(Key, Slot)>> = keyed.collect();
                 let ranked = std::iter::from_fn(|| heap.pop()).map(|Reverse((_, slot))| slot);
-                ranked.filter(|slot| self.is_near(tier, *slot) && self.is_open(tier, *slot)).take(count).collect()
+                ranked.filter(|slot| self.is_open(tier, *slot)).take(count).collect()
             }
         }
+    }
+
+    /// The same along the spatial index, nearest first, until no location farther away can be among the best: `least` is
+    /// the least that the tier's first sort says of any location so far away.
+    fn walk(&self, tier: &Tier, slots: &[Slot], count: usize, (to, least): (GeoPoint, Least<'_>)) -> Vec<Slot> {
+        let mut found: Vec<(Key, Slot)> = Vec::new();
+        for (metres, slot) in self.snapshot.atlas.nearest(to) {
+            let last = found.last().filter(|_| found.len() >= count).copied();
+            let beyond = last.is_some_and(|(key, _)| key.first().is_some_and(|worst| least(metres) > *worst));
+            if beyond || tier.filters.too_far(Some(metres)) {
+                break;
+            }
+            if slots.binary_search(&slot).is_err() {
+                continue;
+            }
+            let keyed = (self.key(tier, slot), slot);
+            if last.is_none_or(|last| keyed < last) && self.is_open(tier, slot) {
+                let place = found.partition_point(|it| *it < keyed);
+                found.insert(place, keyed);
+                found.truncate(count);
+            }
+        }
+        found.into_iter().map(|(_, slot)| slot).collect()
     }
 
     /// Every candidate that a split of this order is made from, also the greedy one.
@@ -167,13 +202,17 @@ impl<'a> Search<'a> {
         let bounds = self.snapshot.ruleset.rules().candidates;
         let covered = self.covered(need);
         let useful: Vec<Slot> = covered.iter().map(|(_, slot)| *slot).filter(|slot| self.admits(tier, *slot)).collect();
-        let mut slots: BTreeSet<Slot> = self.best(tier, &useful, bounds.near).into_iter().collect();
-        let beyond =
-            covered.into_iter().filter(|(_, slot)| useful.binary_search(slot).is_ok() && !slots.contains(slot));
-        slots.extend(self.fullest(tier, beyond.collect(), bounds.broad));
+        let parts = tier.parts_for(self.request);
+        let mut slots = BTreeSet::new();
+        if parts > 1 {
+            slots.extend(self.best(tier, &useful, bounds.near));
+            let beyond =
+                covered.into_iter().filter(|(_, slot)| useful.binary_search(slot).is_ok() && !slots.contains(slot));
+            slots.extend(self.fullest(tier, beyond.collect(), bounds.broad));
+        }
         let mut rest = need.to_vec();
         let mut greedy: Vec<Slot> = Vec::new();
-        for _ in 0..tier.parts_for(self.request) {
+        for _ in 0..parts {
             let covered = self.covered(&rest);
             let left =
                 covered.into_iter().filter(|(_, slot)| useful.binary_search(slot).is_ok() && !greedy.contains(slot));

@@ -122,9 +122,9 @@ async fn the_examples_are_accepted_and_the_schema_knows_their_fields() {
     let schema = pool.service.get(&format!("{PATH}/schema")).await.body;
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!((&schema["additionalProperties"], &schema["required"]), (&json!(false), &json!(["name", "tiers"])));
-    let tier = &schema["$defs"]["Tier"];
+    let tier = &schema["$defs"]["RulesetTier"];
     assert_eq!((&tier["additionalProperties"], &tier["required"]), (&json!(false), &json!(["name"])));
-    assert_eq!(schema["properties"]["tiers"]["items"]["$ref"], "#/$defs/Tier");
+    assert_eq!(schema["properties"]["tiers"]["items"]["$ref"], "#/$defs/RulesetTier");
     // Every reference leads somewhere within the document.
     let text = schema.to_string();
     for target in text.split("\"$ref\":\"#/$defs/").skip(1).map(|rest| rest.split('"').next().unwrap()) {

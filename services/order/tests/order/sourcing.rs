@@ -49,6 +49,29 @@ async fn an_order_without_stock_waits_and_is_offered_when_stock_comes() {
 }
 
 #[actix_web::test]
+async fn a_part_is_offered_while_the_rest_waits() {
+    let shop = Shop::new().await;
+    let id = shop.placed("T-1", json!([line(1, "A", 3, 1000)])).await;
+    // One decision, told in two answers.
+    shop.hear(&answered(&id, 1, &[(1, "A", "W1", 2)])).await;
+    shop.hear(&waits(&id, 1, "A", 1)).await;
+    assert_eq!(shop.order(&id).await["status"], "backordered");
+    let [first] = shop.fulfilments(&id).await.try_into().unwrap();
+    shop.act(&format!("/v1/fulfilments/{first}/accept")).await;
+    assert_eq!(shop.order(&id).await["status"], "fulfilling");
+    shop.hear(&answered(&id, 2, &[(1, "A", "W2", 1)])).await;
+    let order = shop.order(&id).await;
+    let parts: Vec<_> = order["fulfilments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["location"].as_str().unwrap(), it["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(parts, [("W1", "accepted"), ("W2", "offered")]);
+    assert_eq!(shop.fulfilments(&id).await.len(), 2);
+}
+
+#[actix_web::test]
 async fn an_answer_for_an_order_nobody_knows_is_tried_again() {
     let shop = Shop::new().await;
     let unknown = OrderId::at(shop.test.store.now()).to_string();

@@ -50,7 +50,8 @@ pub struct Allocation {
     pub quantity: Quantity,
 }
 
-/// An order, or the rest of one after a rejection, got its locations. Every allocation is reserved.
+/// An order, or the rest of one after a rejection, got its locations. Every allocation is reserved. Where only a part got
+/// any, `stock.backordered` of the same attempt follows for the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockSourced {
     /// The order.
@@ -59,7 +60,7 @@ pub struct StockSourced {
     pub decision_id: DecisionId,
     /// 1 for the first sourcing of an order, then counted up.
     pub attempt: i32,
-    /// Where everything ships from.
+    /// Where everything, or the part, ships from.
     pub allocations: Vec<Allocation>,
     /// When it was decided.
     pub sourced_at: Timestamp,
@@ -74,7 +75,7 @@ pub struct BackorderedSku {
     pub missing: Quantity,
 }
 
-/// An order, or the rest of one, could not be filled and waits. Nothing is reserved for it.
+/// An order, or the rest of one, could not be filled and waits. Nothing is reserved for what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockBackordered {
     /// The order.

@@ -16,6 +16,7 @@ const MAX_NAMED: usize = 20;
 /// What is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RulesetFindingCode)]
 pub enum FindingCode {
     /// Whatever the tier could fill, an earlier one fills.
     UnreachableTier,
@@ -37,6 +38,7 @@ pub enum FindingCode {
 
 /// Something that may not be meant so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RulesetFinding)]
 pub struct Finding {
     /// What.
     pub code: FindingCode,

@@ -24,6 +24,7 @@ pub use region::Region;
 /// What may be written where a tier takes locations of one owner only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RulesetOwner)]
 pub enum Owner {
     /// Locations without an owner of their own.
     Headquarters,
@@ -34,6 +35,7 @@ pub enum Owner {
 /// What decides between locations that could ship.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RulesetSort)]
 pub enum Sort {
     /// The nearest to the destination first, along the great circle in whole metres; where the destination has no
     /// coordinates, by priority.
@@ -51,6 +53,7 @@ pub enum Sort {
 /// How many candidates an exact search for a split looks at; every set of them is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RulesetBounds)]
 pub struct Bounds {
     /// The best by the tier's sort, 1 to 16.
     #[schema(minimum = 1, maximum = 16)]
@@ -69,6 +72,7 @@ impl Default for Bounds {
 /// What buyers are promised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RulesetPromise)]
 pub struct Promise {
     /// An order that is ready later than so many minutes after it was placed is late. It ships all the same; decisions and
     /// comparisons say so.
@@ -80,6 +84,7 @@ pub struct Promise {
 /// What a parcel costs, in minor units of the retailer's currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetCost)]
 pub struct Cost {
     /// Each parcel.
     #[serde(skip_serializing_if = "is_zero")]
@@ -101,6 +106,7 @@ pub struct Cost {
 /// What a parcel costs by what ships it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetKindCost)]
 pub struct KindCost {
     /// A warehouse.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -122,6 +128,7 @@ impl KindCost {
 /// Which facts of a location count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetRespect)]
 pub struct Respect {
     /// Opening hours: work on an order begins when the location is open.
     pub hours: bool,
@@ -140,6 +147,7 @@ impl Default for Respect {
 /// Which locations a tier looks at: those that fit every filter; what is left out does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetFilters)]
 pub struct Filters {
     /// What they are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,6 +180,7 @@ pub struct Filters {
 /// What may be done when no location of a tier has everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetSplit)]
 pub struct Split {
     /// From how many locations one order may ship, 1 to 6; 1 is no split.
     #[schema(minimum = 1, maximum = 6)]
@@ -198,6 +207,7 @@ impl Default for Split {
 /// A step: which locations are looked at, which is best, and whether the order may be split between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RulesetTier)]
 pub struct Tier {
     /// Its name, at most 100 characters.
     pub name: String,
@@ -215,6 +225,7 @@ pub struct Tier {
 /// What becomes of an order that no tier fills.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RulesetOtherwise)]
 pub enum Otherwise {
     /// It waits for stock.
     #[default]
@@ -360,6 +371,12 @@ impl Rules {
         };
         let way = metres.unwrap_or(0).saturating_mul(self.cost.per_kilometre).checked_div(1_000).unwrap_or(0);
         self.cost.per_parcel.saturating_add(kind).saturating_add(way)
+    }
+
+    /// The least that a parcel costs over so many metres, whoever ships it.
+    pub fn least_cost(&self, metres: i64) -> i64 {
+        let kinds = [LocationKind::Warehouse, LocationKind::Store, LocationKind::Dealer];
+        kinds.into_iter().map(|kind| self.parcel_cost(Some(metres), kind)).min().unwrap_or(0)
     }
 
     /// Whether a parcel costs anything.
