@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use actix_web::HttpResponse;
 use contracts::{Problem, ProblemCode};
 use kernel::{ChannelCode, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,9 @@ pub(super) struct Availability {
 
 #[derive(Debug, Default)]
 struct Memory {
-    looked: Option<(Instant, Timestamp)>,
+    looked: Option<Instant>,
+    /// Every change committed before this instant is in it; as it is told.
+    as_of: String,
     seq: Option<i64>,
     rules: Arc<Rules>,
     skus: HashMap<SkuCode, Kept>,
@@ -49,21 +52,22 @@ struct Memory {
 
 impl Memory {
     fn is_fresh(&self) -> bool {
-        self.looked.is_some_and(|(at, _)| at.elapsed() < FRESH)
+        self.looked.is_some_and(|at| at.elapsed() < FRESH)
     }
 
-    /// What a channel may sell, if all of it is kept.
-    fn views(&self, channel: Option<&ChannelCode>, skus: &[SkuCode]) -> Option<Vec<AvailabilityView>> {
-        let as_of = self.looked.map(|(_, at)| at)?;
-        let view = |sku: &SkuCode| {
-            let kept = self.skus.get(sku)?;
+    /// The answer on what a channel may sell, if all of it is kept.
+    fn answer(&self, channel: Option<&ChannelCode>, skus: &[&str]) -> Option<HttpResponse> {
+        let as_of = self.as_of.as_str();
+        let view = |sku: &&str| {
+            let (sku, kept) = self.skus.get_key_value(*sku)?;
             let available = match channel {
                 Some(_) => kept.share(&self.rules, channel, sku).available,
                 None => kept.total,
             };
-            Some(AvailabilityView { sku: sku.clone(), available, version: kept.version(&self.rules), as_of })
+            Some(AvailabilityView { sku, available, version: kept.version(&self.rules), as_of })
         };
-        skus.iter().map(view).collect()
+        let views: Option<Vec<AvailabilityView<'_>>> = skus.iter().map(view).collect();
+        views.map(|views| answer::ok(&views))
     }
 
     fn take_over(&mut self, change: changes::Totals) -> Result<(), Error> {
@@ -116,23 +120,27 @@ fn look(tx: &mut Tx<'_>, seq: Option<i64>) -> Result<Look, Error> {
 }
 
 impl Availability {
-    async fn of(
+    /// The answer from memory, if that is fresh and has all of it.
+    fn known(&self, channel: Option<&ChannelCode>, skus: &[&str]) -> Option<HttpResponse> {
+        self.read(|memory| memory.is_fresh().then(|| memory.answer(channel, skus)).flatten())
+    }
+
+    /// The answer once the database has told what was missing.
+    async fn learned(
         &self,
         store: &Store,
         channel: Option<&ChannelCode>,
         skus: &[SkuCode],
-    ) -> Result<Vec<AvailabilityView>, Error> {
-        if let Some(views) = self.read(|memory| memory.is_fresh().then(|| memory.views(channel, skus)).flatten()) {
-            return Ok(views);
-        }
+    ) -> Result<HttpResponse, Error> {
+        let names: Vec<&str> = skus.iter().map(SkuCode::as_str).collect();
         loop {
             let _reading = self.reading.lock().await;
             if !self.read(Memory::is_fresh) {
                 self.look(store).await?;
             }
             self.fetch(store, skus).await?;
-            if let Some(views) = self.read(|memory| memory.views(channel, skus)) {
-                return Ok(views);
+            if let Some(answer) = self.read(|memory| memory.answer(channel, &names)) {
+                return Ok(answer);
             }
         }
     }
@@ -157,7 +165,8 @@ impl Availability {
             }
             found.changes.into_iter().try_for_each(|change| memory.take_over(change))?;
             memory.seq = Some(found.seq);
-            memory.looked = Some((started, as_of));
+            memory.looked = Some(started);
+            memory.as_of = as_of.to_string();
             Ok(())
         })
     }
@@ -190,34 +199,39 @@ pub struct AvailabilityQuery {
 }
 
 /// What can be promised of a SKU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct AvailabilityView {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AvailabilityView<'a> {
     /// The SKU.
-    pub sku: SkuCode,
+    pub sku: &'a SkuCode,
     /// Units the channel may sell, over all locations.
     pub available: i64,
     /// Grows with every change; 0 for a SKU that never had stock while no sharing rule was ever made.
     pub version: i64,
     /// Every change committed before this instant is in it.
-    pub as_of: Timestamp,
+    #[schema(value_type = Timestamp)]
+    pub as_of: &'a str,
 }
 
 /// What a channel may sell of some SKUs, in the order asked
 ///
 /// A change shows within a second.
 #[utoipa::path(get, path = "/v1/availability", tag = "inventory", params(AvailabilityQuery),
-    responses((status = 200, body = Vec<AvailabilityView>)))]
+    responses((status = 200, body = Vec<AvailabilityView<'static>>)))]
 pub async fn get(state: Data<State>, principal: Principal, query: Query<AvailabilityQuery>) -> Answer {
     let query = query.into_inner();
     if let Some(channel) = &query.channel {
         principal.require_channel(channel)?;
     }
-    let skus = query.sku.split(',').map(|sku| sku.trim().parse::<SkuCode>()).collect::<Result<Vec<_>, _>>();
-    let skus = skus.map_err(|error| Problem::new(ProblemCode::Malformed).field("sku", error.to_string()))?;
-    if skus.len() > MAX_ASKED {
+    let names: Vec<&str> = query.sku.split(',').map(str::trim).collect();
+    if names.len() > MAX_ASKED {
         return Err(Problem::invalid("sku", format!("names at most {MAX_ASKED} SKUs")).into());
     }
-    Ok(answer::ok(&state.availability.of(&state.store, query.channel.as_ref(), &skus).await?))
+    if let Some(answer) = state.availability.known(query.channel.as_ref(), &names) {
+        return Ok(answer);
+    }
+    let skus = names.into_iter().map(str::parse::<SkuCode>).collect::<Result<Vec<_>, _>>();
+    let skus = skus.map_err(|error| Problem::new(ProblemCode::Malformed).field("sku", error.to_string()))?;
+    Ok(state.availability.learned(&state.store, query.channel.as_ref(), &skus).await?)
 }
 
 /// Whose waterfall is asked for.

@@ -283,3 +283,38 @@ async fn bad_rules_are_refused_by_the_field() {
     let request = actix_web::test::TestRequest::get().uri("/v1/sharing-rules/c");
     assert_eq!(pool.service.send_as(&foreign, request).await.status, 403);
 }
+
+/// The example of `docs/sharing.md`.
+#[actix_web::test]
+async fn the_example_of_the_documentation_is_true() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 60), ("A", "S2", 40), ("A", "S3", 10)]).await;
+    assert_eq!(pool.hold(&[("A", 3)], json!({"ship_to": null, "pickup_location": "S1"})).await.status, 201);
+    let damage =
+        json!([{"sku": "A", "location": "S1", "quantity": 2, "from": "shelf", "to": "quarantine", "reason": "wet"}]);
+    assert_eq!(pool.service.post("/v1/stock/damage", damage).await.status, 200);
+    let safety = json!([{"sku": "A", "location": "S1", "safety": 5, "reason": "wrong counts"}]);
+    assert_eq!(pool.service.post("/v1/stock/adjustments", safety).await.status, 200);
+    assert_eq!(pool.location("S3", json!({"longitude": 3.0, "status": "inactive"})).await.status, 200);
+    pool.shares("live", "exclusive", json!({"value": 20})).await;
+    pool.shares("tmall", "percentage", json!({"value": 50, "buffer": 5})).await;
+    let terms = async |channel: &str| {
+        let path = format!("/v1/availability/A/waterfall?channel={channel}");
+        let body = pool.service.get(&path).await.body;
+        let terms = body["terms"].as_array().unwrap().iter();
+        terms.map(|it| (it["term"].as_str().unwrap().to_owned(), it["units"].as_i64().unwrap())).collect::<Vec<_>>()
+    };
+    let same = [("on_hand", 110), ("inactive", -10), ("reserved", -3), ("quarantined", -2), ("safety", -5)];
+    let with = |own: &[(&str, i64)]| {
+        same.iter().chain(own).map(|(term, units)| ((*term).to_owned(), *units)).collect::<Vec<_>>()
+    };
+    assert_eq!(terms("live").await, with(&[("beyond_exclusive", -70)]));
+    assert_eq!(terms("tmall").await, with(&[("exclusive_to_others", -20), ("beyond_percentage", -35), ("buffer", -5)]));
+    assert_eq!(terms("shop").await, with(&[("exclusive_to_others", -20)]));
+    let all = async || {
+        (pool.may_sell("live", "A").await, pool.may_sell("tmall", "A").await, pool.may_sell("shop", "A").await)
+    };
+    assert_eq!(all().await, (20, 30, 70));
+    assert_eq!(pool.holds("live", "A", 4).await.status, 201);
+    assert_eq!(all().await, (16, 30, 70));
+}
