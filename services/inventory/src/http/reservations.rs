@@ -22,7 +22,7 @@ use crate::app::change_reservations::{
     ChangeRefusal, extend_reservation, release_reservation, release_units, show_reservation,
 };
 use crate::app::reserve_stock::{Hold, HoldRules, HoldView, Refusal, hold_request, reserve_stock};
-use crate::domain::Line;
+use crate::domain::{Line, Place};
 
 /// The most lines of a hold, as of an order.
 const MAX_LINES: usize = 500;
@@ -99,6 +99,7 @@ impl HoldBody {
             parts: Vec::new(),
         });
         let mut request = hold_request(self.channel, state.store.now(), lines.collect());
+        request.place = Place::of(self.ship_to.as_ref());
         request.to = to.map_err(|error| Problem::invalid("ship_to", error.to_string()))?;
         if let Some(pickup) = self.pickup_location {
             request.kind = FulfilmentKind::Pickup;

@@ -210,6 +210,10 @@ async fn regions_and_amounts_of_an_order_reach_the_rules() {
     let dear = pool.place(of(2, 5_000)).await;
     assert_eq!(pool.sourced(dear).await, [(1, vec![row(1, "A", "S1", 1), row(1, "A", "S3", 1)])]);
     pool.cancel(dear, &[], &[]).await.unwrap();
+    let ship_to = json!({"city": "Nanjing", "latitude": 0.0, "longitude": 0.0});
+    let hold = pool.hold(&[("A", 1)], json!({"ship_to": ship_to})).await;
+    assert_eq!(hold.body["lines"][0]["location"], "S3", "{}", hold.text);
+    pool.receive(&[("A", "S3", 1)]).await;
     let one = pool.place(of(1, 100)).await;
     assert_eq!(pool.sourced(one).await, [(1, vec![row(1, "A", "S3", 1)])]);
 }
