@@ -17,7 +17,7 @@ test: ## every test, against private PostgreSQL, Redis and RabbitMQ
 
 bench: ## orders a second, placed by single requests and settled over RabbitMQ, on durable servers
 	@tests/install build servers
-	cargo build --release -p onepool -p system-tests --bins
+	cargo build --release -p onepool -p system-tests -p inventory --bins --examples
 	DURABLE=1 tests/servers run target/release/bench
 
 replay: ## real orders through the whole system: make replay DATA=folder

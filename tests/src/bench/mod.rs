@@ -7,5 +7,6 @@ pub mod limit;
 pub mod load;
 pub mod machine;
 pub mod orders;
+pub mod plans;
 pub mod report;
 pub mod stock;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{import, limit, machine, orders, stock};
+use system_tests::bench::{import, limit, machine, orders, plans, stock};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -32,6 +32,9 @@ struct Arguments {
     /// Locations whose balances are imported, 1,000 each.
     #[arg(long, default_value_t = 1_000)]
     import_locations: usize,
+    /// A file with the columns longitude and latitude: real locations to plan over, before made-up ones.
+    #[arg(long)]
+    stores: Option<String>,
     /// Leaves the embedded run out.
     #[arg(long)]
     without_embedded: bool,
@@ -49,6 +52,7 @@ const SETTINGS: &[&str] = &[
 async fn main() {
     let arguments = Arguments::parse();
     let mut report = Report::default();
+    plans::measure(arguments.stores.as_deref(), &mut report);
     over_rabbitmq(&arguments, &mut report).await;
     if !arguments.without_embedded {
         embedded(&arguments, &mut report).await;

@@ -171,12 +171,10 @@ impl Desk<'_> {
         if !self.picture.book.is_empty() && !claim_fits(&request) {
             self.limit(&mut request, &mut reach, &mut counted);
         }
-        let decision = loop {
-            let decision = self.decide(request.clone(), &reach);
-            if !self.keep_out(&decision, &mut reach) {
-                break decision;
-            }
-        };
+        let mut decision = self.decide(request, &reach);
+        while self.keep_out(&decision, &mut reach) {
+            decision = self.decide(decision.request, &reach);
+        }
         if decision.takes_stock() {
             for it in decision.allocations() {
                 self.put(&it.sku, &it.location, it.quantity.get().saturating_neg());
