@@ -61,6 +61,11 @@ impl Pool {
         Self { picture: Mutex::default(), zone }
     }
 
+    /// The time zone of locations that name none.
+    pub const fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// Brings the picture up to date. The caller holds the pool's lock, or only reads.
     pub fn open(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);

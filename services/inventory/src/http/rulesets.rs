@@ -58,7 +58,7 @@ impl RulesetView {
 }
 
 /// The document, or everything that is wrong with it, each at its path.
-fn read_rules(document: Value) -> Result<Rules, Problem> {
+pub(super) fn read_rules(document: Value) -> Result<Rules, Problem> {
     let rules: Rules = serde_path_to_error::deserialize(document).map_err(|error| {
         let detail = error.inner().to_string();
         Problem::invalid(error.path().to_string().trim_start_matches('.'), detail)

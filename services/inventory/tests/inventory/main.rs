@@ -19,6 +19,7 @@ mod locations;
 mod orders;
 mod proof;
 mod races;
+mod replays;
 mod reservations;
 mod returns;
 mod rulesets;
