@@ -9,3 +9,4 @@ pub mod machine;
 pub mod orders;
 pub mod report;
 pub mod stock;
+pub mod what_if;

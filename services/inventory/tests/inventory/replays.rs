@@ -40,7 +40,7 @@ async fn warehouse_first(pool: &Pool) -> Value {
     examples.as_array().unwrap().iter().find(|it| it["name"] == "warehouse-first").unwrap().clone()
 }
 
-/// The worked example of docs/what-if.md.
+/// The worked example of docs/sourcing.md, section "What if".
 #[actix_web::test]
 async fn warehouses_first_would_have_spared_the_stores_and_cost_kilometres() {
     let pool = Pool::new().await;
