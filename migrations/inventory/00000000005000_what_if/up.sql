@@ -55,3 +55,11 @@ CREATE TABLE replay_loads (
     orders   bigint NOT NULL,
     PRIMARY KEY (replay, location, day)
 ) WITH (fillfactor = 70);
+
+-- What the ruleset in shadow would have decided beside what was decided, by the retailer's day.
+CREATE TABLE shadow_days (
+    version    integer NOT NULL REFERENCES rulesets,
+    day        date NOT NULL,
+    comparison text NOT NULL,
+    PRIMARY KEY (version, day)
+);

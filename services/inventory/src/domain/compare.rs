@@ -126,6 +126,13 @@ impl Spread {
         *bucket = bucket.saturating_add(1);
     }
 
+    /// Adds other values.
+    pub fn merge(&mut self, other: &Self) {
+        add(&mut self.count, other.count);
+        add(&mut self.sum, other.sum);
+        merge(&mut self.buckets, &other.buckets);
+    }
+
     /// The mean, rounded down; nothing of nothing.
     pub fn mean(&self) -> Option<i64> {
         self.sum.checked_div(self.count)
@@ -218,6 +225,31 @@ impl Figures {
         }
     }
 
+    /// Adds what other decisions came to.
+    pub fn merge(&mut self, other: &Self) {
+        add(&mut self.orders, other.orders);
+        add(&mut self.claimed, other.claimed);
+        add(&mut self.whole, other.whole);
+        add(&mut self.split, other.split);
+        add(&mut self.greedy, other.greedy);
+        add(&mut self.partial, other.partial);
+        add(&mut self.backordered, other.backordered);
+        add(&mut self.missing, other.missing);
+        merge(&mut self.parts, &other.parts);
+        self.metres.merge(&other.metres);
+        add(&mut self.cost, other.cost);
+        add(&mut self.late, other.late);
+        merge(&mut self.locations, &other.locations);
+        for (version, tiers) in &other.tiers {
+            let own = self.tiers.entry(*version).or_default();
+            for (place, tier) in tiers {
+                let own = own.entry(*place).or_default();
+                add(&mut own.orders, tier.orders);
+                merge(&mut own.kept_out, &tier.kept_out);
+            }
+        }
+    }
+
     /// Orders in more than one parcel.
     pub fn splits(&self) -> i64 {
         self.parts.iter().filter(|(parts, _)| **parts > 1).map(|(_, orders)| *orders).fold(0, i64::saturating_add)
@@ -232,6 +264,15 @@ impl Figures {
 }
 
 impl Comparison {
+    /// Adds another comparison; of the examples the first are kept.
+    pub fn merge(&mut self, other: Self) {
+        self.happened.merge(&other.happened);
+        self.candidate.merge(&other.candidate);
+        add(&mut self.moved, other.moved);
+        let room = MAX_EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+
     /// Counts an order in: what happened to it, and what the candidate decides.
     pub fn count(&mut self, order_id: OrderId, (happened, candidate): (&Decision, &Decision), measure: &Measure<'_>) {
         self.happened.count(happened, measure);
@@ -259,4 +300,10 @@ impl Comparison {
 
 fn add(sum: &mut i64, by: i64) {
     *sum = sum.saturating_add(by);
+}
+
+fn merge<K: Ord + Clone>(sums: &mut BTreeMap<K, i64>, others: &BTreeMap<K, i64>) {
+    for (key, by) in others {
+        add(sums.entry(key.clone()).or_default(), *by);
+    }
 }

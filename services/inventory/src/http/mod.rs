@@ -16,6 +16,7 @@ mod receipts;
 mod replays;
 mod reservations;
 mod rulesets;
+mod shadows;
 mod sharing;
 mod sourcing;
 mod stock;
@@ -73,6 +74,7 @@ use crate::settings::InventorySettings;
         replays::post,
         replays::list,
         replays::get,
+        shadows::get,
         sourcing::get,
         backorders::list,
         receipts::post,
@@ -189,6 +191,7 @@ fn what_if() -> Vec<Route> {
         Route::post("/v1/sourcing/replays", sourcing_write, replays::post),
         Route::get("/v1/sourcing/replays", sourcing_read, replays::list),
         Route::get("/v1/sourcing/replays/{id}", sourcing_read, replays::get),
+        Route::get("/v1/sourcing/rulesets/{version}/shadow-report", sourcing_read, shadows::get),
     ]
 }
 

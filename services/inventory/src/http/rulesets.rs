@@ -134,7 +134,8 @@ pub async fn activate(state: Data<State>, path: Path<i32>, meta: Meta) -> Result
 
 /// Mark a ruleset as shadow
 ///
-/// At most one is; the shadow until then is retired. A shadow decides nothing.
+/// At most one is; the shadow until then is retired. A shadow decides beside the one in force, without effect; its report says
+/// what it would have decided.
 #[utoipa::path(post, path = "/v1/sourcing/rulesets/{version}/shadow", tag = "inventory",
     params(("version" = i32, Path, description = "The ruleset's version")),
     responses((status = 200, body = RulesetView), (status = 404, body = Problem), (status = 409, body = Problem),

@@ -16,6 +16,7 @@ pub mod replays;
 pub mod reservations;
 pub mod reserved;
 pub mod rulesets;
+pub mod shadows;
 pub mod shares;
 pub mod stock;
 pub mod telling;

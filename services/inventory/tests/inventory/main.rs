@@ -23,6 +23,7 @@ mod replays;
 mod reservations;
 mod returns;
 mod rulesets;
+mod shadows;
 mod sharing;
 mod sourcing;
 mod stock;
