@@ -2,20 +2,27 @@
 
 use std::time::{Duration, Instant};
 
+use kernel::Timestamp;
 use serde_json::{Value, json};
 
 use super::report::{Limit, Report};
-use crate::Api;
+use crate::{Api, Deployment};
 
 /// How long the replay may take.
 const REPLAYING: Duration = Duration::from_secs(300);
 
+/// The present instant, by the database's clock.
+pub fn now(deployment: &Deployment) -> Timestamp {
+    let micros = deployment.number("SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS number");
+    Timestamp::from_unix_micros(micros)
+}
+
 /// Replays everything that was decided since an instant by `warehouse-first`.
-pub async fn measure(api: &Api, since: chrono::DateTime<chrono::Utc>, report: &mut Report) {
+pub async fn measure(deployment: &Deployment, api: &Api, since: Timestamp, report: &mut Report) {
     let examples = api.get("/v1/sourcing/rulesets/examples").await.ok();
     let named = |it: &&Value| it["name"] == "warehouse-first";
     let candidate = examples.as_array().and_then(|them| them.iter().find(named)).expect("the example is shipped");
-    let window = json!({ "from": since.to_rfc3339(), "until": chrono::Utc::now().to_rfc3339(), "ruleset": candidate });
+    let window = json!({ "from": since, "until": now(deployment), "ruleset": candidate });
     let began = Instant::now();
     let asked = api.post("/v1/sourcing/replays", &window).await.status(202);
     let path = format!("/v1/sourcing/replays/{}", asked["id"].as_str().expect("a replay has an id"));

@@ -68,7 +68,7 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     let mut deployment = Deployment::start(Topology::AllInOneOverRabbit, SETTINGS).await;
     let api = deployment.administrator().await;
     orders::stock_up(&api, 7).await;
-    let began = chrono::Utc::now();
+    let began = what_if::now(&deployment);
     let lags = orders::measure(&deployment, &api, "rabbitmq", (arguments.orders, arguments.paced), report).await;
     lags.figures("", report);
     let settled = report.value("rabbitmq_orders_per_second");
@@ -76,7 +76,7 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     let possible = limit::measure(&deployment, chosen, report);
     report.figure("orders_to_db_limit_percent", 100.0 * settled / possible, Limit::None);
     limit::one_row(&deployment, arguments.row_updates, report);
-    what_if::measure(&api, began, report).await;
+    what_if::measure(&deployment, &api, began, report).await;
     let server = deployment.process("onepool").id();
     stock::reservations(&api, server, arguments.holds, report).await;
     stock::spread(&api, server, arguments.spread, report).await;
