@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::app::Pool;
 use crate::app::prove_stock::prove_stock;
+use crate::app::replay_orders::Replays;
 use crate::app::serve_backorders::serve_backorders;
 use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
 use crate::app::tell_availability::tell_availability;
@@ -24,7 +25,7 @@ const PRUNED_PER_STEP: i64 = 2_000;
 /// Every job of the service.
 pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Notify>) -> Vec<Job> {
     let thresholds = settings.thresholds();
-    let pool = pool.clone();
+    let (pool, replays) = (pool.clone(), Replays::new(pool.zone()));
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
             locks::pool(tx)?;
@@ -48,6 +49,7 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
             let pruned = changes::prune(tx, before, PRUNED_PER_STEP)?;
             Ok(progress(i64::try_from(pruned).is_ok_and(|pruned| pruned >= PRUNED_PER_STEP)))
         }),
+        Job::new("replay_orders", Duration::from_millis(250), move |tx| Ok(progress(replays.step(tx)?))),
     ]
 }
 

@@ -10,3 +10,4 @@ pub mod orders;
 pub mod plans;
 pub mod report;
 pub mod stock;
+pub mod what_if;

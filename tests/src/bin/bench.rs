@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{import, limit, machine, orders, plans, stock};
+use system_tests::bench::{import, limit, machine, orders, plans, stock, what_if};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -72,6 +72,7 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     let mut deployment = Deployment::start(Topology::AllInOneOverRabbit, SETTINGS).await;
     let api = deployment.administrator().await;
     orders::stock_up(&api, 7).await;
+    let began = what_if::now(&deployment);
     let lags = orders::measure(&deployment, &api, "rabbitmq", (arguments.orders, arguments.paced), report).await;
     lags.figures("", report);
     let settled = report.value("rabbitmq_orders_per_second");
@@ -79,6 +80,7 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     let possible = limit::measure(&deployment, chosen, report);
     report.figure("orders_to_db_limit_percent", 100.0 * settled / possible, Limit::None);
     limit::one_row(&deployment, arguments.row_updates, report);
+    what_if::measure(&deployment, &api, began, report).await;
     let server = deployment.process("onepool").id();
     stock::reservations(&api, server, arguments.holds, report).await;
     stock::spread(&api, server, arguments.spread, report).await;

@@ -19,6 +19,7 @@ pub mod receive_goods;
 pub mod receive_returns;
 pub mod refusal;
 pub mod release_orders;
+pub mod replay_orders;
 pub mod request_transfer;
 pub mod reserve_stock;
 pub mod resource_orders;

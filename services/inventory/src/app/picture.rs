@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use kernel::{ChannelCode, SkuCode};
 use store::{Error, Tx};
 
+use crate::domain::ruleset::state::State;
 use crate::domain::share::{Fence, Rule, Rulebook};
 use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
@@ -31,6 +32,8 @@ pub struct Picture {
     pub entries: Entries,
     /// The rules by which locations are chosen.
     pub ruleset: Ruleset,
+    /// The rules that decide beside them, without effect.
+    pub shadow: Option<Ruleset>,
     /// Orders of the days whose capacity is limited.
     pub loads: Loads,
     /// What channels may have.
@@ -78,6 +81,7 @@ impl Picture {
         self.book = Rulebook::new(rules);
         self.used.clear();
         self.ruleset = rulesets::active(tx)?;
+        self.shadow = rulesets::in_state(tx, State::Shadow)?.map(|stored| stored.ruleset()).transpose()?;
         Ok(())
     }
 

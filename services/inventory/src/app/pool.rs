@@ -15,6 +15,7 @@ use store::{Error, Tx};
 
 use super::Draft;
 use super::picture::{Before, Picture};
+use crate::domain::compare::Measure;
 use crate::domain::share::{Fence, Rule, Supply, broken, share};
 use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
@@ -59,6 +60,11 @@ impl Pool {
     /// A picture that shows nothing yet, in the retailer's time zone.
     pub fn new(zone: Tz) -> Self {
         Self { picture: Mutex::default(), zone }
+    }
+
+    /// The time zone of locations that name none.
+    pub const fn zone(&self) -> Tz {
+        self.zone
     }
 
     /// Brings the picture up to date. The caller holds the pool's lock, or only reads.
@@ -164,17 +170,25 @@ impl Desk<'_> {
     }
 
     /// Plans a request within its channel's share; what it is given is gone for the next one.
-    pub fn plan(&mut self, mut request: Request) -> Planned {
+    pub fn plan(&mut self, request: Request) -> Planned {
+        self.plan_within(request, false).0
+    }
+
+    /// The same, with what the rules in shadow would decide on the same picture. Nothing of it is taken.
+    pub fn plan_beside(&mut self, request: Request) -> (Planned, Option<Decision>) {
+        self.plan_within(request, true)
+    }
+
+    fn plan_within(&mut self, mut request: Request, beside: bool) -> (Planned, Option<Decision>) {
         request.allowed.clear();
         let mut reach = Reach::new();
         let mut counted = BTreeMap::new();
         if !self.picture.book.is_empty() && !claim_fits(&request) {
             self.limit(&mut request, &mut reach, &mut counted);
         }
-        let mut decision = self.decide(request, &reach);
-        while self.keep_out(&decision, &mut reach) {
-            decision = self.decide(decision.request, &reach);
-        }
+        let shadow = self.picture.shadow.as_ref().filter(|_| beside);
+        let shadow = shadow.map(|ruleset| self.settle(request.clone(), reach.clone(), ruleset));
+        let decision = self.settle(request, reach, &self.picture.ruleset);
         if decision.takes_stock() {
             for it in decision.allocations() {
                 self.put(&it.sku, &it.location, it.quantity.get().saturating_neg());
@@ -183,12 +197,25 @@ impl Desk<'_> {
                 }
             }
         }
-        Planned { decision, counted }
+        (Planned { decision, counted }, shadow)
     }
 
-    fn decide(&self, request: Request, reach: &Reach) -> Decision {
-        let Picture { ruleset, atlas, shelves, loads, .. } = &*self.picture;
-        plan(request, &Snapshot { ruleset, atlas, shelves, reach, loads, now: self.now })
+    /// Decides until no ring-fence is broken.
+    fn settle(&self, request: Request, mut reach: Reach, ruleset: &Ruleset) -> Decision {
+        let Picture { atlas, shelves, loads, .. } = &*self.picture;
+        loop {
+            let snapshot = Snapshot { ruleset, atlas, shelves, reach: &reach, loads, now: self.now };
+            let decision = plan(request.clone(), &snapshot);
+            if !self.keep_out(&decision, &mut reach) {
+                return decision;
+            }
+        }
+    }
+
+    /// What the decisions of the rules in shadow are measured by; nothing while there are none.
+    pub fn beside(&self) -> Option<Measure<'_>> {
+        let ruleset = self.picture.shadow.as_ref()?;
+        Some(Measure { ruleset, atlas: &self.picture.atlas, zone: self.now.zone })
     }
 
     /// Plans by other rules than those in force.

@@ -6,10 +6,10 @@ use store::Tx;
 use uuid::Uuid;
 
 use super::Draft;
-use crate::store::locks;
 use crate::store::movements::{Movement, MovementKind};
 use crate::store::reservations::{self, End};
 use crate::store::reserved::{self, OpenLines};
+use crate::store::{locks, past};
 
 /// Who moves the units that the order service tells of.
 pub const ORDER_SERVICE: &str = "onepool/order";
@@ -45,6 +45,9 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
         }
     }
     draft.write(tx)?;
+    let shipped: Vec<(String, Uuid)> =
+        shipments.iter().map(|it| (it.fulfilment_id.to_string(), it.order_id.uuid())).collect();
+    past::note_shipments(tx, &shipped)?;
     reservations::end(tx, &owners, End::Consumed)?;
     Ok(())
 }

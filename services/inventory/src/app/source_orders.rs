@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
+use crate::domain::compare::Comparison;
 use crate::domain::{Claim, ClaimLine, Decision, Request, claim_fits};
 use crate::store::reservations::Reservation;
 use crate::store::reserved::ReservedLine;
-use crate::store::{backorders, decisions, locks, reservations, reserved};
+use crate::store::{backorders, decisions, locks, reservations, reserved, shadows};
 
 /// An order that was placed. Its lines name what was ordered; bundles are taken apart here.
 #[derive(Clone, Debug)]
@@ -51,6 +52,7 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
     }
     let mut holds = Holds::read(tx, &orders)?;
     let mut draft = Draft::new();
+    let mut beside = Comparison::default();
     for order in orders {
         let PlacedOrder { order_id, mut request, reservation, cause } = order;
         let claimed = reservation.and_then(|id| holds.claim(id, &mut request));
@@ -60,7 +62,10 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
             hold.give_back(&mut draft, &mut desk);
             holds.released.push(hold.id.uuid());
         }
-        let planned = desk.plan(request);
+        let (planned, shadow) = desk.plan_beside(request);
+        if let (Some(shadow), Some(measure)) = (shadow, desk.beside()) {
+            beside.count(order_id, (&planned.decision, &shadow), &measure);
+        }
         if let Some(hold) = claimed.filter(|_| claim_fits(&planned.decision.request)) {
             holds.claimed.push((hold.id, order_id));
             let lines = hold.handed_to(order_id, &planned.decision);
@@ -70,8 +75,12 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
         let decided = Decided { order_id, attempt: 1, planned, days, priority: backorders::NEW, cause };
         draft.decide(tx.now(), decided)?;
     }
+    let watched = desk.beside().map(|measure| measure.ruleset.id().version);
     drop(desk);
     pool.write(tx, draft)?;
+    if let Some(version) = watched {
+        shadows::add(tx, (version, tx.now().day_in(pool.zone())), beside)?;
+    }
     reservations::claim(tx, &holds.claimed)?;
     reservations::release(tx, &holds.released)?;
     Ok(())

@@ -3,6 +3,7 @@
 mod allot;
 pub mod atlas;
 pub mod change;
+pub mod compare;
 pub mod decision;
 pub mod document;
 pub mod gather;
@@ -10,6 +11,7 @@ pub mod hours;
 pub mod load;
 pub mod location;
 pub mod plan;
+pub mod replay;
 pub mod request;
 pub mod ruleset;
 pub mod share;

@@ -15,7 +15,7 @@ use super::ruleset::{Filters, Owner, Region, Ruleset, Sort, Tier};
 use super::split::{self, Key, Offer};
 
 /// The filter that keeps a location out of a tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SourcingFilter)]
 pub enum Filter {

@@ -3,6 +3,7 @@
 mod adjustments;
 mod availability;
 mod backorders;
+mod comparison;
 mod counts;
 mod damage;
 mod deliveries;
@@ -12,8 +13,10 @@ mod locations;
 mod plans;
 mod proof;
 mod receipts;
+mod replays;
 mod reservations;
 mod rulesets;
+mod shadows;
 mod sharing;
 mod sourcing;
 mod stock;
@@ -68,6 +71,10 @@ use crate::settings::InventorySettings;
         rulesets::check,
         rulesets::examples,
         rulesets::schema,
+        replays::post,
+        replays::list,
+        replays::get,
+        shadows::get,
         sourcing::get,
         backorders::list,
         receipts::post,
@@ -172,8 +179,20 @@ pub fn routes(state: State) -> Routes {
         ]
         .into_iter()
         .chain(documents())
+        .chain(what_if())
         .collect(),
     )
+}
+
+/// The routes of comparisons between rulesets.
+fn what_if() -> Vec<Route> {
+    let (sourcing_read, sourcing_write) = (Access::Permission("sourcing:read"), Access::Permission("sourcing:write"));
+    vec![
+        Route::post("/v1/sourcing/replays", sourcing_write, replays::post),
+        Route::get("/v1/sourcing/replays", sourcing_read, replays::list),
+        Route::get("/v1/sourcing/replays/{id}", sourcing_read, replays::get),
+        Route::get("/v1/sourcing/rulesets/{version}/shadow-report", sourcing_read, shadows::get),
+    ]
 }
 
 /// The routes of stock documents. Counting has permissions of its own: who counts need not see what the books say.

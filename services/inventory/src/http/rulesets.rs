@@ -58,7 +58,7 @@ impl RulesetView {
 }
 
 /// The document, or everything that is wrong with it, each at its path.
-fn read_rules(document: Value) -> Result<Rules, Problem> {
+pub(super) fn read_rules(document: Value) -> Result<Rules, Problem> {
     let rules: Rules = serde_path_to_error::deserialize(document).map_err(|error| {
         let detail = error.inner().to_string();
         Problem::invalid(error.path().to_string().trim_start_matches('.'), detail)
@@ -134,7 +134,8 @@ pub async fn activate(state: Data<State>, path: Path<i32>, meta: Meta) -> Result
 
 /// Mark a ruleset as shadow
 ///
-/// At most one is; the shadow until then is retired. A shadow decides nothing.
+/// At most one is; the shadow until then is retired. A shadow decides beside the one in force, without effect; its report says
+/// what it would have decided.
 #[utoipa::path(post, path = "/v1/sourcing/rulesets/{version}/shadow", tag = "inventory",
     params(("version" = i32, Path, description = "The ruleset's version")),
     responses((status = 200, body = RulesetView), (status = 404, body = Problem), (status = 409, body = Problem),

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::why::{Rule, why_not};
 use super::*;
 
+mod replays;
 mod splits;
 mod tiers;
 mod whys;
