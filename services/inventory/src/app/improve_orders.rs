@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::Cause;
 use contracts::events::{Allocation, FulfilmentKind, StockBetterFound};
 use kernel::id::OrderId;
-use kernel::{LocationCode, Quantity, SkuCode};
+use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
 use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
@@ -32,26 +32,26 @@ const KEPT_SECONDS: i64 = 60;
 /// Looks through one stretch of the orders of one SKU that got stock; says whether there is more to do.
 pub fn improve_orders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
     let Some(next) = moves::next(tx)? else { return Ok(false) };
+    let since = tx.now().plus_seconds(-ASKED_AGAIN_SECONDS);
+    if is_spent(&terms_left(tx, since)?) {
+        return Ok(false);
+    }
     // Of a SKU that everybody orders there may be many; they are listed before anybody has to wait for it.
     let orders = moves::orders_of(tx, &next, MAX_LOOKED_AT)?;
     locks::pool(tx)?;
     if moves::next(tx)?.as_ref() != Some(&next) {
         return Ok(true);
     }
-    let terms = rulesets::active(tx)?.rules().resourcing;
+    let terms = terms_left(tx, since)?;
     if !terms.enabled {
         moves::forget(tx)?;
-        return Ok(false);
     }
-    let since = tx.now().plus_seconds(-ASKED_AGAIN_SECONDS);
-    let left = terms.max_asked_per_hour.saturating_sub(moves::asked_since(tx, since)?);
-    if left <= 0 {
+    if !terms.enabled || is_spent(&terms) {
         return Ok(false);
     }
     let ids = moves::may_be_asked(tx, &orders, since, terms.max_moves_per_order)?;
-    let terms = Resourcing { max_asked_per_hour: left, ..terms };
     let (found, used_up) = find(tx, pool, &code(&next.sku)?, &ids, &terms)?;
-    let cut_off = i64::try_from(found.len()).is_ok_and(|asked| asked >= left);
+    let cut_off = i64::try_from(found.len()).is_ok_and(|asked| asked >= terms.max_asked_per_hour);
     let last = if cut_off { found.last().map(|it| it.told.order_id) } else { orders.last().copied() };
     let to_the_end = i64::try_from(orders.len()).is_ok_and(|looked_at| looked_at < MAX_LOOKED_AT) && !cut_off;
     for request in &found {
@@ -63,6 +63,17 @@ pub fn improve_orders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
         None => moves::looked_through(tx, &next.sku)?,
     }
     Ok(true)
+}
+
+/// The terms of the ruleset in force, with what is left of the hour's requests.
+fn terms_left(tx: &mut Tx<'_>, since: Timestamp) -> Result<Resourcing, Error> {
+    let terms = rulesets::active(tx)?.rules().resourcing;
+    let left = terms.max_asked_per_hour.saturating_sub(moves::asked_since(tx, since)?);
+    Ok(Resourcing { max_asked_per_hour: left, ..terms })
+}
+
+const fn is_spent(terms: &Resourcing) -> bool {
+    terms.enabled && terms.max_asked_per_hour <= 0
 }
 
 /// A promised order.

@@ -110,6 +110,20 @@ async fn nothing_moves_unless_the_ruleset_says_so() {
 }
 
 #[actix_web::test]
+async fn what_arrived_is_forgotten_when_the_ruleset_no_longer_moves_orders() {
+    let pool = moving(json!({})).await;
+    pool.receive(&[("A", "S3", 2)]).await;
+    let id = pool.place(order(&[("A", 2)])).await;
+    pool.receive(&[("A", "S1", 5)]).await;
+    assert_eq!(pool.number("SELECT count(*) FROM improvements").await, 1);
+    let back = pool.service.post("/v1/sourcing/rulesets/1/activate", Value::Null).await;
+    assert_eq!(back.status, 200, "{}", back.text);
+    look(&pool).await;
+    assert_eq!(asked(&pool, id).await, []);
+    assert_eq!(pool.number("SELECT count(*) FROM improvements").await, 0);
+}
+
+#[actix_web::test]
 async fn a_gain_below_the_least_is_not_worth_a_move() {
     let pool = moving(json!({"min_gain_metres": DEGREE + 1})).await;
     pool.receive(&[("A", "S3", 2)]).await;
