@@ -7,6 +7,7 @@ use service::{Job, Progress};
 use tokio::sync::Notify;
 
 use crate::app::Pool;
+use crate::app::improve_orders::improve_orders;
 use crate::app::prove_stock::prove_stock;
 use crate::app::replay_orders::Replays;
 use crate::app::serve_backorders::serve_backorders;
@@ -25,7 +26,7 @@ const PRUNED_PER_STEP: i64 = 2_000;
 /// Every job of the service.
 pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Notify>) -> Vec<Job> {
     let thresholds = settings.thresholds();
-    let (pool, replays) = (pool.clone(), Replays::new(pool.zone()));
+    let (pool, mover, replays) = (pool.clone(), pool.clone(), Replays::new(pool.zone()));
     vec![
         Job::new("sweep_reservations", Duration::from_millis(500), |tx| {
             locks::pool(tx)?;
@@ -34,6 +35,8 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
         }),
         Job::new("serve_backorders", Duration::from_secs(1), move |tx| Ok(progress(serve_backorders(tx, &pool)?)))
             .woken_by(stock_arrived),
+        Job::new("improve_orders", Duration::from_secs(1), move |tx| Ok(progress(improve_orders(tx, &mover)?)))
+            .resting(4),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("tell_availability", Duration::from_millis(250), move |tx| {
             Ok(progress(tell_availability(tx, thresholds)?))

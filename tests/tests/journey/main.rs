@@ -4,6 +4,7 @@
 mod access;
 mod demo;
 mod holds;
+mod moved;
 mod returned;
 mod sale;
 mod scarcity;
@@ -45,6 +46,7 @@ async fn journey(topology: Topology) {
     holds::run_out(&shop).await;
     scarcity::split_over_two_locations(&shop).await;
     scarcity::waits_until_stock_arrives(&shop).await;
+    moved::to_nearer_stock(&shop).await;
     everything_is_final(&deployment, &shop.api).await;
 }
 

@@ -169,21 +169,12 @@ impl Draft {
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
         let Decided { order_id, attempt, planned, days, priority, cause } = decided;
         self.loaded.extend(days.into_iter().map(|(location, day)| Load { order: order_id.uuid(), location, day }));
-        let Planned { decision, counted } = planned;
+        for line in planned.promises(order_id.uuid()) {
+            self.promise(line);
+        }
+        let Planned { decision, .. } = planned;
         let id = DecisionId::at(at);
         self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
-        if decision.takes_stock() {
-            for it in decision.allocations() {
-                self.promise(ReservedLine {
-                    owner: order_id.uuid(),
-                    line_no: it.line_no,
-                    sku: it.sku.clone(),
-                    location: it.location.clone(),
-                    quantity: it.quantity.get(),
-                    count_id: counted.get(&it.sku).copied(),
-                });
-            }
-        }
         let rest = decision.rest();
         match decision.outcome {
             Outcome::Sourced { allocations, missing, .. } => {
@@ -213,9 +204,10 @@ impl Draft {
         let balances = if self.opens { stock::open(tx, &self.deltas)? } else { stock::apply(tx, &self.deltas)? };
         movements::record(tx, &self.movements, &balances)?;
         reserved::take_off(tx, &self.taken_off)?;
+        // Before anything is promised anew: what comes back to the same location may use another of its days.
+        loads::give_back(tx, &self.unloaded)?;
         reserved::add(tx, &self.promised)?;
         decisions::insert(tx, &self.decisions)?;
-        loads::give_back(tx, &self.unloaded)?;
         loads::keep(tx, &self.kept)?;
         loads::add(tx, &self.loaded)?;
         backorders::remove(tx, &self.served)?;

@@ -11,6 +11,7 @@ pub mod close_receipt;
 pub mod delivery;
 pub mod draft;
 pub mod expect_receipt;
+pub mod improve_orders;
 pub mod picture;
 pub mod plan_order;
 pub mod pool;

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 use contracts::events::{Allocation, FulfilmentKind};
-use kernel::{LocationCode, SkuCode};
+use kernel::{GeoPoint, LocationCode, SkuCode};
 use store::{Error, Tx};
+use uuid::Uuid;
 
 use super::Draft;
 use super::picture::{Before, Picture};
@@ -54,6 +55,22 @@ pub struct Planned {
     pub decision: Decision,
     /// Counts by SKU.
     pub counted: BTreeMap<SkuCode, i64>,
+}
+
+impl Planned {
+    /// What is to be promised to its owner.
+    pub fn promises(&self, owner: Uuid) -> Vec<ReservedLine> {
+        let line = |it: &Allocation| ReservedLine {
+            owner,
+            line_no: it.line_no,
+            sku: it.sku.clone(),
+            location: it.location.clone(),
+            quantity: it.quantity.get(),
+            count_id: self.counted.get(&it.sku).copied(),
+        };
+        let taken = self.decision.takes_stock().then(|| self.decision.allocations());
+        taken.into_iter().flatten().map(line).collect()
+    }
 }
 
 impl Pool {
@@ -203,13 +220,14 @@ impl Desk<'_> {
     /// Decides until no ring-fence is broken.
     fn settle(&self, request: Request, mut reach: Reach, ruleset: &Ruleset) -> Decision {
         let Picture { atlas, shelves, loads, .. } = &*self.picture;
-        loop {
-            let snapshot = Snapshot { ruleset, atlas, shelves, reach: &reach, loads, now: self.now };
-            let decision = plan(request.clone(), &snapshot);
-            if !self.keep_out(&decision, &mut reach) {
-                return decision;
-            }
+        let decide = |request: Request, reach: &Reach| {
+            plan(request, &Snapshot { ruleset, atlas, shelves, reach, loads, now: self.now })
+        };
+        let mut decision = decide(request, &reach);
+        while self.keep_out(&decision, &mut reach) {
+            decision = decide(decision.request, &reach);
         }
+        decision
     }
 
     /// What the decisions of the rules in shadow are measured by; nothing while there are none.
@@ -314,8 +332,30 @@ impl Desk<'_> {
         }
     }
 
+    /// Takes promised units off their shelf again, as if they had not been taken back.
+    pub fn keep(&mut self, line: &ReservedLine) {
+        self.put(&line.sku, &line.location, line.quantity.saturating_neg());
+        if let Some(count) = line.count_id {
+            self.use_share(&line.sku, count, line.quantity);
+        }
+    }
+
+    /// Counts orders in at a location's day, or out, below 0.
+    pub fn count_orders(&mut self, location: &LocationCode, day: NaiveDate, orders: i64) {
+        let Some(slot) = self.picture.atlas.slot(location.as_str()) else { return };
+        let orders = self.picture.loads.get(slot, day).saturating_add(orders).max(0);
+        let before = self.picture.set_load(slot, day, orders);
+        self.undo.push(before);
+    }
+
+    /// How far a location is from a destination.
+    pub fn metres(&self, location: &LocationCode, to: GeoPoint) -> Option<i64> {
+        let atlas = &self.picture.atlas;
+        Some(to.distance_metres(atlas.site(atlas.slot(location.as_str())?)?.point))
+    }
+
     /// Puts units on a shelf, or takes them off, below 0.
-    fn put(&mut self, sku: &SkuCode, location: &LocationCode, units: i64) {
+    pub fn put(&mut self, sku: &SkuCode, location: &LocationCode, units: i64) {
         let Some(slot) = self.picture.atlas.slot(location.as_str()) else { return };
         let balance = |slot: Slot| self.picture.shelves.get(sku).map(|shelf| shelf.balance(slot).unwrap_or(0));
         if let Some(before) = balance(slot) {

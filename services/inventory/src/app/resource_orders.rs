@@ -1,29 +1,37 @@
 //! Sources what a location rejected anew, elsewhere.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter;
 
 use bus::ConsumeError;
 use contracts::Cause;
-use contracts::events::FulfilmentRejected;
-use kernel::{Quantity, SkuCode};
+use contracts::events::{FulfilmentLine, FulfilmentRejected};
+use kernel::{LocationCode, Quantity, SkuCode};
 use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
 use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
+use crate::domain::improve::add_units;
 use crate::domain::{Line, Request};
+use crate::store::moves::{self, Answer};
 use crate::store::reserved::{self, OpenLines};
-use crate::store::{backorders, decisions, locks};
+use crate::store::{backorders, decisions, loads, locks};
 
 /// Takes the promises of a batch of rejections back and plans what they were for again, without every location that has
 /// rejected the order. A pickup stays where it is: it waits for its location.
+///
+/// A location whose part was recalled has rejected nothing: it is planned with, and with the units it gave back. All that
+/// was recalled together is planned as one.
 pub fn resource_orders(
     tx: &mut Tx<'_>,
     pool: &Pool,
     rejections: &[(FulfilmentRejected, Cause)],
 ) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
+    // The first event of a recall has said everything.
+    let rejections: Vec<_> = rejections.iter().filter(|(it, _)| it.sourced_with.is_none()).collect();
     let ids: Vec<Uuid> = rejections.iter().map(|(it, _)| it.order_id.uuid()).collect();
     let mut newest: HashMap<Uuid, (i32, Request)> = HashMap::new();
     for stored in decisions::newest(tx, &ids)? {
@@ -31,9 +39,13 @@ pub fn resource_orders(
     }
     sweep_reservations(tx)?;
     let mut open = OpenLines::new(reserved::of_owners(tx, &ids)?);
+    let recalled: Vec<Uuid> =
+        rejections.iter().filter(|(it, _)| it.recalled).map(|(it, _)| it.order_id.uuid()).collect();
+    let loads = if recalled.is_empty() { Vec::new() } else { loads::of_orders(tx, &recalled)? };
     let skus: BTreeSet<SkuCode> =
-        rejections.iter().flat_map(|(it, _)| it.lines.iter().map(|line| line.sku.clone())).collect();
+        rejections.iter().flat_map(|(it, _)| parts(it)).flat_map(|(_, lines)| lines).map(|it| it.sku.clone()).collect();
     let mut draft = Draft::new();
+    let mut answers = Vec::new();
     let mut desk = pool.open(tx)?;
     desk.show(tx, &skus)?;
     for (rejection, cause) in rejections {
@@ -41,16 +53,27 @@ pub fn resource_orders(
         let (attempt, last) = newest
             .get_mut(&order_id.uuid())
             .ok_or_else(|| ConsumeError::Retry(format!("order {order_id} has not been sourced")))?;
-        last.excluded.insert(rejection.location.clone());
+        if !rejection.recalled {
+            last.excluded.insert(rejection.location.clone());
+        }
         let lines = take_back(rejection, &mut open, &mut draft, &mut desk);
         if lines.is_empty() {
             // What was rejected had been cancelled before.
             continue;
         }
         *attempt = attempt.saturating_add(1);
-        draft.unload(order_id, &rejection.location);
+        for (location, _) in parts(rejection) {
+            draft.unload(order_id, location);
+            let theirs = loads.iter().filter(|it| (it.order, &it.location) == (order_id.uuid(), location));
+            theirs.for_each(|it| desk.count_orders(location, it.day, -1));
+        }
         let planned = desk.plan(Request { lines, claim: None, ..last.clone() });
         let days = desk.load(&planned.decision);
+        if rejection.recalled {
+            let before: BTreeSet<_> = parts(rejection).map(|(location, _)| location).collect();
+            let stayed = planned.decision.locations() == before;
+            answers.push(Answer { order: order_id, attempt: *attempt, stayed });
+        }
         let priority = backorders::PROMISED_BEFORE;
         let cause = cause.clone();
         draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, days, priority, cause })?;
@@ -58,10 +81,17 @@ pub fn resource_orders(
     drop(desk);
     join_queue(tx, &mut draft)?;
     pool.write(tx, draft)?;
+    moves::answer(tx, &answers)?;
     Ok(())
 }
 
-/// Takes the promises back that a location rejected; answers what they were for.
+/// What needs another location, by the one it was at.
+fn parts(rejection: &FulfilmentRejected) -> impl Iterator<Item = (&LocationCode, &[FulfilmentLine])> {
+    let others = rejection.recalled_with.iter().map(|it| (&it.location, it.lines.as_slice()));
+    iter::once((&rejection.location, rejection.lines.as_slice())).chain(others)
+}
+
+/// Takes the promises back that a location rejected, or that were recalled; answers what they were for.
 fn take_back(
     rejection: &FulfilmentRejected,
     open: &mut OpenLines,
@@ -69,14 +99,16 @@ fn take_back(
     desk: &mut Desk<'_>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    for line in &rejection.lines {
-        let place = (rejection.order_id.uuid(), line.line_no, line.sku.to_string(), rejection.location.to_string());
+    for (location, line) in
+        parts(rejection).flat_map(|(location, lines)| lines.iter().map(move |line| (location, line)))
+    {
+        let place = (rejection.order_id.uuid(), line.line_no, line.sku.to_string(), location.to_string());
         let Ok(quantity) = Quantity::try_from(open.units(&place).min(line.quantity.get())) else { continue };
         for taken in open.take(&place, quantity.get()) {
             draft.release(&taken);
             desk.take_back(&taken);
         }
-        lines.push(Line { line_no: line.line_no, sku: line.sku.clone(), quantity, parts: Vec::new() });
+        add_units(&mut lines, line.line_no, &line.sku, quantity);
     }
     lines
 }

@@ -8,6 +8,7 @@ pub mod decision;
 pub mod document;
 pub mod gather;
 pub mod hours;
+pub mod improve;
 pub mod load;
 pub mod location;
 pub mod plan;

@@ -16,7 +16,7 @@ use crate::domain::ruleset::Sort;
 use crate::domain::tiers::Filter;
 use crate::domain::why::{WhyNot, why_not};
 use crate::domain::{Bar, Candidate, Decision, How, Outcome, Ruleset, RunnerUp, Verdict};
-use crate::store::{decisions, locations, rulesets};
+use crate::store::{decisions, locations, moves, rulesets};
 
 /// A decision, explained.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -249,8 +249,50 @@ pub struct SourcingView {
     /// Why the location asked about did not get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<WhyNot>,
+    /// The requests to move the order to nearer stock, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<MoveView>,
     /// The decisions before it, newest first.
     earlier: Vec<EarlierView>,
+}
+
+/// A request to move an order to nearer stock.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MoveView {
+    /// The decision after which it was made.
+    attempt: i32,
+    /// When the order book was asked.
+    asked_at: Timestamp,
+    /// Where the order was promised.
+    from: Vec<LocationCode>,
+    /// From where it would have shipped.
+    better: Vec<LocationCode>,
+    /// By how many metres all parts together would have been nearer.
+    gain_metres: i64,
+    /// By how many parts fewer there would have been.
+    fewer_parts: i64,
+    /// `asked`: the order has not been recalled, as what was picked is not; `moved`; or `stayed`: the better stock was gone.
+    outcome: String,
+    /// The decision that followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_as: Option<i32>,
+}
+
+impl MoveView {
+    fn new(stored: moves::Stored) -> Result<Self, Error> {
+        let told = stored.request()?.told;
+        let from: BTreeSet<LocationCode> = told.allocations.into_iter().map(|it| it.location).collect();
+        Ok(Self {
+            attempt: told.attempt,
+            asked_at: told.found_at,
+            from: from.into_iter().collect(),
+            better: told.better,
+            gain_metres: told.gain_metres,
+            fewer_parts: told.fewer_parts,
+            outcome: stored.outcome,
+            moved_as: stored.moved_as,
+        })
+    }
 }
 
 /// An earlier decision about an order.
@@ -288,7 +330,7 @@ pub async fn get(state: Data<State>, principal: Principal, path: Path<OrderId>, 
     let order_id = path.into_inner();
     let asked = query.into_inner().why_not;
     let wanted = asked.clone();
-    let (history, versions, location) = state
+    let (history, versions, location, moves) = state
         .store
         .read("sourcing_of_order", move |tx| {
             let history = decisions::history(tx, order_id)?;
@@ -297,7 +339,8 @@ pub async fn get(state: Data<State>, principal: Principal, path: Path<OrderId>, 
             let versions = rulesets::of_versions(tx, &versions.into_iter().collect::<Vec<_>>())?;
             let versions = versions.iter().map(|it| Ok((it.version, it.ruleset()?))).collect::<Result<_, Error>>()?;
             let location = wanted.map(|code| locations::get(tx, code.as_str())).transpose()?.flatten();
-            Ok::<(_, BTreeMap<i32, Ruleset>, _), Error>((history, versions, location))
+            let moves = moves::of_order(tx, order_id)?.into_iter().map(MoveView::new).collect::<Result<Vec<_>, _>>()?;
+            Ok::<(_, BTreeMap<i32, Ruleset>, _, _), Error>((history, versions, location, moves))
         })
         .await?;
     let mut history = history.into_iter();
@@ -330,6 +373,7 @@ pub async fn get(state: Data<State>, principal: Principal, path: Path<OrderId>, 
         decided_at: newest.decided_at.into(),
         explanation: ExplanationView::new(decision, ruleset),
         why_not,
+        moves,
         earlier,
     }))
 }

@@ -8,6 +8,8 @@ use kernel::LocationCode;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use super::code;
+
 /// An order that uses a location's capacity on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
@@ -106,6 +108,24 @@ pub fn keep(tx: &mut Tx<'_>, places: &[(Uuid, LocationCode)]) -> Result<(), Erro
     .bind::<Array<Text>, _>(places.iter().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
+}
+
+/// What these orders use and could give back: nothing has shipped from there.
+pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Load>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+        #[diesel(sql_type = Text)]
+        location: String,
+        #[diesel(sql_type = Date)]
+        day: NaiveDate,
+    }
+    let rows: Vec<Row> =
+        statement("SELECT order_id, location, day FROM location_loads WHERE order_id = ANY($1) AND NOT shipped")
+            .bind::<Array<SqlUuid>, _>(orders)
+            .load(tx.conn())?;
+    rows.into_iter().map(|row| Ok(Load { order: row.order_id, location: code(&row.location)?, day: row.day })).collect()
 }
 
 /// The orders of every location from a day on.

@@ -10,6 +10,7 @@ pub mod loads;
 pub mod locations;
 pub mod locks;
 pub mod movements;
+pub mod moves;
 pub mod past;
 pub mod proof;
 pub mod replays;

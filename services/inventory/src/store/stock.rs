@@ -62,7 +62,7 @@ impl Balance {
 }
 
 // One statement, so that no reader and no crash can come between its parts: the balances under their guards, each SKU's
-// total, the line in the change log, and the wake-up for orders that wait for what arrived.
+// total, the line in the change log, and the wake-ups for orders that wait for what arrived or are promised it elsewhere.
 const ASKED: &str = "\
 WITH asked AS (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (sku, location, on_hand, reserved, quarantined, safety, incoming)
@@ -111,6 +111,13 @@ const TOLD: &str = "
     WHERE c.gained > 0 AND c.balance > 0 AND EXISTS (SELECT FROM backorder_lines b WHERE b.sku = c.sku)
     ON CONFLICT (sku) DO UPDATE SET after_priority = excluded.after_priority, after_placed = excluded.after_placed,
         after_order = excluded.after_order
+), improvable AS (
+    INSERT INTO improvements AS i (sku)
+    SELECT DISTINCT c.sku FROM changed c
+    WHERE c.gained > 0 AND c.balance > 0 AND EXISTS (SELECT FROM rulesets WHERE state = 'active' AND moves)
+      AND (EXISTS (SELECT FROM reserved_lines r WHERE r.sku = c.sku AND r.location < c.location)
+        OR EXISTS (SELECT FROM reserved_lines r WHERE r.sku = c.sku AND r.location > c.location))
+    ON CONFLICT (sku) DO UPDATE SET again = true WHERE NOT i.again
 )
 SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, version FROM changed";
 

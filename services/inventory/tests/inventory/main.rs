@@ -16,6 +16,7 @@ mod documents;
 mod histories;
 mod history;
 mod locations;
+mod moving;
 mod orders;
 mod proof;
 mod races;

@@ -176,6 +176,9 @@ impl Pool {
             location: code(location),
             lines,
             reason: "not found".to_owned(),
+            recalled: false,
+            recalled_with: Vec::new(),
+            sourced_with: None,
             rejected_at: now,
         };
         self.service.hear(&[event]).await

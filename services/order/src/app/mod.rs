@@ -9,6 +9,7 @@ pub mod move_fulfilment;
 pub mod move_return;
 pub mod place_orders;
 pub mod read_orders;
+pub mod recall_orders;
 pub mod references;
 pub mod refusal;
 pub mod request_return;

@@ -220,8 +220,17 @@ fn tell(tx: &mut Tx<'_>, it: &Fulfilment, step: &Move, caller: &Caller) -> Resul
             outbox::append(tx, &event, &caller.cause)?;
         }
         Move::Reject { reason } => {
-            let (lines, reason) = (it.lines.clone(), reason.clone());
-            let event = FulfilmentRejected { fulfilment_id, order_id, location, lines, reason, rejected_at: now };
+            let event = FulfilmentRejected {
+                fulfilment_id,
+                order_id,
+                location,
+                lines: it.lines.clone(),
+                reason: reason.clone(),
+                recalled: false,
+                recalled_with: Vec::new(),
+                sourced_with: None,
+                rejected_at: now,
+            };
             outbox::append(tx, &event, &caller.cause)?;
         }
         Move::Ship { .. } | Move::Collect { .. } => {

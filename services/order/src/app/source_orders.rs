@@ -20,7 +20,8 @@ use crate::store::history::{self, Change};
 use crate::store::orders::OrderRow;
 use crate::store::{locks, orders};
 
-const INVENTORY: &str = "inventory";
+/// The service that answers, as history names it.
+pub(super) const INVENTORY: &str = "inventory";
 
 /// An order the inventory speaks of is not in the book; it may be on its way.
 #[derive(Debug)]

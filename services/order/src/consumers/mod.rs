@@ -3,6 +3,7 @@
 mod buyer_identified;
 mod references_changed;
 mod stock_backordered;
+mod stock_better_found;
 mod stock_sourced;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::app::source_orders::Refusal;
 pub const SOURCING: Hearing = Hearing {
     service: "order",
     subscription: "sourcing",
-    events: &["stock.sourced", "stock.backordered"],
+    events: &["stock.sourced", "stock.backordered", "stock.better_found"],
     partitions: 1,
     gives_way: false,
 };
@@ -46,6 +47,7 @@ pub fn sourcing(window_seconds: i64) -> Subscription {
     SOURCING.handled_by(Arc::new(move |tx, kind, events| match kind {
         "stock.sourced" => stock_sourced::consume(tx, events, window_seconds),
         "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
+        "stock.better_found" => stock_better_found::consume(tx, events, window_seconds),
         other => Err(unheard(other)),
     }))
 }

@@ -78,6 +78,11 @@ impl FulfilmentStatus {
         matches!(self, Self::Offered | Self::Accepted | Self::Picked | Self::Packed | Self::Ready)
     }
 
+    /// Whether it may be taken back because nearer stock was found: nobody has touched the goods.
+    pub const fn may_be_recalled(self) -> bool {
+        matches!(self, Self::Offered | Self::Accepted)
+    }
+
     /// Whether its units have left the location.
     pub const fn has_left(self) -> bool {
         matches!(self, Self::Shipped | Self::Delivered | Self::Collected)
@@ -159,6 +164,13 @@ mod tests {
         ReturnStatus,
         [".x...x", "..x..x", "...x..", "....x.", "......", "......"]
     );
+
+    #[test]
+    fn only_what_nobody_has_picked_is_recalled_and_then_it_stands_as_after_a_rejection() {
+        let recalled: Vec<_> = FulfilmentStatus::ALL.iter().filter(|it| it.may_be_recalled()).collect();
+        assert_eq!(recalled, [&FulfilmentStatus::Offered, &FulfilmentStatus::Accepted]);
+        assert!(recalled.iter().all(|it| it.may_become(FulfilmentStatus::Rejected)));
+    }
 
     #[test]
     fn texts_read_back() {

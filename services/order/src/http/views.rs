@@ -164,9 +164,12 @@ pub struct FulfilmentView {
     pub lines: Vec<FulfilmentLine>,
     /// Its parcels, once it left.
     pub parcels: Vec<Parcel>,
-    /// Why it was rejected or cancelled.
+    /// Why it was rejected, recalled or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether it stands as rejected because it was taken back for nearer stock: its location has refused nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
     /// The code that the buyer shows at the counter; a store's work list leaves it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect_code: Option<String>,
@@ -360,6 +363,7 @@ impl FulfilmentView {
             lines: it.lines.clone(),
             parcels: it.parcels.clone(),
             reason: it.reason.clone(),
+            recalled: it.recalled,
             collect_code: it.collect_code.clone(),
             offered_at: it.offered_at,
             changed_at: it.changed_at,

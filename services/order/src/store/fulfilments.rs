@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use contracts::events::{FulfilmentKind, FulfilmentLine, Parcel};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Timestamp};
 use store::{Error, Tx, statement};
@@ -34,8 +34,10 @@ pub struct Fulfilment {
     pub lines: Vec<FulfilmentLine>,
     /// Its parcels, once it left.
     pub parcels: Vec<Parcel>,
-    /// Why it was rejected or cancelled.
+    /// Why it was rejected, recalled or cancelled.
     pub reason: Option<String>,
+    /// Whether it was rejected by no location, but taken back for nearer stock.
+    pub recalled: bool,
     /// The code that the buyer shows at the counter.
     pub collect_code: Option<String>,
     /// When it was offered.
@@ -79,6 +81,8 @@ struct Row {
     parcels: String,
     #[diesel(sql_type = Nullable<Text>)]
     reason: Option<String>,
+    #[diesel(sql_type = Bool)]
+    recalled: bool,
     #[diesel(sql_type = Nullable<Text>)]
     collect_code: Option<String>,
     #[diesel(sql_type = Timestamptz)]
@@ -103,6 +107,7 @@ impl TryFrom<Row> for Fulfilment {
             lines: serde_json::from_str(&row.lines)?,
             parcels: serde_json::from_str(&row.parcels)?,
             reason: row.reason,
+            recalled: row.recalled,
             collect_code: row.collect_code,
             offered_at: row.offered_at.into(),
             changed_at: row.changed_at.into(),
@@ -215,8 +220,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     }
     diesel::sql_query(
         "UPDATE fulfilments f SET status = n.status, lines = n.lines, parcels = n.parcels, reason = n.reason, \
-         collect_code = n.code, changed_at = $8, version = n.version \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7) AS n (id, status, lines, parcels, reason, code, version) \
+         collect_code = n.code, changed_at = $8, version = n.version, recalled = n.recalled \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9) AS n (id, status, lines, parcels, reason, code, version, recalled) \
          WHERE f.fulfilment_id = n.id",
     )
     .bind::<Array<SqlUuid>, _>(changed.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
@@ -227,6 +232,7 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     .bind::<Array<Nullable<Text>>, _>(changed.iter().map(|it| it.collect_code.as_deref()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
     .bind::<Timestamptz, _>(now)
+    .bind::<Array<Bool>, _>(changed.iter().map(|it| it.recalled).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod fulfilling;
 mod intake;
 mod moving;
 mod reading;
+mod recalling;
 mod returning;
 mod sourcing;
 mod support;

@@ -97,6 +97,26 @@ pub struct StockReleased {
     pub allocations: Vec<Allocation>,
 }
 
+/// Units of an order could ship from better places than they are promised at. The order book recalls them if nobody has
+/// picked any of them, and lets the matter rest otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockBetterFound {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its newest decision when this was found.
+    pub attempt: i32,
+    /// Everything of the order that is promised and has not shipped: it moves as a whole or not at all.
+    pub allocations: Vec<Allocation>,
+    /// From where it would ship.
+    pub better: Vec<LocationCode>,
+    /// By how many metres all parts together would be nearer; below 0 where fewer parts are worth a longer way.
+    pub gain_metres: i64,
+    /// By how many parts fewer there would be.
+    pub fewer_parts: i64,
+    /// When it was found.
+    pub found_at: Timestamp,
+}
+
 /// The balance of one SKU at one location after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
@@ -153,6 +173,7 @@ payload!(LocationChanged, "location.changed", |it| it.location.to_string());
 payload!(StockSourced, "stock.sourced", |it| it.order_id.to_string());
 payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
 payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
+payload!(StockBetterFound, "stock.better_found", |it| it.order_id.to_string());
 payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
 payload!(AvailabilityChanged, "availability.changed", |it| it.sku.to_string());
 payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

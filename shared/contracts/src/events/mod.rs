@@ -28,14 +28,14 @@ mod rebate;
 pub use gateway::ChannelChanged;
 pub use inventory::{
     Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
-    ReservationExpired, StockBackordered, StockChanged, StockLevel, StockReleased, StockSourced,
+    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockReleased, StockSourced,
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
     FulfilmentOffered, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled,
-    OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RefundIssued, RefundLine,
-    ReturnInspected, ReturnLine, ReturnReceived,
+    OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart, RefundIssued,
+    RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};

@@ -229,7 +229,7 @@ pub struct FulfilmentAccepted {
     pub accepted_at: Timestamp,
 }
 
-/// A location refused a fulfilment order: it is to be sourced elsewhere.
+/// A location refused a fulfilment order, or it was recalled: it is to be sourced anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FulfilmentRejected {
     /// The fulfilment order.
@@ -242,8 +242,34 @@ pub struct FulfilmentRejected {
     pub lines: Vec<FulfilmentLine>,
     /// Why.
     pub reason: String,
+    /// Whether the order book took it back because nearer stock was found: the location has refused nothing, and may get it
+    /// again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recalled: bool,
+    /// What was recalled together with it, on the first event of a recall: all of it is sourced as one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recalled_with: Vec<RecalledPart>,
+    /// On the other events of a recall: the fulfilment order whose event names this one too, so that nothing is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sourced_with: Option<FulfilmentId>,
     /// When.
     pub rejected_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// A fulfilment order that was recalled together with another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecalledPart {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Who had it.
+    pub location: LocationCode,
+    /// What needs a location.
+    pub lines: Vec<FulfilmentLine>,
 }
 
 /// A fulfilment order left its location.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cost, Rules, Tier};
+use super::{Cost, Resourcing, Rules, Tier};
 
 /// Tiers of a ruleset: each may be searched for every order, and nobody can follow more.
 const MAX_TIERS: usize = 8;
@@ -26,6 +26,10 @@ const MAX_COST: i64 = 1_000_000_000;
 const MAX_METRES: i64 = 20_100_000;
 /// The longest time in minutes: a fortnight, within which every location is open.
 const MAX_MINUTES: i64 = 14 * 24 * 60;
+/// Moves of one order: more and no store would believe an order it is offered.
+const MAX_MOVES: i64 = 10;
+/// Orders that may be asked for within an hour: some tens a second, more than stores can follow.
+const MAX_ASKED: i64 = 100_000;
 
 /// Something wrong with a ruleset, at a path such as `tiers[0].split.max_parts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +96,10 @@ impl Rules {
             faults.check(names.insert(tier.name.as_str()), format!("{path}.name"), "names another tier, too");
             check_tier(&mut faults, &path, tier);
         }
+        let Resourcing { min_gain_metres, max_moves_per_order, max_asked_per_hour, .. } = self.resourcing;
+        faults.within("resourcing.min_gain_metres".to_owned(), Some(min_gain_metres), 0, MAX_METRES);
+        faults.within("resourcing.max_moves_per_order".to_owned(), Some(max_moves_per_order), 1, MAX_MOVES);
+        faults.within("resourcing.max_asked_per_hour".to_owned(), Some(max_asked_per_hour), 1, MAX_ASKED);
         faults.0
     }
 }

@@ -232,6 +232,36 @@ pub enum Otherwise {
     Backorder,
 }
 
+/// Whether promised orders that nobody has picked move when nearer stock arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = RulesetResourcing)]
+pub struct Resourcing {
+    /// Whether they do. Left out, they do not: it takes work from stores that have accepted it, which is theirs to agree to.
+    pub enabled: bool,
+    /// An order from as many parts moves only if they are nearer by so many metres together.
+    #[schema(minimum = 0, maximum = 20_100_000)]
+    pub min_gain_metres: i64,
+    /// An order is moved at most so many times.
+    #[schema(minimum = 1, maximum = 10)]
+    pub max_moves_per_order: i64,
+    /// The order book is asked to move at most so many orders within an hour.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub max_asked_per_hour: i64,
+}
+
+impl Default for Resourcing {
+    fn default() -> Self {
+        Self { enabled: false, min_gain_metres: 20_000, max_moves_per_order: 1, max_asked_per_hour: 1_000 }
+    }
+}
+
+impl Resourcing {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How locations are chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +290,9 @@ pub struct Rules {
     /// What becomes of an order that no tier fills.
     #[serde(default)]
     pub otherwise: Otherwise,
+    /// Whether promised orders move when nearer stock arrives.
+    #[serde(default, skip_serializing_if = "Resourcing::is_default")]
+    pub resourcing: Resourcing,
 }
 
 /// Which ruleset a decision was made by.

@@ -74,6 +74,23 @@ fn everything_beyond_its_limits_is_named_at_once() {
 }
 
 #[test]
+fn orders_do_not_move_unless_the_ruleset_says_so_and_within_limits() {
+    let rules = |resourcing: &str| {
+        let document = format!(r#"{{"name": "x", "tiers": [{{"name": "all"}}]{resourcing}}}"#);
+        serde_json::from_str::<Rules>(&document).unwrap()
+    };
+    let silent = rules("");
+    assert!(!silent.resourcing.enabled);
+    assert!(!silent.document().unwrap().contains("resourcing"), "documents of before keep their bytes and their hash");
+    let moving = rules(r#", "resourcing": {"enabled": true}"#).resourcing;
+    assert_eq!((moving.min_gain_metres, moving.max_moves_per_order, moving.max_asked_per_hour), (20_000, 1, 1_000));
+    let wrong = r#", "resourcing": {"min_gain_metres": -1, "max_moves_per_order": 0, "max_asked_per_hour": 100001}"#;
+    let paths: Vec<String> = rules(wrong).faults().into_iter().map(|it| it.path).collect();
+    let expected = ["resourcing.min_gain_metres", "resourcing.max_moves_per_order", "resourcing.max_asked_per_hour"];
+    assert_eq!(paths, expected);
+}
+
+#[test]
 fn a_parcel_costs_its_way_in_metres_rounded_down_once() {
     let rules: Rules = serde_json::from_str(EXAMPLES[4].1).unwrap();
     // 8.00 + 0.02 a kilometre: 111,195 m are 222.39, of which 222 count.

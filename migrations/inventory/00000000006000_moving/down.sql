@@ -1,0 +1,2 @@
+DROP TABLE moves, improvements;
+ALTER TABLE rulesets DROP COLUMN moves;
