@@ -1,9 +1,9 @@
-//! The demo shows what everyone earns on its orders, however often it is loaded.
+//! The demo shows what everyone earns on its orders, however often it is loaded, and a chain whose stock can be moved.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use system_tests::checks::settled;
 use system_tests::shop::{text, yuan};
-use system_tests::{Deployment, Topology};
+use system_tests::{Api, Deployment, Topology};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_shows_accruals_however_often_it_is_loaded() {
@@ -24,8 +24,37 @@ async fn the_demo_shows_accruals_however_often_it_is_loaded() {
     let numbers: Vec<String> = orders["items"].as_array().into_iter().flatten().map(number).collect();
     assert_eq!(numbers.len(), 2, "{numbers:?}");
     api.get("/v1/clients/demo-checker").await.problem(404, "not_found");
+    the_tour_is_true(&api).await;
 }
 
 fn number(order: &Value) -> String {
     text(&order["channel_order_no"])
+}
+
+/// What `docs/demo.md` promises.
+async fn the_tour_is_true(api: &Api) {
+    for (channel, units) in [("live", 200), ("tmall", 1_723), ("mini-program", 1_733)] {
+        let path = format!("/v1/availability/SNEAKER-42/waterfall?channel={channel}");
+        assert_eq!(api.get(&path).await.ok()["available"], units, "{channel}");
+    }
+    let suzhou = json!({ "type": "ship", "ship_to": { "country": "CN", "city": "苏州", "latitude": 31.30, "longitude": 120.62 } });
+    let pair = json!({ "channel": "tmall", "fulfilment": suzhou, "lines": [{ "sku": "SNEAKER-42", "quantity": 1 }] });
+    let planned = async || api.post("/v1/sourcing/plans", &pair).await.ok()["winners"].clone();
+    assert_eq!(planned().await, json!(["WX-ZHONGSHAN"]));
+    let wanted = json!({ "from": "WH-JIAXING", "to": "SZ-GUANQIAN", "reason": "demand",
+        "lines": [{ "sku": "SNEAKER-42", "quantity": 3 }] });
+    let transfer = text(&api.post("/v1/transfers", &wanted).await.status(201)["id"]);
+    api.post(&format!("/v1/transfers/{transfer}/ship"), &json!({})).await.ok();
+    let received = json!({ "lines": [{ "sku": "SNEAKER-42", "received": 3 }] });
+    api.post(&format!("/v1/transfers/{transfer}/receive"), &received).await.ok();
+    assert_eq!(planned().await, json!(["SZ-GUANQIAN"]));
+    let ruleset: Value =
+        serde_json::from_str(include_str!("../../../services/inventory/rulesets/warehouse-first.json"))
+            .expect("the example is JSON");
+    let version = api.post("/v1/sourcing/rulesets", &ruleset).await.status(201)["version"].clone();
+    assert_eq!(version, 2);
+    api.post("/v1/sourcing/rulesets/2/activate", &json!({})).await.ok();
+    assert_eq!(planned().await, json!(["WH-JIAXING"]));
+    let proof = api.get("/v1/stock/proof").await.ok();
+    assert_eq!(proof["drift"], json!([]), "{proof}");
 }

@@ -16,6 +16,7 @@ mod documents;
 mod histories;
 mod history;
 mod locations;
+mod model;
 mod moving;
 mod orders;
 mod proof;
