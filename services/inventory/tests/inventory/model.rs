@@ -147,14 +147,13 @@ impl Model {
     }
 
     fn promise(&mut self, owner: &str, channel: usize, lines: &Value, until: Option<u64>) {
-        for line in lines.as_array().expect("lines") {
-            let at =
-                |names: &[&str], field: &str| names.iter().position(|name| line[field] == *name).expect("a known code");
+        for line in lines.as_array().unwrap() {
+            let at = |names: &[&str], field: &str| names.iter().position(|name| line[field] == *name).unwrap();
             self.promises.push(Promise {
                 owner: owner.to_owned(),
                 sku: at(&SKUS, "sku"),
                 place: at(&PLACES, "location"),
-                units: line["quantity"].as_i64().expect("units"),
+                units: line["quantity"].as_i64().unwrap(),
                 count: self.counted(channel),
                 until,
             });
@@ -174,7 +173,7 @@ async fn run(pool: &Pool, model: &mut Model, step: Step) {
             let reply = pool.hold(&[(SKUS[sku], units)], fields).await;
             assert_eq!(reply.status, if granted { 201 } else { 409 }, "{}", reply.text);
             if granted {
-                let id = reply.body["id"].as_str().expect("an id").to_owned();
+                let id = reply.body["id"].as_str().unwrap().to_owned();
                 model.promise(&id, channel, &reply.body["lines"], Some(model.now + ttl));
                 model.holds.push(id);
             }
@@ -186,42 +185,10 @@ async fn run(pool: &Pool, model: &mut Model, step: Step) {
             model.promises.retain(|it| it.owner != id);
         }
         Step::Order(channel, lines) => place(pool, model, channel, &lines).await,
-        Step::Ship(n) | Step::Reject(n) if n < model.orders.len() => {
-            let (id, channel) = model.orders[n];
-            let owner = id.to_string();
-            let Some(first) = model.promises.iter().find(|it| it.owner == owner).cloned() else { return };
-            let here = |it: &Promise| (&it.owner, it.sku, it.place) == (&owner, first.sku, first.place);
-            let all: Vec<Promise> = model.promises.extract_if(.., |it| here(it)).collect();
-            let units = all.iter().map(|it| it.units).sum();
-            // An order of the model has a line per SKU, with its number.
-            let line_no = i32::try_from(first.sku).expect("a small number") + 1;
-            let line = vec![fulfilment_line(line_no, SKUS[first.sku], units)];
-            if let Step::Ship(_) = step {
-                pool.ship(id, PLACES[first.place], line).await.expect("what is promised can be shipped");
-                *model.on_hand.entry((first.sku, first.place)).or_default() -= units;
-                for it in all {
-                    if let Some(count) = it.count {
-                        *model.shipped.entry((count, it.sku)).or_default() += it.units;
-                    }
-                }
-            } else {
-                let before = pool.sourced(id).await.len();
-                pool.reject(id, PLACES[first.place], line).await.expect("what is promised can be rejected");
-                let told = pool.sourced(id).await;
-                if told.len() > before {
-                    let (_, rows) = told.last().expect("it was told").clone();
-                    let lines: Vec<Value> = rows
-                        .iter()
-                        .map(|(_, sku, location, units)| json!({"sku": sku, "location": location, "quantity": units}))
-                        .collect();
-                    model.promise(&owner, channel, &json!(lines), None);
-                } else {
-                    give_up(pool, model, id).await;
-                }
-            }
-        }
+        Step::Ship(n) if n < model.orders.len() => send(pool, model, n, true).await,
+        Step::Reject(n) if n < model.orders.len() => send(pool, model, n, false).await,
         Step::Cancel(n) if n < model.orders.len() => give_up(pool, model, model.orders[n].0).await,
-        Step::Rule(channel, mode, buffer, places) => set_rule(pool, model, channel, mode, buffer, places).await,
+        Step::Rule(channel, mode, buffer, places) => set_rule(pool, model, channel, (mode, buffer, places)).await,
         Step::NoRule(channel) if model.rules.remove(&channel).is_some() => {
             let path = format!("/v1/sharing-rules/{}", CHANNELS[channel]);
             assert_eq!(pool.service.call(Method::DELETE, &path, Value::Null).await.status, 204);
@@ -235,6 +202,42 @@ async fn run(pool: &Pool, model: &mut Model, step: Step) {
     }
 }
 
+/// What an order has at its first place ships, or is rejected there.
+async fn send(pool: &Pool, model: &mut Model, n: usize, ships: bool) {
+    let (id, channel) = model.orders[n];
+    let owner = id.to_string();
+    let Some(first) = model.promises.iter().find(|it| it.owner == owner).cloned() else { return };
+    let here = |it: &Promise| (&it.owner, it.sku, it.place) == (&owner, first.sku, first.place);
+    let all: Vec<Promise> = model.promises.extract_if(.., |it| here(it)).collect();
+    let units = all.iter().map(|it| it.units).sum();
+    // An order of the model has a line per SKU, with its number.
+    let line_no = i32::try_from(first.sku).unwrap() + 1;
+    let line = vec![fulfilment_line(line_no, SKUS[first.sku], units)];
+    if ships {
+        pool.ship(id, PLACES[first.place], line).await.unwrap();
+        *model.on_hand.entry((first.sku, first.place)).or_default() -= units;
+        for it in all {
+            if let Some(count) = it.count {
+                *model.shipped.entry((count, it.sku)).or_default() += it.units;
+            }
+        }
+    } else {
+        let before = pool.sourced(id).await.len();
+        pool.reject(id, PLACES[first.place], line).await.unwrap();
+        let told = pool.sourced(id).await;
+        if told.len() > before {
+            let (_, rows) = told.last().unwrap().clone();
+            let lines: Vec<Value> = rows
+                .iter()
+                .map(|(_, sku, location, units)| json!({"sku": sku, "location": location, "quantity": units}))
+                .collect();
+            model.promise(&owner, channel, &json!(lines), None);
+        } else {
+            give_up(pool, model, id).await;
+        }
+    }
+}
+
 async fn place(pool: &Pool, model: &mut Model, channel: usize, lines: &[(usize, i64)]) {
     let mut needs: BTreeMap<usize, i64> = BTreeMap::new();
     for (sku, units) in lines {
@@ -243,7 +246,7 @@ async fn place(pool: &Pool, model: &mut Model, channel: usize, lines: &[(usize, 
     let granted = needs.iter().all(|(sku, units)| model.may_sell(channel, *sku) >= *units);
     let mut placed = order(&needs.iter().map(|(sku, units)| (SKUS[*sku], *units)).collect::<Vec<_>>());
     for (line, sku) in placed.lines.iter_mut().zip(needs.keys()) {
-        line.line_no = i32::try_from(*sku).expect("a small number") + 1;
+        line.line_no = i32::try_from(*sku).unwrap() + 1;
     }
     let id = pool.place(OrderPlaced { channel: code(CHANNELS[channel]), ..placed }).await;
     let sourced = pool.sourced(id).await;
@@ -263,11 +266,12 @@ async fn place(pool: &Pool, model: &mut Model, channel: usize, lines: &[(usize, 
 }
 
 async fn give_up(pool: &Pool, model: &mut Model, id: OrderId) {
-    pool.cancel(id, &[], &[]).await.expect("an order can be cancelled");
+    pool.cancel(id, &[], &[]).await.unwrap();
     model.promises.retain(|it| it.owner != id.to_string());
 }
 
-async fn set_rule(pool: &Pool, model: &mut Model, channel: usize, mode: Mode, buffer: i64, places: BTreeSet<usize>) {
+async fn set_rule(pool: &Pool, model: &mut Model, channel: usize, wanted: (Mode, i64, BTreeSet<usize>)) {
+    let (mode, buffer, places) = wanted;
     let (name, value) = match mode {
         Mode::Shared => ("shared", None),
         Mode::Percentage(value) => ("percentage", Some(value)),
@@ -294,7 +298,7 @@ async fn the_service_agrees_with_a_naive_model_after_every_step() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..3 {
         let (pool, mut model) = (Pool::new().await, Model::default());
-        for step in steps().new_tree(&mut runner).expect("a history").current() {
+        for step in steps().new_tree(&mut runner).unwrap().current() {
             let said = format!("{step:?}");
             run(&pool, &mut model, step).await;
             for (channel, name) in CHANNELS.iter().enumerate() {
