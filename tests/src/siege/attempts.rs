@@ -106,7 +106,7 @@ impl Besieger {
         json!({ "country": "CN", "latitude": latitude, "longitude": longitude })
     }
 
-    /// Sends a request; the answer of one that was granted. Every other one is sent twice under one key.
+    /// Sends a request; the answer of one that was granted. One in twenty is sent twice under one key, as is one that broke off.
     async fn send(&mut self, method: Method, path: &str, body: Value) -> Option<Value> {
         let door = self.doors.choose(&mut self.random).expect("there is a door").clone();
         let key = unique();
@@ -237,7 +237,7 @@ impl Besieger {
         }
     }
 
-    /// Deliveries, and goods that are found missing: of those SKUs, that no channel has to itself.
+    /// A delivery. Nothing is found missing: that may leave less than is kept for a channel, which is no oversale.
     async fn adjust(&mut self) {
         let delta = self.random.random_range(1..=4);
         let body = json!([{ "sku": self.sku(), "location": place(self.random.random_range(0..PLACES)), "delta": delta,

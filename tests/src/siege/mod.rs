@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
 
 pub use self::attempts::Tally;
@@ -64,8 +64,8 @@ pub async fn lay(size: Size) -> Tally {
             let victim = victims.choose(&mut random).copied().unwrap_or("inventory");
             deployment.crash(victim);
             tally.kills += 1;
-            // Breathing space: what was killed is not killed again before it has started.
-            tokio::time::sleep(Duration::from_millis(random.random_range(500..2_000))).await;
+            // What was killed is not killed again before it has started; the others fight on meanwhile.
+            deployment.ready().await;
         }
     }
     deployment.ready().await;
