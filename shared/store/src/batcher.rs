@@ -109,7 +109,8 @@ where
             let (commands, answers): (Vec<C>, Vec<_>) =
                 batch.drain(..).map(|waiting| (waiting.command, waiting.answer)).unzip();
             self.run_batch(commands, answers).await;
-            if taken > 1 {
+            // Even a sleep of no time lasts until the timer's next tick, a millisecond away.
+            if taken > 1 && !self.options.rest.is_zero() {
                 tokio::select! {
                     () = self.draining.cancelled() => {}
                     () = tokio::time::sleep(self.options.rest) => {}
