@@ -12,12 +12,12 @@ use store::{Error, Tx, statement};
 /// before it, never after.
 ///
 /// Writers look rows up by their keys, a few hundred at a time: an index is right for that whatever the statistics say, so
-/// that the plans kept for their statements are as good for large tables as for small ones.
+/// that the plans kept for their statements are as good for large tables as for small ones, and none is made twice.
 pub fn pool(tx: &mut Tx<'_>) -> Result<(), Error> {
     statement(
         "SELECT pg_advisory_xact_lock(hashtextextended('onepool/' || current_schema() || '/pool', 0)), \
          set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), \
-         set_config('enable_mergejoin', 'off', true)",
+         set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)",
     )
     .execute(tx.conn())?;
     Ok(())
