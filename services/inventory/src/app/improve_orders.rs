@@ -13,7 +13,6 @@ use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
 use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
-use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Pool};
 use crate::domain::improve::{Gain, Way, add_units, keeps_together};
 use crate::domain::ruleset::Resourcing;
@@ -120,7 +119,6 @@ fn find(
     ids: &[Uuid],
     terms: &Resourcing,
 ) -> Result<(Vec<moves::Request>, bool), Error> {
-    sweep_reservations(tx)?;
     let orders = held(tx, ids)?;
     let unanswered = moves::unanswered(tx, tx.now().plus_seconds(-KEPT_SECONDS))?;
     let skus: BTreeSet<SkuCode> = orders
@@ -128,7 +126,7 @@ fn find(
         .flat_map(|order| order.lines.iter().map(|line| line.sku.clone()))
         .chain([sku.clone()])
         .collect();
-    let mut desk = pool.open(tx)?;
+    let mut desk = pool.open_swept(tx)?;
     desk.show(tx, &skus)?;
     for it in unanswered.iter().flat_map(|request| &request.planned) {
         desk.put(&it.sku, &it.location, it.quantity.get().saturating_neg());

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::Draft;
 use super::picture::{Before, Picture};
+use super::sweep_reservations::sweep_reservations;
 use crate::domain::compare::Measure;
 use crate::domain::share::{Fence, Rule, Supply, broken, share};
 use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
@@ -46,6 +47,8 @@ pub struct Desk<'p> {
     guests: Vec<SkuCode>,
     /// Whether loads were read with this transaction's own changes in them: the picture is drawn anew after it.
     outdated: bool,
+    /// Whether there may be holds that have run out and are not swept yet.
+    due: bool,
 }
 
 /// A decision, with what each of its SKUs is counted by where the channel's share is counted.
@@ -89,8 +92,18 @@ impl Pool {
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Moment { at: tx.now(), zone: self.zone };
         let (undo, guests) = (Vec::new(), Vec::new());
-        let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false };
+        let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false, due: true };
         desk.changed_before = desk.catch_up(tx)?;
+        Ok(desk)
+    }
+
+    /// As [`Pool::open`], for whoever promises stock and holds the pool's lock: holds that have run out are swept first, so
+    /// that no plan sees units as held that are not.
+    pub fn open_swept(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
+        let mut desk = self.open(tx)?;
+        if desk.due && sweep_reservations(tx)? > 0 {
+            desk.changed_before = desk.catch_up(tx)?;
+        }
         Ok(desk)
     }
 
@@ -116,6 +129,7 @@ impl Desk<'_> {
         };
         self.picture.loads.forget_before(since);
         let log = changes::from(tx, seq, MAX_BEHIND)?;
+        self.due = log.first().is_none_or(|change| change.due);
         let gap = log.first().is_none_or(|first| first.seq != seq);
         let behind = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_BEHIND);
         if gap || behind || log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq) {

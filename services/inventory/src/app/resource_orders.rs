@@ -11,7 +11,6 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
-use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
 use crate::domain::improve::add_units;
 use crate::domain::{Line, Request};
@@ -37,7 +36,6 @@ pub fn resource_orders(
     for stored in decisions::newest(tx, &ids)? {
         newest.insert(stored.order_id, (stored.attempt, stored.decision()?.request));
     }
-    sweep_reservations(tx)?;
     let mut open = OpenLines::new(reserved::of_owners(tx, &ids)?);
     let recalled: Vec<Uuid> =
         rejections.iter().filter(|(it, _)| it.recalled).map(|(it, _)| it.order_id.uuid()).collect();
@@ -46,7 +44,7 @@ pub fn resource_orders(
         rejections.iter().flat_map(|(it, _)| parts(it)).flat_map(|(_, lines)| lines).map(|it| it.sku.clone()).collect();
     let mut draft = Draft::new();
     let mut answers = Vec::new();
-    let mut desk = pool.open(tx)?;
+    let mut desk = pool.open_swept(tx)?;
     desk.show(tx, &skus)?;
     for (rejection, cause) in rejections {
         let order_id = rejection.order_id;

@@ -8,7 +8,6 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
-use super::sweep_reservations::sweep_reservations;
 use super::{Draft, Pool};
 use crate::store::{backorders, code, decisions, locks};
 
@@ -22,14 +21,13 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
     }
     locks::pool(tx)?;
     let Some(arrival) = backorders::next_arrival(tx)? else { return Ok(false) };
-    sweep_reservations(tx)?;
     let sku: SkuCode = code(&arrival.sku)?;
     let queue = backorders::queue(tx, Some(&arrival.sku), Some(arrival.after()), MAX_SERVED)?;
     let skus: BTreeSet<SkuCode> =
         queue.iter().flat_map(|it| it.request.needs().into_keys()).chain([sku.clone()]).collect();
     let mut draft = Draft::new();
     let mut sourced = Vec::new();
-    let mut desk = pool.open(tx)?;
+    let mut desk = pool.open_swept(tx)?;
     desk.show(tx, &skus)?;
     let mut last = None;
     let mut used_up = false;

@@ -10,7 +10,6 @@ use store::{Error, Rows, Tx};
 use uuid::Uuid;
 
 use super::draft::Decided;
-use super::sweep_reservations::sweep_reservations;
 use super::{Desk, Draft, Pool};
 use crate::domain::compare::Comparison;
 use crate::domain::{Claim, ClaimLine, Decision, Request, claim_fits};
@@ -44,8 +43,7 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
     if orders.is_empty() {
         return Ok(());
     }
-    sweep_reservations(tx)?;
-    let mut desk = pool.open(tx)?;
+    let mut desk = pool.open_swept(tx)?;
     let unknown = desk.lay_out(tx, orders.iter_mut().map(|order| &mut order.request))?;
     if let Some(sku) = unknown.first() {
         return Err(ConsumeError::Retry(format!("the SKU {sku} is ordered but not known yet")));

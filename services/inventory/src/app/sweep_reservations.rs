@@ -12,8 +12,8 @@ use crate::store::{reservations, reserved};
 /// Holds swept in one go: some tens of milliseconds of work.
 pub const MAX_SWEPT: i64 = 1_000;
 
-/// Sweeps up to [`MAX_SWEPT`] holds, the longest expired first; says how many. The caller holds the pool's lock. Everything
-/// that plans does this first, so that no plan sees units as held that are not.
+/// Sweeps up to [`MAX_SWEPT`] holds, the longest expired first; says how many. The caller holds the pool's lock. Who
+/// plans on a desk has it done by [`super::Pool::open_swept`].
 pub fn sweep_reservations(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let expired = reservations::expire(tx, MAX_SWEPT)?;
     if expired.is_empty() {

@@ -57,16 +57,22 @@ pub struct Change {
     /// and orders.
     #[diesel(sql_type = Array<BigInt>)]
     pub loads: Vec<i64>,
+    /// Whether any hold has run out and is not swept yet: it is asked here so that nobody has to ask for that alone.
+    #[diesel(sql_type = Bool)]
+    pub due: bool,
 }
 
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
 /// then whoever asks has missed something.
 pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
+    let now = tx.now().utc();
     Ok(statement(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
-         skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used, loaded, loaded_days, loads \
-         FROM changes WHERE seq >= $1 ORDER BY seq LIMIT $2",
+         skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used, loaded, loaded_days, loads, \
+         (SELECT EXISTS (SELECT FROM reservations WHERE state = 'held' AND expires_at <= $1)) AS due \
+         FROM changes WHERE seq >= $2 ORDER BY seq LIMIT $3",
     )
+    .bind::<Timestamptz, _>(now)
     .bind::<BigInt, _>(seq)
     .bind::<BigInt, _>(limit)
     .load(tx.conn())?)
