@@ -17,6 +17,7 @@ use crate::store::backorders::{self, Backorder};
 use crate::store::decisions::{self, NewDecision};
 use crate::store::loads::{self, Load};
 use crate::store::movements::{self, Movement};
+use crate::store::reservations::NewReservation;
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::shares::{self, UseDelta, UseDeltas};
 use crate::store::stock::{self, Balance, Delta, Deltas};
@@ -27,6 +28,7 @@ pub struct Draft {
     deltas: Deltas,
     movements: Vec<Movement>,
     promised: Vec<ReservedLine>,
+    holds: Vec<NewReservation>,
     taken_off: Vec<ReservedLine>,
     used: UseDeltas,
     loaded: Vec<Load>,
@@ -92,6 +94,11 @@ impl Draft {
         self.change(&line.sku, &line.location, Delta { reserved: line.quantity, ..Delta::default() });
         self.count(&line, UseDelta { promised: line.quantity, shipped: 0 });
         self.promised.push(line);
+    }
+
+    /// A new hold; its lines are promised to its id.
+    pub fn hold(&mut self, hold: NewReservation) {
+        self.holds.push(hold);
     }
 
     /// Takes a promise back.
@@ -201,12 +208,24 @@ impl Draft {
         self.deltas.retain(|(sku, location), delta| *delta != Delta::default() || moved.contains(&(sku, location)));
         self.used.retain(|_, used| *used != UseDelta::default());
         shares::count_use(tx, &self.used)?;
-        let balances = if self.opens { stock::open(tx, &self.deltas)? } else { stock::apply(tx, &self.deltas)? };
+        let together = !self.opens && !self.promised.is_empty() && self.taken_off.is_empty();
+        if !together && !self.holds.is_empty() {
+            return Err(Error::Broken("a hold is drafted with what is promised to it, and nothing is taken back"));
+        }
+        let balances = if together {
+            stock::promise(tx, &self.deltas, &self.promised, &self.holds)?
+        } else if self.opens {
+            stock::open(tx, &self.deltas)?
+        } else {
+            stock::apply(tx, &self.deltas)?
+        };
         movements::record(tx, &self.movements, &balances)?;
+        // Before anything is promised anew: it may be the same line of an order, or use another day of the same location.
         reserved::take_off(tx, &self.taken_off)?;
-        // Before anything is promised anew: what comes back to the same location may use another of its days.
         loads::give_back(tx, &self.unloaded)?;
-        reserved::add(tx, &self.promised)?;
+        if !together {
+            reserved::add(tx, &self.promised)?;
+        }
         decisions::insert(tx, &self.decisions)?;
         loads::keep(tx, &self.kept)?;
         loads::add(tx, &self.loaded)?;

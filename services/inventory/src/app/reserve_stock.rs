@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use store::{Error, Tx};
 use utoipa::ToSchema;
 
-use super::sweep_reservations::sweep_reservations;
 use super::{Draft, Planned, Pool};
 use crate::domain::{Outcome, Place, Request};
 use crate::store::locks;
@@ -106,14 +105,12 @@ pub fn reserve_stock(
     holds: &[&Hold],
 ) -> Result<Vec<Result<HoldView, Refusal>>, Error> {
     locks::pool(tx)?;
-    sweep_reservations(tx)?;
     let mut requests: Vec<Request> = holds.iter().map(|hold| hold.request.clone()).collect();
-    let mut desk = pool.open(tx)?;
+    let mut desk = pool.open_swept(tx)?;
     desk.lay_out(tx, requests.iter_mut())?;
     let mut buyers = Buyers::read(tx, holds)?;
     let now = tx.now();
     let mut draft = Draft::new();
-    let mut granted = Vec::new();
     let mut results = Vec::with_capacity(holds.len());
     for (hold, request) in holds.iter().zip(requests) {
         let units = request.needs().values().copied().fold(0, i64::saturating_add);
@@ -128,7 +125,7 @@ pub fn reserve_stock(
         }
         buyers.holds(hold, units);
         let view = grant(&mut draft, hold, &planned, now);
-        granted.push(NewReservation {
+        draft.hold(NewReservation {
             id: view.id,
             channel: view.channel.to_string(),
             buyer: view.buyer.clone(),
@@ -140,7 +137,6 @@ pub fn reserve_stock(
     }
     drop(desk);
     pool.write(tx, draft)?;
-    reservations::insert(tx, &granted)?;
     Ok(results)
 }
 

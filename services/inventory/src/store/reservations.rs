@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use kernel::id::{OrderId, ReservationId};
+use store::statement::{Statement, Values};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
@@ -66,23 +67,19 @@ impl Reservation {
 }
 
 /// Stores holds.
-pub fn insert(tx: &mut Tx<'_>, holds: &[NewReservation]) -> Result<(), Error> {
-    if holds.is_empty() {
-        return Ok(());
-    }
-    statement(
-        "INSERT INTO reservations (id, state, channel, buyer, lines, held_units, expires_at) \
-         SELECT id, 'held', channel, buyer, lines, units, expires_at FROM unnest($1, $2, $3, $4, $5, $6) \
-         AS t (id, channel, buyer, lines, units, expires_at)",
-    )
-    .bind::<Array<SqlUuid>, _>(holds.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(holds.iter().map(|it| it.channel.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Text>>, _>(holds.iter().map(|it| it.buyer.as_deref()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(holds.iter().map(|it| it.lines.as_str()).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(holds.iter().map(|it| it.units).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(holds.iter().map(|it| it.expires_at.utc()).collect::<Vec<_>>())
-    .execute(tx.conn())?;
-    Ok(())
+pub const INSERT: &str = "\
+INSERT INTO reservations (id, state, channel, buyer, lines, held_units, expires_at)
+SELECT id, 'held', channel, buyer, lines, units, expires_at FROM unnest($1, $2, $3, $4, $5, $6)
+AS t (id, channel, buyer, lines, units, expires_at)";
+
+/// Binds what [`INSERT`] takes.
+pub fn bind<'a>(to: Statement<impl Values>, holds: &'a [NewReservation]) -> Statement<impl Values> {
+    to.bind::<Array<SqlUuid>, _>(holds.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(holds.iter().map(|it| it.channel.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Text>>, _>(holds.iter().map(|it| it.buyer.as_deref()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(holds.iter().map(|it| it.lines.as_str()).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(holds.iter().map(|it| it.units).collect::<Vec<_>>())
+        .bind::<Array<Timestamptz>, _>(holds.iter().map(|it| it.expires_at.utc()).collect::<Vec<_>>())
 }
 
 /// The holds with these ids.

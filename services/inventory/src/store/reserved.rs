@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Uuid as SqlUuid};
 use kernel::{LocationCode, SkuCode};
+use store::statement::{Statement, Values};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
@@ -66,26 +67,30 @@ pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, 
 }
 
 /// Adds promised units.
+pub const ADD: &str = "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity, count_id) \
+                       SELECT * FROM unnest($1, $2, $3, $4, $5, $6)";
+/// What becomes of those that are there already.
+pub const ADD_MORE: &str =
+    "ON CONFLICT (owner, line_no, sku, location, count_id) DO UPDATE SET quantity = r.quantity + excluded.quantity";
+
+/// Adds promised units.
 pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    let text = format!(
-        "INSERT INTO reserved_lines AS r (owner, line_no, sku, location, quantity, count_id) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6) {}",
-        tx.on_conflict(
-            "ON CONFLICT (owner, line_no, sku, location, count_id) DO UPDATE SET quantity = r.quantity + excluded.quantity"
-        )
-    );
-    statement(text)
-        .bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
+    let text = format!("{ADD} {}", tx.on_conflict(ADD_MORE));
+    bind(statement(text), lines).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Binds what [`ADD`] takes.
+pub fn bind<'a>(to: Statement<impl Values>, lines: &'a [ReservedLine]) -> Statement<impl Values> {
+    to.bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
         .bind::<Array<Integer>, _>(lines.iter().map(|it| it.line_no).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lines.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(lines.iter().map(|it| it.quantity).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(counts(lines))
-        .execute(tx.conn())?;
-    Ok(())
 }
 
 /// Takes promised units off; a line that has none left is gone.

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
 use kernel::{LocationCode, SkuCode};
+use store::statement::{Statement, Values};
 use store::{Error, Tx, statement};
+
+use super::reservations::{self, NewReservation};
+use super::reserved::{self, ReservedLine};
 
 /// A change of one balance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +24,14 @@ pub struct Delta {
     pub safety: i64,
     /// Units on their way here.
     pub incoming: i64,
+}
+
+impl Delta {
+    /// Whether more can be promised after it.
+    fn gains(&self) -> bool {
+        let taken = self.reserved.saturating_add(self.quarantined).saturating_add(self.safety);
+        self.on_hand > taken
+    }
 }
 
 /// Changes by balance, summed and in the order of (sku, location).
@@ -105,7 +117,10 @@ const TOLD: &str = "
         coalesce((SELECT array_agg(sku) FROM totalled), '{}'), coalesce((SELECT array_agg(available) FROM totalled), '{}'),
         coalesce((SELECT array_agg(version) FROM totalled), '{}')
     FROM changed HAVING count(*) > 0
-), woken AS (
+)";
+
+// Only where something was gained: there is nothing to wake for what was promised.
+const WOKEN: &str = ", woken AS (
     INSERT INTO arrivals (sku)
     SELECT DISTINCT c.sku FROM changed c
     WHERE c.gained > 0 AND c.balance > 0 AND EXISTS (SELECT FROM backorder_lines b WHERE b.sku = c.sku)
@@ -118,13 +133,37 @@ const TOLD: &str = "
       AND (EXISTS (SELECT FROM reserved_lines r WHERE r.sku = c.sku AND r.location < c.location)
         OR EXISTS (SELECT FROM reserved_lines r WHERE r.sku = c.sku AND r.location > c.location))
     ON CONFLICT (sku) DO UPDATE SET again = true WHERE NOT i.again
-)
+)";
+
+const ANSWER: &str = "
 SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, version FROM changed";
 
 /// Changes balances, all or nothing, and answers them as they are now. The caller holds the pool's lock and has seen that
 /// the changes fit; the guards of the statement and the table's checks have the last word.
 pub fn apply(tx: &mut Tx<'_>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     write(tx, CHANGE, deltas)
+}
+
+/// As [`apply`], and adds the promises that the changes are made for and the holds that own them: what is promised most
+/// often is written in one go.
+pub fn promise(
+    tx: &mut Tx<'_>,
+    deltas: &Deltas,
+    lines: &[ReservedLine],
+    holds: &[NewReservation],
+) -> Result<Vec<Balance>, Error> {
+    if deltas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "{}, promised AS ({} {}), held AS ({}){ANSWER}",
+        changing(CHANGE, deltas),
+        reserved::ADD,
+        tx.on_conflict(reserved::ADD_MORE),
+        reservations::INSERT
+    );
+    let changed = reservations::bind(reserved::bind(asked(tx, text, deltas), lines), holds).load(tx.conn())?;
+    complete(changed, deltas)
 }
 
 /// As [`apply`], for balances some of which may have no row yet.
@@ -151,9 +190,19 @@ fn write(tx: &mut Tx<'_>, how: &str, deltas: &Deltas) -> Result<Vec<Balance>, Er
     if deltas.is_empty() {
         return Ok(Vec::new());
     }
-    let at = tx.now().utc();
+    let changed = asked(tx, format!("{}{ANSWER}", changing(how, deltas)), deltas).load(tx.conn())?;
+    complete(changed, deltas)
+}
+
+fn changing(how: &str, deltas: &Deltas) -> String {
+    let woken = if deltas.values().any(Delta::gains) { WOKEN } else { "" };
+    format!("{ASKED}{how}{TOLD}{woken}")
+}
+
+/// The statement with what is asked of it bound.
+fn asked<'a>(tx: &Tx<'_>, text: String, deltas: &'a Deltas) -> Statement<impl Values + use<'a>> {
     let column = |pick: fn(&Delta) -> i64| deltas.values().map(pick).collect::<Vec<i64>>();
-    let changed: Vec<Balance> = statement(format!("{ASKED}{how}{TOLD}"))
+    statement(text)
         .bind::<Array<Text>, _>(deltas.keys().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(deltas.keys().map(|(_, location)| location.as_str()).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(column(|delta| delta.on_hand))
@@ -161,8 +210,10 @@ fn write(tx: &mut Tx<'_>, how: &str, deltas: &Deltas) -> Result<Vec<Balance>, Er
         .bind::<Array<BigInt>, _>(column(|delta| delta.quarantined))
         .bind::<Array<BigInt>, _>(column(|delta| delta.safety))
         .bind::<Array<BigInt>, _>(column(|delta| delta.incoming))
-        .bind::<Timestamptz, _>(at)
-        .load(tx.conn())?;
+        .bind::<Timestamptz, _>(tx.now().utc())
+}
+
+fn complete(changed: Vec<Balance>, deltas: &Deltas) -> Result<Vec<Balance>, Error> {
     if changed.len() == deltas.len() {
         Ok(changed)
     } else {
