@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::Deployment;
+
 /// The kernel counts processor time in hundredths of a second.
 const TICK_US: u64 = 10_000;
 
@@ -52,11 +54,47 @@ fn resident(status: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Processor time that a process has used so far, in user space and in the kernel, in microseconds.
-pub fn used_us(process: u32) -> u64 {
-    let stat = read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name, which comes first, is in brackets and may hold blanks.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    // After it come the state as the third field of all, user time as the fourteenth and kernel time as the fifteenth.
-    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_US
+/// Whose processor time a request costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides {
+    server: u32,
+    postmaster: u32,
+}
+
+impl Sides {
+    /// OnePool in one process, and the PostgreSQL that it uses on this machine.
+    pub fn of(deployment: &mut Deployment) -> Self {
+        let sql = "SELECT pid::bigint AS number FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+        let checkpointer = u32::try_from(deployment.number(sql)).unwrap_or(0);
+        let parent = stat(checkpointer).and_then(|fields| fields.get(PARENT)?.parse().ok());
+        Self { server: deployment.process("onepool").id(), postmaster: parent.unwrap_or(0) }
+    }
+
+    /// Processor time that each side has used so far, in user space and in the kernel, in microseconds.
+    pub fn used_us(self) -> [(&'static str, u64); 3] {
+        let database = children(self.postmaster).map(used_us).sum::<u64>();
+        [("server", used_us(self.server)), ("database", database), ("client", used_us(std::process::id()))]
+    }
+}
+
+// Counted from the state, which follows the name.
+const PARENT: usize = 1;
+const TIMES: std::ops::Range<usize> = 11..13;
+
+/// What the kernel says of a process from its state on: the name before it is in brackets and may hold blanks.
+fn stat(process: u32) -> Option<Vec<String>> {
+    let stat = read_to_string(format!("/proc/{process}/stat")).ok()?;
+    Some(stat.rsplit(')').next()?.split_whitespace().map(str::to_owned).collect())
+}
+
+fn children(parent: u32) -> impl Iterator<Item = u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    processes.filter(move |process| stat(*process).is_some_and(|it| it.get(PARENT) == Some(&parent.to_string())))
+}
+
+fn used_us(process: u32) -> u64 {
+    let fields = stat(process).unwrap_or_default();
+    let times = fields.get(TIMES).unwrap_or_default().iter();
+    times.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_US
 }

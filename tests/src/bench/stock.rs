@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::load::{self, Outcome, Request};
-use super::machine;
+use super::machine::Sides;
 use super::orders::{CHANNEL, CONNECTIONS, LOCATIONS, SKUS, sku};
 use super::report::{Limit, Report};
 use crate::Api;
@@ -24,12 +24,11 @@ fn holds(url: &str, sku: &str, count: usize) -> Vec<Request> {
 }
 
 /// Sends requests as fast as they are answered; what each of them costs is told as a figure.
-async fn costed(api: &Api, server: u32, name: &str, requests: Vec<Request>, report: &mut Report) -> Outcome {
-    let (count, processes) = (requests.len() as f64, [("server", server), ("client", std::process::id())]);
-    let before = processes.map(|(_, process)| machine::used_us(process));
+async fn costed(api: &Api, sides: Sides, name: &str, requests: Vec<Request>, report: &mut Report) -> Outcome {
+    let (count, before) = (requests.len() as f64, sides.used_us());
     let outcome = load::run(api.token(), CONNECTIONS, requests, None).await;
-    for ((side, process), before) in processes.into_iter().zip(before) {
-        let used = machine::used_us(process).saturating_sub(before) as f64;
+    for ((side, after), (_, before)) in sides.used_us().into_iter().zip(before) {
+        let used = after.saturating_sub(before) as f64;
         report.figure(&format!("{name}_{side}_cpu_us"), used / count, Limit::None);
     }
     outcome
@@ -46,11 +45,11 @@ async fn shelf(api: &Api, sku: &str, units: i64) {
 }
 
 /// Holds a second on one row, then 20,000 buyers for 500 units.
-pub async fn reservations(api: &Api, server: u32, count: usize, report: &mut Report) {
+pub async fn reservations(api: &Api, sides: Sides, count: usize, report: &mut Report) {
     let url = api.host("inventory");
     shelf(api, "HOT-SKU", 100_000_000).await;
     load::run(api.token(), CONNECTIONS, holds(url, "HOT-SKU", count / 10), None).await;
-    let outcome = costed(api, server, "hot_sku", holds(url, "HOT-SKU", count), report).await;
+    let outcome = costed(api, sides, "hot_sku", holds(url, "HOT-SKU", count), report).await;
     report.must(&format!("every hold was granted, {:?}", outcome.statuses), outcome.with_status(201) == count);
     report.figure("hot_sku_reservations_per_second", outcome.per_second(), Limit::AtLeast(10_000.0));
     report.figure("hot_sku_p99_ms", outcome.percentile_ms(99.0), Limit::AtMost(50.0));
@@ -65,21 +64,21 @@ pub async fn reservations(api: &Api, server: u32, count: usize, report: &mut Rep
 }
 
 /// Holds a second of single units of any SKU at any location.
-pub async fn spread(api: &Api, server: u32, count: usize, report: &mut Report) {
+pub async fn spread(api: &Api, sides: Sides, count: usize, report: &mut Report) {
     let mut random = StdRng::seed_from_u64(5);
     let url = api.host("inventory");
     let any = |number: usize| {
         let location = format!("LOC-{:02}", random.random_range(0..LOCATIONS));
         hold(url, &format!("buyer-spread-{number}"), &sku(random.random_range(0..SKUS)), &location)
     };
-    let outcome = costed(api, server, "spread", (0..count).map(any).collect(), report).await;
+    let outcome = costed(api, sides, "spread", (0..count).map(any).collect(), report).await;
     report.must(&format!("every spread hold was granted, {:?}", outcome.statuses), outcome.with_status(201) == count);
     report.figure("spread_reservations_per_second", outcome.per_second(), Limit::AtLeast(8_000.0));
     report.figure("spread_p99_ms", outcome.percentile_ms(99.0), Limit::None);
 }
 
 /// Reads of ten SKUs' availability a second.
-pub async fn availability(api: &Api, server: u32, count: usize, report: &mut Report) {
+pub async fn availability(api: &Api, sides: Sides, count: usize, report: &mut Report) {
     let mut random = StdRng::seed_from_u64(4);
     let url = api.host("inventory");
     let read = |_| {
@@ -87,7 +86,7 @@ pub async fn availability(api: &Api, server: u32, count: usize, report: &mut Rep
         let url = format!("{url}/v1/availability?channel={CHANNEL}&sku={}", skus.join(","));
         Request { method: Method::GET, url, body: String::new() }
     };
-    let outcome = costed(api, server, "availability", (0..count).map(read).collect(), report).await;
+    let outcome = costed(api, sides, "availability", (0..count).map(read).collect(), report).await;
     report.must(&format!("every read was answered, {:?}", outcome.statuses), outcome.with_status(200) == count);
     report.figure("availability_reads_per_second", outcome.per_second(), Limit::AtLeast(30_000.0));
     report.figure("availability_p99_ms", outcome.percentile_ms(99.0), Limit::None);

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use clap::Parser;
+use system_tests::bench::machine::Sides;
 use system_tests::bench::report::{Limit, Report};
 use system_tests::bench::{import, limit, machine, orders, plans, stock, what_if};
 use system_tests::{Deployment, Topology};
@@ -81,10 +82,10 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     report.figure("orders_to_db_limit_percent", 100.0 * settled / possible, Limit::None);
     limit::one_row(&deployment, arguments.row_updates, report);
     what_if::measure(&deployment, &api, began, report).await;
-    let server = deployment.process("onepool").id();
-    stock::reservations(&api, server, arguments.holds, report).await;
-    stock::spread(&api, server, arguments.spread, report).await;
-    stock::availability(&api, server, arguments.reads, report).await;
+    let sides = Sides::of(&mut deployment);
+    stock::reservations(&api, sides, arguments.holds, report).await;
+    stock::spread(&api, sides, arguments.spread, report).await;
+    stock::availability(&api, sides, arguments.reads, report).await;
     report.figure("rss_mb", machine::resident_mib("onepool") as f64, Limit::None);
     import::balances(&mut deployment, &api, arguments.import_locations, report).await;
     let proof = api.get("/v1/stock/proof").await.ok();
