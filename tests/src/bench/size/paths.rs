@@ -39,17 +39,14 @@ pub async fn check(deployment: &Deployment, locations: usize, report: &mut Repor
     seen.judge("jobs", 20_000, report);
     let first = SKUS / 2;
     for way in reads(&api, locations, first).into_iter().chain(writes(&api, locations)) {
-        let asked = way.requests.len();
-        let outcome = load::run(api.token(), way.connections, way.requests, None).await;
-        let done = outcome.with_status(200) + outcome.with_status(201);
-        report.must(&format!("{}: every request was answered, {:?}", way.name, outcome.statuses), done == asked);
-        checks::settled(deployment).await;
-        seen.judge(way.name, way.most_pages, report);
+        seen.go(deployment, &api, way, report).await;
     }
     export(&api).await;
     seen.judge("export", 12_000, report);
     expire(deployment, &api, locations).await;
     seen.judge("expiry", 40_000, report);
+    // A change of locations lets the picture of the pool be drawn anew, so it comes last.
+    seen.go(deployment, &api, closing(&api, locations), report).await;
     fs::create_dir_all("target/bench").expect("target/ can be written to");
     let plans = serde_json::to_string_pretty(&seen.plans).expect("plans are JSON");
     fs::write("target/bench/plans.json", plans).expect("target/ can be written to");
@@ -64,6 +61,16 @@ struct Seen {
 }
 
 impl Seen {
+    /// Sends what goes a way, and judges it.
+    async fn go(&mut self, deployment: &Deployment, api: &Api, way: Way, report: &mut Report) {
+        let asked = way.requests.len();
+        let outcome = load::run(api.token(), way.connections, way.requests, None).await;
+        let done = outcome.with_status(200) + outcome.with_status(201);
+        report.must(&format!("{}: every request was answered, {:?}", way.name, outcome.statuses), done == asked);
+        checks::settled(deployment).await;
+        self.judge(way.name, way.most_pages, report);
+    }
+
     /// Judges what was carried out since the last time.
     fn judge(&mut self, way: &str, most_pages: u32, report: &mut Report) {
         let mut worst: BTreeMap<String, Recorded> = BTreeMap::new();
@@ -135,13 +142,6 @@ fn writes(api: &Api, locations: usize) -> Vec<Way> {
         let body: Value = (0..100).map(line).collect();
         Request { method: Method::POST, url: format!("{url}/v1/stock/adjustments"), body: body.to_string() }
     };
-    let close = |n: usize| {
-        let status = if n % 2 == 0 { "inactive" } else { "active" };
-        let body = json!({ "name": "Closes and opens", "kind": "store", "latitude": 30.0, "longitude": 110.0,
-            "capabilities": ["ship", "pickup", "return"], "status": status });
-        let url = format!("{url}/v1/locations/{}", location(locations - 1));
-        Request { method: Method::PUT, url, body: body.to_string() }
-    };
     let many = |requests| (CONNECTIONS, requests);
     let way = |name, most_pages, (connections, requests)| Way { name, connections, most_pages, requests };
     vec![
@@ -149,8 +149,19 @@ fn writes(api: &Api, locations: usize) -> Vec<Way> {
         way("holds", 5_000, many(held("many", 1_000))),
         way("orders", 20_000, many(orders::of_skus(WANTED, api.host("order"), 500, "planned", 8))),
         way("adjustments", 5_000, (1, (0..TIMES).map(adjust).collect())),
-        way("location", 20_000, (1, (0..TIMES).map(close).collect())),
     ]
+}
+
+/// A location ceases to promise what lies there, and begins again.
+fn closing(api: &Api, locations: usize) -> Way {
+    let url = format!("{}/v1/locations/{}", api.host("inventory"), location(locations - 1));
+    let close = |n: usize| {
+        let status = if n % 2 == 0 { "inactive" } else { "active" };
+        let body = json!({ "name": "Closes and opens", "kind": "store", "latitude": 30.0, "longitude": 110.0,
+            "capabilities": ["ship", "pickup", "return"], "status": status });
+        Request { method: Method::PUT, url: url.clone(), body: body.to_string() }
+    };
+    Way { name: "location", connections: 1, most_pages: 40_000, requests: (0..TIMES).map(close).collect() }
 }
 
 /// Reads the begin of an export; it ends when nobody listens any more.
