@@ -16,8 +16,9 @@ use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
 use crate::store::{changes, code, loads, locations, rulesets, shares, stock};
 
-/// How many balances the picture keeps: about 400 MB, the SKUs that sell best of a chain of six thousand stores. Beyond it the
-/// picture starts anew and grows back with demand, thousands of rows for each SKU.
+/// How many balances the picture keeps: up to 800 MB, with what reading them leaves behind. That is the SKUs that sell best of
+/// a chain of six thousand stores. Beyond it the picture starts anew and grows back with demand, thousands of rows for each
+/// SKU.
 const MAX_BALANCES: usize = 16_000_000;
 /// SKUs whose balances are read at once: of a chain of six thousand stores 300,000 rows, which is some tens of megabytes and a
 /// second or two. A batch of orders may ask for hundreds of SKUs that nobody has asked for before.

@@ -156,7 +156,7 @@ fn writes(api: &Api, locations: usize) -> Vec<Way> {
 fn closing(api: &Api, locations: usize) -> Way {
     let url = format!("{}/v1/locations/{}", api.host("inventory"), location(locations - 1));
     let close = |n: usize| {
-        let status = if n % 2 == 0 { "inactive" } else { "active" };
+        let status = if n.is_multiple_of(2) { "inactive" } else { "active" };
         let body = json!({ "name": "Closes and opens", "kind": "store", "latitude": 30.0, "longitude": 110.0,
             "capabilities": ["ship", "pickup", "return"], "status": status });
         Request { method: Method::PUT, url: url.clone(), body: body.to_string() }
