@@ -87,7 +87,7 @@ fn is_taken(line: &[u8]) -> bool {
 }
 
 /// Runs something, and answers by how many KiB a process grew meanwhile at most.
-async fn watched<T>(process: u32, work: impl Future<Output = T>) -> (T, u64) {
+pub(super) async fn watched<T>(process: u32, work: impl Future<Output = T>) -> (T, u64) {
     let before = machine::resident_kib(process);
     let (mut work, mut peak) = (pin!(work), before);
     loop {

@@ -8,6 +8,8 @@ pub mod load;
 pub mod machine;
 pub mod orders;
 pub mod plans;
+pub mod proof;
 pub mod report;
+pub mod size;
 pub mod stock;
 pub mod what_if;

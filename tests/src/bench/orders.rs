@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::lag::{self, Lags};
 use super::load::{self, Outcome, Request};
+use super::proof;
 use super::report::{Limit, Report};
 use crate::{Api, Deployment, checks};
 
@@ -57,19 +58,24 @@ pub async fn stock_up(api: &Api, seed: u64) {
 }
 
 /// A place between Guangzhou and Beijing.
-fn point(random: &mut StdRng) -> (f64, f64) {
+pub(super) fn point(random: &mut StdRng) -> (f64, f64) {
     (random.random_range(23.0..40.0), random.random_range(104.0..121.0))
 }
 
 /// So many orders of one to three lines by 20,000 buyers all over the country.
 pub fn orders(url: &str, count: usize, prefix: &str, seed: u64) -> Vec<Request> {
+    of_skus(SKUS, url, count, prefix, seed)
+}
+
+/// As [`orders`], for so many SKUs.
+pub fn of_skus(skus: usize, url: &str, count: usize, prefix: &str, seed: u64) -> Vec<Request> {
     let mut random = StdRng::seed_from_u64(seed);
     (0..count)
         .map(|number| {
             let (latitude, longitude) = point(&mut random);
             let lines: Vec<Value> = (1..=random.random_range(1..=3))
                 .map(|line_no| {
-                    json!({ "line_no": line_no, "sku": sku(random.random_range(0..SKUS)), "quantity": random.random_range(1..=2),
+                    json!({ "line_no": line_no, "sku": sku(random.random_range(0..skus)), "quantity": random.random_range(1..=2),
                         "unit_price": { "amount": random.random_range(1_000..50_000), "currency": "CNY" } })
                 })
                 .collect();
@@ -131,7 +137,7 @@ fn placed(deployment: &Deployment) -> i64 {
 }
 
 /// Waits until so many orders have their fulfilment orders in the order service.
-async fn settled(deployment: &Deployment, orders: usize) {
+pub(super) async fn settled(deployment: &Deployment, orders: usize) {
     let deadline = Instant::now() + SETTLING;
     let sql = "SELECT count(*) AS number FROM \"order\".orders WHERE status IN ('received', 'sourcing')";
     while deployment.number(sql) > 0 {
@@ -152,9 +158,8 @@ fn sourced_p99_ms(deployment: &Deployment, since_micros: i64) -> f64 {
 
 /// No drift, and everything ordered is allocated exactly once.
 async fn prove(deployment: &Deployment, api: &Api, name: &str, report: &mut Report) {
-    let proof = api.get("/v1/stock/proof").await.ok();
-    let drift = proof["drift"].as_array().map_or(1, Vec::len);
-    report.must(&format!("{name}: the stock proof shows no drift"), drift == 0);
+    let (_, drift) = proof::whole(api).await;
+    report.must(&format!("{name}: the stock proof shows no drift"), drift.is_empty());
     let ordered = deployment.number("SELECT coalesce(sum(quantity), 0)::bigint AS number FROM \"order\".order_lines");
     let allocated = deployment.number(
         "SELECT coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint AS number FROM \"order\".fulfilments, \

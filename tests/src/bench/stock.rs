@@ -12,7 +12,7 @@ use super::report::{Limit, Report};
 use crate::Api;
 
 /// A hold of one unit of a SKU at a location.
-fn hold(url: &str, buyer: &str, sku: &str, location: &str) -> Request {
+pub(super) fn hold(url: &str, buyer: &str, sku: &str, location: &str) -> Request {
     let body = json!({ "channel": CHANNEL, "buyer": buyer, "pickup_location": location,
         "lines": [{ "sku": sku, "quantity": 1 }], "ttl_seconds": 3600 });
     Request { method: Method::POST, url: format!("{url}/v1/reservations"), body: body.to_string() }

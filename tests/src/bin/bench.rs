@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Parser;
 use system_tests::bench::machine::Sides;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{import, limit, machine, orders, plans, stock, what_if};
+use system_tests::bench::{import, limit, machine, orders, plans, proof, size, stock, what_if};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -33,6 +33,12 @@ struct Arguments {
     /// Locations whose balances are imported, 1,000 each.
     #[arg(long, default_value_t = 1_000)]
     import_locations: usize,
+    /// Balances that a database is filled with to see what they take and how they are read; 0 leaves it out.
+    #[arg(long, default_value_t = 6_000_000)]
+    balances: usize,
+    /// Leaves out everything but those balances.
+    #[arg(long)]
+    only_balances: bool,
     /// A file with the columns longitude and latitude: real locations to plan over, before made-up ones.
     #[arg(long)]
     stores: Option<String>,
@@ -53,10 +59,15 @@ const SETTINGS: &[&str] = &[
 async fn main() {
     let arguments = Arguments::parse();
     let mut report = Report::default();
-    plans::measure(arguments.stores.as_deref(), &mut report);
-    over_rabbitmq(&arguments, &mut report).await;
-    if !arguments.without_embedded {
-        embedded(&arguments, &mut report).await;
+    if !arguments.only_balances {
+        plans::measure(arguments.stores.as_deref(), &mut report);
+        over_rabbitmq(&arguments, &mut report).await;
+        if !arguments.without_embedded {
+            embedded(&arguments, &mut report).await;
+        }
+    }
+    if arguments.balances > 0 {
+        size::measure(arguments.balances, SETTINGS, &mut report).await;
     }
     let machine = machine::describe();
     let json = serde_json::to_string_pretty(&report.json(&machine)).expect("a report is JSON");
@@ -88,8 +99,8 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     stock::availability(&api, sides, arguments.reads, report).await;
     report.figure("rss_mb", machine::resident_mib("onepool") as f64, Limit::None);
     import::balances(&mut deployment, &api, arguments.import_locations, report).await;
-    let proof = api.get("/v1/stock/proof").await.ok();
-    report.must("the stock proof shows no drift at the end", proof["drift"].as_array().is_some_and(Vec::is_empty));
+    let (_, drift) = proof::whole(&api).await;
+    report.must("the stock proof shows no drift at the end", drift.is_empty());
 }
 
 async fn embedded(arguments: &Arguments, report: &mut Report) {

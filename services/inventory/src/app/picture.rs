@@ -16,8 +16,13 @@ use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
 use crate::store::{changes, code, loads, locations, rulesets, shares, stock};
 
-/// How many balances the picture keeps: about 100 MB. Beyond it the picture starts anew and grows back with demand.
-const MAX_BALANCES: usize = 4_000_000;
+/// How many balances the picture keeps: up to 800 MB, with what reading them leaves behind. That is the SKUs that sell best of
+/// a chain of six thousand stores. Beyond it the picture starts anew and grows back with demand, thousands of rows for each
+/// SKU.
+const MAX_BALANCES: usize = 16_000_000;
+/// SKUs whose balances are read at once: of a chain of six thousand stores 300,000 rows, which is some tens of megabytes and a
+/// second or two. A batch of orders may ask for hundreds of SKUs that nobody has asked for before.
+const MAX_SHELVES: usize = 50;
 
 /// What the pool looks like.
 #[derive(Debug, Default)]
@@ -170,12 +175,16 @@ impl Picture {
     }
 
     fn show_shelves(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Vec<SkuCode>, Error> {
-        let unseen: BTreeSet<&SkuCode> = skus.iter().filter(|sku| !self.shelves.contains_key(*sku)).collect();
-        if unseen.is_empty() {
-            return Ok(Vec::new());
+        let unseen: Vec<SkuCode> = skus.iter().filter(|sku| !self.shelves.contains_key(*sku)).cloned().collect();
+        for some in unseen.chunks(MAX_SHELVES) {
+            self.read_shelves(tx, &some.iter().collect())?;
         }
+        Ok(unseen)
+    }
+
+    fn read_shelves(&mut self, tx: &mut Tx<'_>, unseen: &BTreeSet<&SkuCode>) -> Result<(), Error> {
         let mut shelves: Shelves = unseen.iter().map(|sku| ((*sku).clone(), Shelf::default())).collect();
-        let places = stock::of_skus(tx, &unseen)?;
+        let places = stock::of_skus(tx, unseen)?;
         self.balances = self.balances.saturating_add(places.len());
         let mut places = places.into_iter().peekable();
         while let Some(first) = places.next() {
@@ -186,9 +195,8 @@ impl Picture {
             let slots = row.into_iter().filter_map(|(location, balance)| Some((self.atlas.slot(&location)?, balance)));
             shelves.insert(code(&first.sku)?, Shelf::new(slots.collect()));
         }
-        let read = shelves.keys().cloned().collect();
         self.shelves.extend(shelves);
-        Ok(read)
+        Ok(())
     }
 
     /// Reads what is not known yet of these SKUs' catalogue entries.

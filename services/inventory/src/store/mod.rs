@@ -19,6 +19,7 @@ pub mod reserved;
 pub mod rulesets;
 pub mod shadows;
 pub mod shares;
+pub mod spans;
 pub mod stock;
 pub mod telling;
 

@@ -91,7 +91,7 @@ LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
 ORDER BY c.sku, c.location, c.balance";
 
 #[derive(QueryableByName)]
-struct Row {
+pub(super) struct Row {
     #[diesel(sql_type = Text)]
     sku: String,
     #[diesel(sql_type = Text)]
@@ -125,23 +125,8 @@ impl From<Row> for Drift {
     }
 }
 
-fn compare(of: &str) -> String {
+pub(super) fn compare(of: &str) -> String {
     format!("{} {NAMED} {NAME}", COMPARED.replace("{of}", of))
-}
-
-/// Adds everything up again, for one SKU or for all: how many balances were checked, and which drifted.
-pub fn whole(tx: &mut Tx<'_>, sku: Option<&str>) -> Result<(i64, Vec<Drift>), Error> {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        checked: i64,
-    }
-    let count: Count = diesel::sql_query("SELECT count(*) AS checked FROM stock WHERE $1 IS NULL OR sku = $1")
-        .bind::<Nullable<Text>, _>(sku)
-        .get_result(tx.conn())?;
-    let rows: Vec<Row> =
-        diesel::sql_query(compare("$1 IS NULL OR sku = $1")).bind::<Nullable<Text>, _>(sku).load(tx.conn())?;
-    Ok((count.checked, rows.into_iter().map(Drift::from).collect()))
 }
 
 /// Adds these balances up again: which drifted.

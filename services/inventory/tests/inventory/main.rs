@@ -28,5 +28,6 @@ mod rulesets;
 mod shadows;
 mod sharing;
 mod sourcing;
+mod spans;
 mod stock;
 mod support;
