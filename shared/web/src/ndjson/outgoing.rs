@@ -7,13 +7,14 @@ use actix_web::body::BodyStream;
 use bytes::Bytes;
 use contracts::Problem;
 use futures_util::Stream;
+use futures_util::future::join;
 use futures_util::stream::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::spool::Spool;
-use super::{Incoming, NDJSON};
+use super::{Incoming, Line, NDJSON};
 use crate::{Answer, Failure};
 
 /// The result of one line of an import: `result` where it was done, `problem` where it was refused.
@@ -52,28 +53,53 @@ where
 {
     let mut spool = Spool::default();
     let mut stopped: Option<Problem> = None;
-    while let Some(lines) = incoming.next_batch(batch).await {
-        let mut numbers = Vec::with_capacity(lines.len());
-        let mut items = Vec::with_capacity(lines.len());
-        for line in lines {
-            let (item, problem) = match line.item {
-                Ok(item) => (Some(item), None),
-                Err(problem) => (None, Some(problem)),
-            };
-            numbers.push((line.number, problem));
-            items.extend(item);
-        }
-        let mut outcomes = outcomes(&mut work, items, &mut stopped).await.into_iter();
-        for (number, unreadable) in numbers {
-            let outcome = match unreadable {
-                Some(problem) => Err(problem),
-                None => outcomes.next().unwrap_or_else(|| Err(unanswered(stopped.as_ref()))),
-            };
-            spool.write(&LineAnswer::new(number, outcome)).await.map_err(Failure::internal)?;
-        }
+    let mut answers = Vec::new();
+    let mut next = incoming.next_batch(batch).await;
+    while let Some(lines) = next {
+        let (numbers, items) = apart(lines);
+        // While a batch is worked on, the answers to the one before are written and the one after is read.
+        let meanwhile = async { (spool.write(&answers).await, incoming.next_batch(batch).await) };
+        let (outcomes, (written, following)) = join(outcomes(&mut work, items, &mut stopped), meanwhile).await;
+        written.map_err(Failure::internal)?;
+        answers = answered(numbers, outcomes, stopped.as_ref());
+        next = following;
     }
+    spool.write(&answers).await.map_err(Failure::internal)?;
     let body = spool.read().await.map_err(Failure::internal)?;
     Ok(stream(NDJSON, body.map(|chunk| chunk.map_err(Failure::internal))))
+}
+
+/// The number of a line, and why it could not be read.
+type Number = (u64, Option<Problem>);
+
+fn apart<T>(lines: Vec<Line<T>>) -> (Vec<Number>, Vec<T>) {
+    let mut numbers = Vec::with_capacity(lines.len());
+    let mut items = Vec::with_capacity(lines.len());
+    for line in lines {
+        let (item, problem) = match line.item {
+            Ok(item) => (Some(item), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        numbers.push((line.number, problem));
+        items.extend(item);
+    }
+    (numbers, items)
+}
+
+fn answered<O>(
+    numbers: Vec<Number>,
+    outcomes: Vec<Result<O, Problem>>,
+    stopped: Option<&Problem>,
+) -> Vec<LineAnswer<O>> {
+    let mut outcomes = outcomes.into_iter();
+    let answer = |(number, unreadable)| {
+        let outcome = match unreadable {
+            Some(problem) => Err(problem),
+            None => outcomes.next().unwrap_or_else(|| Err(unanswered(stopped))),
+        };
+        LineAnswer::new(number, outcome)
+    };
+    numbers.into_iter().map(answer).collect()
 }
 
 async fn outcomes<T, O, W, F>(work: &mut W, items: Vec<T>, stopped: &mut Option<Problem>) -> Vec<Result<O, Problem>>

@@ -24,9 +24,11 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    pub(super) async fn write<T: Serialize>(&mut self, line: &T) -> io::Result<()> {
-        serde_json::to_writer(&mut self.buffer, line)?;
-        self.buffer.push(b'\n');
+    pub(super) async fn write<T: Serialize>(&mut self, lines: &[T]) -> io::Result<()> {
+        for line in lines {
+            serde_json::to_writer(&mut self.buffer, line)?;
+            self.buffer.push(b'\n');
+        }
         if self.buffer.len() < IN_MEMORY {
             return Ok(());
         }
