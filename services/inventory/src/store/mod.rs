@@ -3,6 +3,7 @@
 pub mod backorders;
 pub mod catalog;
 pub mod changes;
+pub mod counters;
 pub mod counts;
 pub mod decisions;
 pub mod deliveries;

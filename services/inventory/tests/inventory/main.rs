@@ -10,6 +10,7 @@
 mod availability;
 mod backorders;
 mod capacity;
+mod counters;
 mod counts;
 mod document_histories;
 mod documents;
