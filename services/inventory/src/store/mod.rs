@@ -13,6 +13,7 @@ pub mod locks;
 pub mod movements;
 pub mod moves;
 pub mod past;
+pub mod promises;
 pub mod proof;
 pub mod replays;
 pub mod reservations;

@@ -20,6 +20,7 @@ mod locations;
 mod model;
 mod moving;
 mod orders;
+mod promises;
 mod proof;
 mod races;
 mod replays;
