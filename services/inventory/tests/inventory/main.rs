@@ -32,3 +32,4 @@ mod sharing;
 mod sourcing;
 mod stock;
 mod support;
+mod telling;
