@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::process::unique;
@@ -16,23 +17,23 @@ use crate::wait::Wait;
 const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Which address answers for which path: one for all, or what an Ingress would do for a process per role.
-#[derive(Debug)]
-pub struct Hosts(HashMap<&'static str, String>);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hosts(HashMap<String, String>);
 
 impl Hosts {
     /// Every role at one port.
     pub fn single(port: u16) -> Self {
-        Self(HashMap::from([("", at(port))]))
+        Self(HashMap::from([(String::new(), at(port))]))
     }
 
     /// Every role at one address, such as that of an Ingress.
     pub fn at(url: &str) -> Self {
-        Self(HashMap::from([("", url.trim_end_matches('/').to_owned())]))
+        Self(HashMap::from([(String::new(), url.trim_end_matches('/').to_owned())]))
     }
 
     /// A port per role.
     pub fn per_role(ports: impl Iterator<Item = (&'static str, u16)>) -> Self {
-        Self(ports.map(|(role, port)| (role, at(port))).collect())
+        Self(ports.map(|(role, port)| (role.to_owned(), at(port))).collect())
     }
 
     /// The address of a role.
@@ -134,6 +135,17 @@ impl Api {
         Self { http, hosts, token: token.to_owned() }
     }
 
+    /// The same client with a token of its own; one is good for a quarter of an hour.
+    pub async fn renewed(&self, client_id: &str, client_secret: &str) -> Self {
+        let token = Self::login(self.hosts.clone(), client_id, client_secret).await.token;
+        Self { token, ..self.clone() }
+    }
+
+    /// Where it asks.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// The token.
     pub fn token(&self) -> &str {
         &self.token
@@ -141,9 +153,9 @@ impl Api {
 
     /// The same client, which asks this address for what a role answers.
     #[must_use]
-    pub fn via(&self, role: &'static str, url: &str) -> Self {
+    pub fn via(&self, role: &str, url: &str) -> Self {
         let mut hosts = self.hosts.0.clone();
-        hosts.insert(role, url.to_owned());
+        hosts.insert(role.to_owned(), url.to_owned());
         Self { hosts: Arc::new(Hosts(hosts)), ..self.clone() }
     }
 

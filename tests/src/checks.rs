@@ -160,7 +160,8 @@ fn allocations_add_up(deployment: &Deployment) {
         &format!(
             "SELECT count(*) AS number FROM (
                  SELECT owner AS order_id, line_no, sum(quantity) AS kept FROM inventory.reserved_lines
-                 WHERE owner NOT IN (SELECT id FROM inventory.reservations WHERE state = 'held') GROUP BY 1, 2
+                 WHERE owner NOT IN (SELECT id FROM inventory.reservations WHERE state = 'held'
+                     UNION ALL SELECT id FROM inventory.deliveries) GROUP BY 1, 2
              ) AS kept FULL JOIN ({}) AS taken USING (order_id, line_no)
              WHERE coalesce(kept, 0) <> coalesce(units, 0)",
             taken_on(OPEN)

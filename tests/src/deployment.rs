@@ -174,12 +174,18 @@ impl Deployment {
 
     /// A client with every permission.
     pub async fn administrator(&self) -> Api {
+        let (id, secret) = self.administrators_credentials();
+        Api::login(self.hosts.clone(), &id, &secret).await
+    }
+
+    /// The id and the secret of that client.
+    pub fn administrators_credentials(&self) -> (String, String) {
         let secret = match self.topology {
             Topology::Embedded => read_to_string(self.scratch.join("onepool/keys/administrator-secret"))
                 .expect("the first start made an administrator"),
             _ => ADMINISTRATOR.1.to_owned(),
         };
-        Api::login(self.hosts.clone(), ADMINISTRATOR.0, secret.trim()).await
+        (ADMINISTRATOR.0.to_owned(), secret.trim().to_owned())
     }
 
     /// A client with an id and a secret of its own.

@@ -71,7 +71,10 @@ fn tell_drift(drift: &[Drift]) {
             should_be = it.should_be,
             since.movement = it.since.as_ref().map(|since| since.movement),
             since.at = it.since.as_ref().map(|since| since.at.to_string()),
-            "a balance is not the sum of its parts"
+            location.day = it.day.map(|day| day.to_string()),
+            sharing.count = it.count,
+            sharing.rule = it.rule,
+            "a number is not the sum of its parts"
         );
     }
 }

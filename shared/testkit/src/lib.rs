@@ -8,6 +8,7 @@ pub mod broker;
 pub mod clock;
 pub mod collector;
 pub mod database;
+pub mod migrations;
 pub mod proxy;
 pub mod service;
 pub mod wait;

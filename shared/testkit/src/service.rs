@@ -17,7 +17,7 @@ use runtime::lifecycle::Lifecycle;
 use runtime::settings::Settings;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
-use service::{Descriptor, Platform, Progress, Service};
+use service::{Descriptor, Job, Platform, Progress, Service};
 use web::keys::Revocations;
 use web::testing::Credentials;
 use web::{Claims, Limits, Readiness, Site, SiteParts};
@@ -146,10 +146,15 @@ impl TestService {
         Ok(())
     }
 
+    /// A job by its name, to be run as a replica of the service runs it.
+    pub fn job(&self, name: &str) -> &Job {
+        let job = self.service.jobs.iter().find(|job| job.name == name);
+        job.unwrap_or_else(|| panic!("{} has no job {name}", self.service.name))
+    }
+
     /// Runs a job until it has nothing left to do.
     pub async fn run_job(&self, name: &str) {
-        let job = self.service.jobs.iter().find(|job| job.name == name);
-        let job = job.unwrap_or_else(|| panic!("{} has no job {name}", self.service.name));
+        let job = self.job(name);
         loop {
             let run = job.run.clone();
             let progress = self.test.store.transact(job.name, move |tx| run(tx)).await;

@@ -5,6 +5,7 @@ mod contention;
 mod delivery;
 mod links;
 mod load;
+mod moving;
 mod poison;
 mod processes;
 mod siege;

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod draft;
 pub mod expect_receipt;
 pub mod improve_orders;
+pub mod lint_sharing_rules;
 pub mod picture;
 pub mod plan_order;
 pub mod pool;

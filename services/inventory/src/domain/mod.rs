@@ -12,6 +12,7 @@ pub mod improve;
 pub mod load;
 pub mod location;
 pub mod plan;
+pub mod promises;
 pub mod replay;
 pub mod request;
 pub mod ruleset;

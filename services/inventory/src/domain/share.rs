@@ -68,6 +68,12 @@ impl Rule {
         }
     }
 
+    /// Whether it counts on when it is replaced by another.
+    pub fn counts_on_as(&self, next: &Self) -> bool {
+        let kind = std::mem::discriminant;
+        (&self.channel, &self.scope, kind(&self.mode)) == (&next.channel, &next.scope, kind(&next.mode))
+    }
+
     const fn is_exclusive(&self) -> bool {
         matches!(self.mode, Mode::Exclusive(_))
     }
@@ -132,6 +138,22 @@ impl Rulebook {
     pub fn rule(&self, channel: &ChannelCode, sku: &SkuCode, category: &str) -> Option<&Arc<Rule>> {
         let of = self.channels.get(channel)?;
         of.skus.get(sku).or_else(|| of.categories.get(category)).or(of.all.as_ref())
+    }
+
+    /// The rule of a channel for all that a scope speaks of, but for what closer rules say; `category` is that of a SKU.
+    pub fn of_scope(&self, channel: &ChannelCode, scope: &Scope, category: &str) -> Option<&Arc<Rule>> {
+        let of = self.channels.get(channel)?;
+        match scope {
+            Scope::Sku(sku) => self.rule(channel, sku, category),
+            Scope::Category(category) => of.categories.get(category).or(of.all.as_ref()),
+            Scope::All => of.all.as_ref(),
+        }
+    }
+
+    /// Every rule.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let all = self.channels.values();
+        all.flat_map(|of| of.skus.values().chain(of.categories.values()).chain(of.all.as_ref())).map(AsRef::as_ref)
     }
 
     /// What is kept for other channels of a SKU.

@@ -8,11 +8,14 @@ use kernel::quantity::MAX_QUANTITY;
 use kernel::{ChannelCode, Code, LocationCode, Page, SkuCode};
 use serde::{Deserialize, Serialize};
 use service::write;
+use store::Error;
 use utoipa::{IntoParams, ToSchema};
 use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
 use super::{State, check_text};
+use crate::app::lint_sharing_rules::lint_sharing_rule;
 use crate::app::save_sharing_rules::{Refusal, remove_sharing_rule, save_sharing_rule};
+use crate::domain::promises::Warning;
 use crate::domain::share::{Mode, Rule, Scope};
 use crate::store::shares::{self, Filter};
 
@@ -131,6 +134,20 @@ pub struct SharingRuleView {
     locations: Option<BTreeSet<LocationCode>>,
     /// Grows with every change; also the ETag.
     version: i64,
+    /// Where it promises too much, together with the rules of other channels that the caller may see; not in lists. Absent
+    /// when there is nothing to be said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+impl SharingRuleView {
+    /// A rule with what is to be said of it to a caller.
+    fn with(rule: Rule, mut warnings: Vec<Warning>, principal: &Principal) -> Self {
+        for warning in &mut warnings {
+            warning.promises.retain(|it| principal.require_channel(&it.channel).is_ok());
+        }
+        Self { warnings, ..Self::from(rule) }
+    }
 }
 
 impl From<Rule> for SharingRuleView {
@@ -156,6 +173,7 @@ impl From<Rule> for SharingRuleView {
             buffer: rule.buffer,
             locations: rule.locations,
             version: rule.version,
+            warnings: Vec::new(),
         }
     }
 }
@@ -164,6 +182,9 @@ impl From<Rule> for SharingRuleView {
 ///
 /// A quota or a ring-fence counts what its channel was promised since the rule was made; it counts on when the rule is
 /// replaced, and from zero when its mode, channel or scope becomes another. What was promised before stays promised.
+///
+/// A rule that promises too much is saved all the same, and `warnings` say so: percentages that exceed 100 over all channels,
+/// and ring-fences that keep more than can be promised.
 #[utoipa::path(put, path = "/v1/sharing-rules/{id}", tag = "inventory",
     params(("id" = String, Path, description = "The rule's id, of the caller's choosing")), request_body = SharingRuleBody,
     responses((status = 200, body = SharingRuleView), (status = 201, body = SharingRuleView),
@@ -178,10 +199,13 @@ pub async fn put(
     meta.principal.require_channel(&body.channel)?;
     let rule = body.rule(path.into_inner())?;
     let (if_match, principal) = (meta.if_match, meta.principal.clone());
+    // Looked at before the pool's lock is taken: every SKU may have to be.
+    let wanted = rule.clone();
+    let warnings = state.store.read("lint_sharing_rule", move |tx| lint_sharing_rule(tx, &wanted)).await?;
     let done = write(&meta, &state.store, "save_sharing_rule", move |tx| -> Result<service::Answer, Refusal> {
         let (rule, created) = save_sharing_rule(tx, &rule, if_match, &|channel| principal.require_channel(channel))?;
         let (version, resource) = (rule.version, format!("/v1/sharing-rules/{}", rule.id));
-        let view = SharingRuleView::from(rule);
+        let view = SharingRuleView::with(rule, warnings, &principal);
         Ok(if created {
             service::Answer::created(&view, version, resource)?
         } else {
@@ -200,11 +224,15 @@ pub async fn put(
 pub async fn get(state: Data<State>, principal: Principal, path: Path<Code>) -> Answer {
     let id = path.into_inner();
     let wanted = id.to_string();
-    let found = state.store.read("get_sharing_rule", move |tx| shares::get(tx, &wanted)).await?;
-    let rule = found.ok_or_else(|| Problem::not_found("sharing rule", &id))?;
+    let read = state.store.read("get_sharing_rule", move |tx| {
+        let found = shares::get(tx, &wanted)?;
+        let warnings = found.as_ref().map_or(Ok(Vec::new()), |rule| lint_sharing_rule(tx, rule))?;
+        Ok::<_, Error>(found.map(|rule| (rule, warnings)))
+    });
+    let (rule, warnings) = read.await?.ok_or_else(|| Problem::not_found("sharing rule", &id))?;
     principal.require_channel(&rule.channel)?;
     let version = rule.version;
-    Ok(answer::versioned(&SharingRuleView::from(rule), version))
+    Ok(answer::versioned(&SharingRuleView::with(rule, warnings, &principal), version))
 }
 
 /// Remove a sharing rule

@@ -3,6 +3,7 @@
 pub mod backorders;
 pub mod catalog;
 pub mod changes;
+pub mod counters;
 pub mod counts;
 pub mod decisions;
 pub mod deliveries;
@@ -12,6 +13,7 @@ pub mod locks;
 pub mod movements;
 pub mod moves;
 pub mod past;
+pub mod promises;
 pub mod proof;
 pub mod replays;
 pub mod reservations;

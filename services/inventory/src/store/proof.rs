@@ -1,9 +1,10 @@
 //! The proof: on hand and quarantined = Σ movements, and each movement goes on from the one before it; reserved = Σ promised
-//! lines; incoming = Σ of what receipts and transfers still expect. Nothing here repairs anything.
+//! lines; incoming = Σ of what receipts and transfers still expect. What is counted beside the balances is proved in
+//! `counters`. Nothing here repairs anything.
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use kernel::Timestamp;
@@ -11,25 +12,38 @@ use serde::Serialize;
 use store::{Error, Tx};
 use utoipa::ToSchema;
 
-/// Every number of a balance that is proved.
-pub const BALANCES: [&str; 4] = ["incoming", "on_hand", "quarantined", "reserved"];
+/// Every number that is proved.
+pub const BALANCES: [&str; 8] =
+    ["available", "day_orders", "incoming", "on_hand", "quarantined", "reserved", "share_promised", "share_shipped"];
 
-/// A balance that is not the sum of its parts, or whose movements do not follow from each other.
+/// A number that is not the sum of its parts, or whose movements do not follow from each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Drift {
-    /// The SKU.
-    pub sku: String,
-    /// The location.
-    pub location: String,
-    /// Which of its numbers: `on_hand`, `quarantined`, `reserved` or `incoming`.
+    /// The SKU; none for `day_orders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// The location; none for what is counted of a SKU over all locations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Which number: of a balance `on_hand`, `quarantined`, `reserved` or `incoming`; of a SKU `available`, and what shares of
+    /// it have counted as `share_promised` and `share_shipped`; of a location's day `day_orders`.
     pub balance: String,
-    /// What the balance says.
+    /// What it says.
     pub is: i64,
-    /// What its parts add up to.
+    /// What its parts add up to; for `share_shipped` what it is at most.
     pub should_be: i64,
     /// Since which movement; only of what movements add up to, and none where nothing has moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
+    /// The location's own calendar day, of `day_orders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<NaiveDate>,
+    /// What the share counts by, of `share_promised`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+    /// The sharing rule that counts by it, unless that counts by another now or is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// Where the ledger and a balance part: the first movement that does not follow from the one before it (`is` and
@@ -47,8 +61,8 @@ pub struct Since {
     pub should_be: i64,
 }
 
-/// At most so many drifts are named: one is already an alarm.
-const NAMED: i64 = 500;
+/// At most so many drifts of a kind are named: one is already an alarm.
+pub const NAMED: i64 = 500;
 
 // `{of}` says which balances.
 const COMPARED: &str = "\
@@ -121,7 +135,17 @@ impl From<Row> for Drift {
             is,
             should_be,
         });
-        Self { sku: row.sku, location: row.location, balance: row.balance, is: row.is, should_be: row.should_be, since }
+        Self {
+            sku: Some(row.sku),
+            location: Some(row.location),
+            balance: row.balance,
+            is: row.is,
+            should_be: row.should_be,
+            since,
+            day: None,
+            count: None,
+            rule: None,
+        }
     }
 }
 

@@ -155,7 +155,8 @@ pub fn of_scope(tx: &mut Tx<'_>, channel: &str, scope: &Scope) -> Result<Option<
     Ok(row.map(|row| row.id))
 }
 
-fn columns(scope: &Scope) -> (Option<&str>, Option<&str>) {
+/// A scope as it is stored: its SKU, or its category.
+pub fn columns(scope: &Scope) -> (Option<&str>, Option<&str>) {
     match scope {
         Scope::Sku(sku) => (Some(sku.as_str()), None),
         Scope::Category(category) => (None, Some(category)),

@@ -1,10 +1,13 @@
-//! The proof of every balance, span by span. Each span is proved by statements in a transaction of its own, so that none of
+//! The proof of every balance and of what is counted by SKU, span by span. Each span is proved by statements in a transaction of its own, so that none of
 //! them takes longer, nor keeps the rows that others replace from being cleaned up, the more balances there are.
+
+use std::ops::Bound;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use store::{Error, Tx};
 
+use super::counters;
 use super::proof::{Drift, Place, Row, compare};
 
 /// Balances, and movements, of one span: about a second of work, far from the longest that a statement may run.
@@ -50,7 +53,8 @@ impl Span {
     pub fn prove(self, tx: &mut Tx<'_>) -> Result<Proved, Error> {
         let end = self.end(tx)?;
         let span = Self { after: self.after, upto: end.clone().unwrap_or_else(|| self.upto.clone()) };
-        let (checked, drift) = span.compare(tx)?;
+        let (checked, mut drift) = span.compare(tx)?;
+        drift.extend(counters::of_range(tx, span.first_begun(), &span.upto.sku)?);
         Ok(Proved { checked, drift, rest: end.map(|end| Self { after: end, upto: self.upto }) })
     }
 
@@ -71,6 +75,12 @@ impl Span {
             .bind::<BigInt, _>(SPAN.saturating_sub(1))
             .get_result(tx.conn())
             .optional()?)
+    }
+
+    /// From which SKU on all balances lie in it or in a later one: what is counted by SKU is proved where the SKU begins.
+    fn first_begun(&self) -> Bound<&str> {
+        let sku = self.after.sku.as_str();
+        if self.after.location.is_empty() { Bound::Included(sku) } else { Bound::Excluded(sku) }
     }
 
     fn compare(&self, tx: &mut Tx<'_>) -> Result<(i64, Vec<Drift>), Error> {

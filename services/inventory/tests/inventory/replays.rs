@@ -176,6 +176,59 @@ async fn a_replay_goes_on_where_it_stopped() {
     assert_eq!(pool.number("SELECT count(*) FROM replay_taken").await, 0);
 }
 
+/// A location with two slots a day, one of them used before the window, stands in for the one that was chosen.
+#[actix_web::test]
+async fn a_day_that_is_full_sends_replayed_orders_elsewhere() {
+    let pool = Pool::new().await;
+    pool.location("S1", json!({"longitude": 1.0, "daily_capacity": 2})).await;
+    pool.receive(&[("A", "S1", 9), ("A", "S2", 9), ("A", "S3", 50)]).await;
+    let early = pool.place(order(&[("A", 1)])).await;
+    assert_eq!(pool.sourced(early).await[0].1[0].2, "S1");
+    let stocked = json!({"name": "stocked", "tiers": [{"name": "all", "sort": ["stock"]}]});
+    let version = pool.service.post("/v1/sourcing/rulesets", stocked).await.body["version"].clone();
+    assert_eq!(pool.service.post(&format!("/v1/sourcing/rulesets/{version}/activate"), Value::Null).await.status, 200);
+    let from = later(&pool, 60);
+    for minutes in [1, 1, 24 * 60, 1] {
+        let id = pool.place(order(&[("A", 1)])).await;
+        assert_eq!(pool.sourced(id).await[0].1[0].2, "S3");
+        later(&pool, minutes);
+    }
+    let until = later(&pool, 60);
+    // By the nearest: the first gets S1's second slot of the 11th, the next two find it full, and the last, on the 12th,
+    // finds S1 free again. Two parcels of one degree and two of two, instead of four of three.
+    pool.service.test.clock.advance(Duration::from_secs(60));
+    let nearest = json!({"ruleset": 1});
+    let report = replay(&pool, &from, &until, nearest.clone()).await["report"].clone();
+    let means = (&report["happened"]["mean_metres"], &report["candidate"]["mean_metres"]);
+    assert_eq!((means, &report["moved"]), ((&json!(333_585), &json!(166_792)), &json!(4)));
+    assert_eq!(changes(&report), [("S1", 2), ("S2", 2), ("S3", -4)]);
+    // Page by page, each in a process of its own, it finds the same: what replayed orders use is kept.
+    let asked = ask(&pool, &from, &until, nearest).await;
+    let path = format!("{PATH}/{}", asked.body["id"].as_str().unwrap());
+    loop {
+        let step = Replays::new(chrono_tz::Asia::Shanghai).in_pages_of(1);
+        if !pool.service.test.store.transact("step", move |tx| step.step(tx)).await.unwrap() {
+            break;
+        }
+    }
+    assert_eq!(pool.service.get(&path).await.body["report"], report);
+    // Where capacity is not respected all of them ship from S1.
+    let careless =
+        json!({"name": "careless", "respect": {"capacity": false}, "tiers": [{"name": "all", "sort": ["distance"]}]});
+    let report = replay(&pool, &from, &until, json!({"ruleset": careless})).await["report"].clone();
+    assert_eq!(changes(&report), [("S1", 4), ("S3", -4)]);
+    pool.is_proved().await;
+}
+
+/// How many parcels more, or fewer, locations would have sent.
+fn changes(report: &Value) -> Vec<(&str, i64)> {
+    let of = |it: &'_ Value| it["change"].as_i64().unwrap();
+    let locations = report["locations"].as_array().unwrap().iter();
+    let mut changes: Vec<(&str, i64)> = locations.map(|it| (it["location"].as_str().unwrap(), of(it))).collect();
+    changes.sort_unstable();
+    changes
+}
+
 #[actix_web::test]
 async fn other_channels_keep_what_they_got() {
     let pool = Pool::new().await;

@@ -1,0 +1,1 @@
+ALTER TABLE proved DROP COLUMN loaded_location, DROP COLUMN loaded_day;
