@@ -100,6 +100,7 @@ pub fn no_dead_letters(deployment: &Deployment) {
 async fn books_add_up(deployment: &Deployment, api: &Api) {
     let proof = api.get("/v1/stock/proof").await.ok();
     assert_eq!(proof["drift"], serde_json::json!([]), "stock has drifted: {proof}");
+    assert!(proof["next_cursor"].is_null(), "all stock is proved in one answer: {proof}");
     let proof = api.get("/v1/points/proof").await.ok();
     assert_eq!(proof["drift"], serde_json::json!([]), "points have drifted: {proof}");
     stock_adds_up(deployment);

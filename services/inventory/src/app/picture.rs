@@ -75,6 +75,17 @@ impl Picture {
         self.read_rules(tx)
     }
 
+    /// Reads the locations again and keeps what is shown of them: nearly always it is hours, tags or whether one takes part
+    /// that changed. False when there are others than before; then the picture is to be drawn anew.
+    pub fn retouch(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let atlas = Atlas::new(locations::sites(tx)?);
+        let same = atlas.has_the_places_of(&self.atlas);
+        if same {
+            self.atlas = atlas;
+        }
+        Ok(same)
+    }
+
     /// Reads the rules again; what was used of them is read when it is asked for.
     pub fn read_rules(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let rules = shares::all(tx)?;

@@ -132,7 +132,8 @@ impl Desk<'_> {
         self.due = log.first().is_none_or(|change| change.due);
         let gap = log.first().is_none_or(|first| first.seq != seq);
         let behind = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_BEHIND);
-        if gap || behind || log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq) {
+        let relocated = log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq);
+        if gap || behind || (relocated && !self.picture.retouch(tx)?) {
             self.picture.draw(tx, since)?;
             return self.has_own(tx);
         }

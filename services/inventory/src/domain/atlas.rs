@@ -132,6 +132,11 @@ impl Atlas {
         self.sites.binary_search_by(|site| site.code.as_str().cmp(code)).ok()
     }
 
+    /// Whether it has the same locations in the same slots, however they have changed.
+    pub fn has_the_places_of(&self, other: &Self) -> bool {
+        self.sites.iter().map(|site| &site.code).eq(other.sites.iter().map(|site| &site.code))
+    }
+
     /// How many locations there are.
     pub fn len(&self) -> usize {
         self.sites.len()
