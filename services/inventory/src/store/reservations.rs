@@ -73,7 +73,7 @@ SELECT id, 'held', channel, buyer, lines, units, expires_at FROM unnest($1, $2, 
 AS t (id, channel, buyer, lines, units, expires_at)";
 
 /// Binds what [`INSERT`] takes.
-pub fn bind<'a>(to: Statement<impl Values>, holds: &'a [NewReservation]) -> Statement<impl Values> {
+pub fn bind(to: Statement<impl Values>, holds: &[NewReservation]) -> Statement<impl Values> {
     to.bind::<Array<SqlUuid>, _>(holds.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(holds.iter().map(|it| it.channel.as_str()).collect::<Vec<_>>())
         .bind::<Array<Nullable<Text>>, _>(holds.iter().map(|it| it.buyer.as_deref()).collect::<Vec<_>>())

@@ -84,7 +84,7 @@ pub fn add(tx: &mut Tx<'_>, lines: &[ReservedLine]) -> Result<(), Error> {
 }
 
 /// Binds what [`ADD`] takes.
-pub fn bind<'a>(to: Statement<impl Values>, lines: &'a [ReservedLine]) -> Statement<impl Values> {
+pub fn bind(to: Statement<impl Values>, lines: &[ReservedLine]) -> Statement<impl Values> {
     to.bind::<Array<SqlUuid>, _>(lines.iter().map(|it| it.owner).collect::<Vec<_>>())
         .bind::<Array<Integer>, _>(lines.iter().map(|it| it.line_no).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lines.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
