@@ -152,9 +152,6 @@ pub fn promise(
     lines: &[ReservedLine],
     holds: &[NewReservation],
 ) -> Result<Vec<Balance>, Error> {
-    if deltas.is_empty() {
-        return Ok(Vec::new());
-    }
     let text = format!(
         "{}, promised AS ({} {}), held AS ({}){ANSWER}",
         changing(CHANGE, deltas),
