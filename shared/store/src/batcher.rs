@@ -10,7 +10,7 @@ use runtime::lifecycle::Lifecycle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Rows, Store, Tx};
+use crate::{Beginning, Error, Rows, Store, Tx};
 
 /// How a batcher works.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +28,13 @@ pub struct BatchOptions {
 }
 
 type Run<C, O, E> = dyn Fn(&mut Tx<'_>, &[C]) -> Result<Vec<Result<O, E>>, Error> + Send + Sync;
+type With<C> = dyn Fn(&[C]) -> &'static str + Send + Sync;
+
+type Answer<O, E> = oneshot::Sender<Result<O, E>>;
 
 struct Waiting<C, O, E> {
     command: C,
-    answer: oneshot::Sender<Result<O, E>>,
+    answer: Answer<O, E>,
 }
 
 /// Gathers commands into transactions. Cloning shares the queue.
@@ -50,8 +53,11 @@ struct Lane<C, O, E> {
     draining: CancellationToken,
     options: BatchOptions,
     queue: Arc<Mutex<mpsc::Receiver<Waiting<C, O, E>>>>,
+    with: Arc<With<C>>,
     run: Arc<Run<C, O, E>>,
 }
+
+type Batch<C, O, E> = Vec<Waiting<C, O, E>>;
 
 impl<C, O, E> Batcher<C, O, E>
 where
@@ -69,13 +75,25 @@ where
         lifecycle: &Lifecycle,
         run: impl Fn(&mut Tx<'_>, &[C]) -> Result<Vec<Result<O, E>>, Error> + Send + Sync + 'static,
     ) -> Self {
+        Self::beginning(store, options, lifecycle, |_| "", run)
+    }
+
+    /// The same, with transactions that begin with a statement: see [`Beginning::with`].
+    pub fn beginning(
+        store: &Store,
+        options: BatchOptions,
+        lifecycle: &Lifecycle,
+        with: impl Fn(&[C]) -> &'static str + Send + Sync + 'static,
+        run: impl Fn(&mut Tx<'_>, &[C]) -> Result<Vec<Result<O, E>>, Error> + Send + Sync + 'static,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(options.queue);
         let receiver = Arc::new(Mutex::new(receiver));
+        let with: Arc<With<C>> = Arc::new(with);
         let run: Arc<Run<C, O, E>> = Arc::new(run);
         for _ in 0..options.lanes.max(1) {
-            let (store, queue, run) = (store.clone(), receiver.clone(), run.clone());
-            let lane = Lane { store, draining: lifecycle.token(), options, queue, run };
-            lifecycle.spawn(options.name, lane.work());
+            let (store, queue, with, run) = (store.clone(), receiver.clone(), with.clone(), run.clone());
+            let lane = Lane { store, draining: lifecycle.token(), options, queue, with, run };
+            lifecycle.spawn(options.name, Arc::new(lane).work());
         }
         Self { queue: sender }
     }
@@ -86,7 +104,7 @@ where
         self.queue
             .try_send(Waiting { command, answer })
             .map_err(|_| Error::Unavailable("too many commands wait".to_owned()))?;
-        answered.await.map_err(|_| Error::Unavailable("the process is draining".to_owned()))?
+        answered.await.map_err(|_| Error::Unavailable(LOST.to_owned()))?
     }
 }
 
@@ -97,18 +115,14 @@ where
     E: From<Error> + Send + 'static,
 {
     /// Ends when the process drains and what was accepted until then is finished.
-    async fn work(self) {
-        let mut batch = Vec::new();
+    async fn work(self: Arc<Self>) {
         loop {
+            let mut batch = Vec::new();
             let taken = self.gather(&mut batch).await;
             if taken == 0 {
                 return;
             }
-            metrics::histogram!("onepool_batch_commands", "name" => self.options.name)
-                .record(u32::try_from(taken).unwrap_or(u32::MAX));
-            let (commands, answers): (Vec<C>, Vec<_>) =
-                batch.drain(..).map(|waiting| (waiting.command, waiting.answer)).unzip();
-            self.run_batch(commands, answers).await;
+            self.clone().run_batches(batch).await;
             // Even a sleep of no time lasts until the timer's next tick, a millisecond away.
             if taken > 1 && !self.options.rest.is_zero() {
                 tokio::select! {
@@ -132,12 +146,37 @@ where
         }
     }
 
-    async fn run_batch(&self, commands: Vec<C>, answers: Vec<oneshot::Sender<Result<O, E>>>) {
-        let commands = Arc::new(commands);
-        let whole = 0..commands.len();
-        let mut outcome = self.attempt(&commands, whole.clone(), Rows::New).await;
+    /// Runs a batch and, unless the lane is to rest, what has come in meanwhile, until nothing has.
+    async fn run_batches(self: Arc<Self>, batch: Batch<C, O, E>) {
+        let permit = match self.store.permit().await {
+            Ok(permit) => permit,
+            Err(error) => return refuse(batch.into_iter().map(|waiting| waiting.answer), &error.to_string()),
+        };
+        let running = Store::thread(permit, move || {
+            let mut batch = batch;
+            while !batch.is_empty() {
+                self.run_batch(batch);
+                batch = if self.options.rest.is_zero() { self.waiting() } else { Vec::new() };
+            }
+        });
+        // A panic costs the batch it is in: its commands are answered as lost.
+        drop(running.await);
+    }
+
+    /// What waits by now, unless another lane is about to take it.
+    fn waiting(&self) -> Batch<C, O, E> {
+        let Ok(mut queue) = self.queue.try_lock() else { return Vec::new() };
+        std::iter::from_fn(|| queue.try_recv().ok()).take(self.options.max_batch).collect()
+    }
+
+    fn run_batch(&self, batch: Batch<C, O, E>) {
+        metrics::histogram!("onepool_batch_commands", "name" => self.options.name)
+            .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        let (commands, answers): (Vec<C>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        let mut outcome = self.attempt(&commands, Rows::New);
         if let Err(Error::Conflict(_) | Error::Database(_)) = outcome {
-            outcome = self.attempt(&commands, whole, Rows::MayBeThere).await;
+            outcome = self.attempt(&commands, Rows::MayBeThere);
         }
         match outcome {
             Ok(results) => {
@@ -146,20 +185,16 @@ where
                     let _gone = answer.send(result);
                 }
             }
-            Err(Error::Unavailable(reason)) => {
-                for answer in answers {
-                    let _gone = answer.send(Err(Error::Unavailable(reason.clone()).into()));
-                }
-            }
-            Err(error) => self.run_alone(&commands, answers, error).await,
+            Err(Error::Unavailable(reason)) => refuse(answers, &reason),
+            Err(error) => self.run_alone(&commands, answers, &error),
         }
     }
 
     /// Finds the command at fault: every command in a transaction of its own.
-    async fn run_alone(&self, commands: &Arc<Vec<C>>, answers: Vec<oneshot::Sender<Result<O, E>>>, cause: Error) {
+    fn run_alone(&self, commands: &[C], answers: Vec<Answer<O, E>>, cause: &Error) {
         tracing::warn!(batch.name = self.options.name, error = %cause, "a batch failed; its commands run one by one");
-        for (index, answer) in answers.into_iter().enumerate() {
-            let result = match self.attempt(commands, index..index.saturating_add(1), Rows::MayBeThere).await {
+        for (command, answer) in commands.iter().zip(answers) {
+            let result = match self.attempt(std::slice::from_ref(command), Rows::MayBeThere) {
                 Ok(results) => results.into_iter().next().unwrap_or_else(|| Err(COUNT.into())),
                 Err(error) => Err(error.into()),
             };
@@ -167,21 +202,20 @@ where
         }
     }
 
-    async fn attempt(
-        &self,
-        commands: &Arc<Vec<C>>,
-        range: std::ops::Range<usize>,
-        rows: Rows,
-    ) -> Result<Vec<Result<O, E>>, Error> {
-        let (commands, run) = (commands.clone(), self.run.clone());
-        self.store
-            .transact_rows(self.options.name, rows, move |tx| {
-                let commands = commands.get(range).unwrap_or_default();
-                let results = run(tx, commands)?;
-                if results.len() == commands.len() { Ok(results) } else { Err(COUNT) }
-            })
-            .await
+    fn attempt(&self, commands: &[C], rows: Rows) -> Result<Vec<Result<O, E>>, Error> {
+        let beginning = Beginning { rows, with: (self.with)(commands) };
+        self.store.transact_here(self.options.name, beginning, |tx| {
+            let results = (self.run)(tx, commands)?;
+            if results.len() == commands.len() { Ok(results) } else { Err(COUNT) }
+        })
+    }
+}
+
+fn refuse<O, E: From<Error>>(answers: impl IntoIterator<Item = Answer<O, E>>, reason: &str) {
+    for answer in answers {
+        let _gone = answer.send(Err(Error::Unavailable(reason.to_owned()).into()));
     }
 }
 
 const COUNT: Error = Error::Broken("a batch command answers once per command");
+const LOST: &str = "the command was lost: the process is draining, or its batch failed";

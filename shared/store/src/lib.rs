@@ -22,4 +22,4 @@ pub use error::Error;
 pub use leadership::Leadership;
 pub use migrate::MIGRATIONS;
 pub use statement::statement;
-pub use transact::{Rows, Tx};
+pub use transact::{Beginning, Rows, Tx};

@@ -237,6 +237,50 @@ async fn a_lane_rests_after_several_commands_only_and_not_when_the_process_ends(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_panics_is_lost_alone() {
+    let fresh = fresh().await;
+    let lifecycle = Lifecycle::new();
+    let batcher = Batcher::new(&fresh.store, BatchOptions { lanes: 1, ..OPTIONS }, &lifecycle, |tx, ids: &[i64]| {
+        assert!(!ids.contains(&666), "a defect");
+        ids.iter().map(|id| insert(tx, *id).map(|()| Ok::<_, Error>(*id))).collect()
+    });
+    assert!(matches!(batcher.submit(666).await, Err(Error::Unavailable(_))));
+    assert_eq!(batcher.submit(1).await.unwrap(), 1);
+    assert_eq!(count(&fresh), 1);
+}
+
+/// The statement that goes with BEGIN, by the commands of the batch.
+fn opening(ids: &[i64]) -> &'static str {
+    if ids.contains(&666) { "SELECT 1 / 0" } else { "SELECT set_config('onepool.opened', 'yes', true)" }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_begins_with_its_statement_or_not_at_all() {
+    let fresh = fresh().await;
+    // One connection, so that whatever a refused beginning leaves on it meets the next transaction.
+    let options = StoreOptions { pool_size: 1, ..StoreOptions::new(fresh.database.url(), "order") };
+    let store = Store::connect(options, ManualClock::new()).unwrap();
+    let lifecycle = Lifecycle::new();
+    let batcher =
+        Batcher::beginning(&store, BatchOptions { lanes: 1, ..OPTIONS }, &lifecycle, opening, |tx, ids: &[i64]| {
+            let row: Setting =
+                diesel::sql_query("SELECT current_setting('onepool.opened', true) AS value").get_result(tx.conn())?;
+            ids.iter().map(|id| insert(tx, *id).map(|()| Ok::<_, Error>(row.value.clone()))).collect()
+        });
+    for id in 1..3 {
+        assert!(matches!(batcher.submit(666).await, Err(Error::Database(_))));
+        assert_eq!(batcher.submit(id).await.unwrap().as_deref(), Some("yes"));
+    }
+    assert_eq!(count(&fresh), 2);
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    value: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_that_went_stale_are_replaced_without_a_failed_request() {
     let database = TestDatabase::empty();
     let proxy = FaultProxy::to(database.url()).await;
