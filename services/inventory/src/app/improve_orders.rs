@@ -126,7 +126,7 @@ fn find(
         .flat_map(|order| order.lines.iter().map(|line| line.sku.clone()))
         .chain([sku.clone()])
         .collect();
-    let mut desk = pool.open_swept(tx)?;
+    let mut desk = pool.open_swept(tx, &[])?;
     desk.show(tx, &skus)?;
     for it in unanswered.iter().flat_map(|request| &request.planned) {
         desk.put(&it.sku, &it.location, it.quantity.get().saturating_neg());

@@ -21,6 +21,7 @@ use crate::domain::compare::Measure;
 use crate::domain::share::{Fence, Rule, Supply, broken, share};
 use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
+use crate::store::reservations::Buyer;
 use crate::store::reserved::ReservedLine;
 
 /// How many logged transactions are caught up with; a picture further behind is faster drawn anew.
@@ -49,6 +50,8 @@ pub struct Desk<'p> {
     outdated: bool,
     /// Whether there may be holds that have run out and are not swept yet.
     due: bool,
+    /// Units held by each of the buyers who were asked for.
+    held: Vec<i64>,
 }
 
 /// A decision, with what each of its SKUs is counted by where the channel's share is counted.
@@ -89,20 +92,24 @@ impl Pool {
 
     /// Brings the picture up to date. The caller holds the pool's lock, or only reads.
     pub fn open(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
+        self.open_for(tx, &[])
+    }
+
+    fn open_for(&self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<Desk<'_>, Error> {
         let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Moment { at: tx.now(), zone: self.zone };
-        let (undo, guests) = (Vec::new(), Vec::new());
-        let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false, due: true };
-        desk.changed_before = desk.catch_up(tx)?;
+        let (undo, guests, held) = (Vec::new(), Vec::new(), Vec::new());
+        let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false, due: true, held };
+        desk.changed_before = desk.catch_up(tx, buyers)?;
         Ok(desk)
     }
 
     /// As [`Pool::open`], for whoever promises stock and holds the pool's lock: holds that have run out are swept first, so
-    /// that no plan sees units as held that are not.
-    pub fn open_swept(&self, tx: &mut Tx<'_>) -> Result<Desk<'_>, Error> {
-        let mut desk = self.open(tx)?;
+    /// that no plan sees units as held that are not. The same look at the database tells what some buyers hold.
+    pub fn open_swept(&self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<Desk<'_>, Error> {
+        let mut desk = self.open_for(tx, buyers)?;
         if desk.due && sweep_reservations(tx)? > 0 {
-            desk.changed_before = desk.catch_up(tx)?;
+            desk.changed_before = desk.catch_up(tx, buyers)?;
         }
         Ok(desk)
     }
@@ -119,23 +126,23 @@ impl Pool {
 
 impl Desk<'_> {
     /// Reads the log; says whether this transaction has changed stock before.
-    fn catch_up(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+    fn catch_up(&mut self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<bool, Error> {
         // Locations lie in several time zones, so that a day may have begun before the retailer's.
         let today = self.now.at.day_in(self.now.zone);
         let since = today.checked_sub_days(Days::new(2)).unwrap_or(today);
         let Some(seq) = self.picture.seq else {
             self.picture.draw(tx, since)?;
-            return self.has_own(tx);
+            return self.has_own(tx, buyers);
         };
         self.picture.loads.forget_before(since);
-        let log = changes::from(tx, seq, MAX_BEHIND)?;
-        self.due = log.first().is_none_or(|change| change.due);
+        let log = changes::from(tx, seq, MAX_BEHIND, buyers)?;
+        self.note(&log);
         let gap = log.first().is_none_or(|first| first.seq != seq);
         let behind = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_BEHIND);
         let relocated = log.iter().any(|change| change.locations_changed && !change.own && change.seq > seq);
         if gap || behind || (relocated && !self.picture.retouch(tx)?) {
             self.picture.draw(tx, since)?;
-            return self.has_own(tx);
+            return self.has_own(tx, buyers);
         }
         let fresh = || log.iter().filter(|change| change.seq > seq);
         if fresh().any(|change| change.rules_changed) {
@@ -154,10 +161,22 @@ impl Desk<'_> {
     }
 
     /// A picture just drawn is empty, so there is nothing to change on it yet.
-    fn has_own(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
-        let log = changes::from(tx, self.picture.seq.unwrap_or(0), MAX_BEHIND)?;
+    fn has_own(&mut self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<bool, Error> {
+        let log = changes::from(tx, self.picture.seq.unwrap_or(0), MAX_BEHIND, buyers)?;
+        self.note(&log);
         self.outdated = log.iter().any(|change| change.own && !change.loaded.is_empty());
         Ok(log.iter().any(|change| change.own))
+    }
+
+    /// Notes what was asked along with the log. While there is none, nothing was ever held.
+    fn note(&mut self, log: &[changes::Change]) {
+        self.due = log.first().is_none_or(|change| change.due);
+        self.held = log.first().map(|change| change.held.clone()).unwrap_or_default();
+    }
+
+    /// Units held by each of the buyers who were asked for, in their order.
+    pub fn held(&self) -> impl Iterator<Item = i64> {
+        self.held.iter().copied().chain(std::iter::repeat(0))
     }
 
     /// Notes on each line what it is made of, when it is a bundle, and makes sure that the picture shows all that is asked

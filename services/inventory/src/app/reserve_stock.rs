@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{Draft, Planned, Pool};
 use crate::domain::{Outcome, Place, Request};
 use crate::store::locks;
-use crate::store::reservations::{self, NewReservation};
+use crate::store::reservations::{Buyer, NewReservation};
 use crate::store::reserved::ReservedLine;
 
 /// What a hold asks for.
@@ -25,6 +25,12 @@ pub struct Hold {
     pub buyer: Option<String>,
     /// How long, in seconds.
     pub ttl_seconds: i64,
+}
+
+impl Hold {
+    fn buyer(&self) -> Option<Buyer<'_>> {
+        Some((self.request.channel.as_str(), self.buyer.as_deref()?))
+    }
 }
 
 /// What holds go by.
@@ -106,9 +112,11 @@ pub fn reserve_stock(
 ) -> Result<Vec<Result<HoldView, Refusal>>, Error> {
     locks::pool(tx)?;
     let mut requests: Vec<Request> = holds.iter().map(|hold| hold.request.clone()).collect();
-    let mut desk = pool.open_swept(tx)?;
+    let named: BTreeSet<Buyer<'_>> = holds.iter().filter_map(|hold| hold.buyer()).collect();
+    let named: Vec<Buyer<'_>> = named.into_iter().collect();
+    let mut desk = pool.open_swept(tx, &named)?;
     desk.lay_out(tx, requests.iter_mut())?;
-    let mut buyers = Buyers::read(tx, holds)?;
+    let mut buyers = Buyers(named.iter().copied().zip(desk.held()).collect());
     let now = tx.now();
     let mut draft = Draft::new();
     let mut results = Vec::with_capacity(holds.len());
@@ -178,25 +186,18 @@ impl From<&ReservedLine> for HeldLine {
 }
 
 /// What the buyers of a batch hold.
-struct Buyers(HashMap<(String, String), i64>);
+struct Buyers<'h>(HashMap<Buyer<'h>, i64>);
 
-impl Buyers {
-    fn read(tx: &mut Tx<'_>, holds: &[&Hold]) -> Result<Self, Error> {
-        let named: Vec<(&str, &str)> =
-            holds.iter().filter_map(|hold| Some((hold.request.channel.as_str(), hold.buyer.as_deref()?))).collect();
-        let held = reservations::held_by(tx, &named)?;
-        Ok(Self(held.into_iter().map(|it| ((it.channel, it.buyer), it.units)).collect()))
-    }
-
-    fn may_hold(&self, hold: &Hold, units: i64, most: i64) -> Result<(), i64> {
-        let Some(buyer) = &hold.buyer else { return Ok(()) };
-        let held = self.0.get(&(hold.request.channel.to_string(), buyer.clone())).copied().unwrap_or(0);
+impl<'h> Buyers<'h> {
+    fn may_hold(&self, hold: &'h Hold, units: i64, most: i64) -> Result<(), i64> {
+        let Some(buyer) = hold.buyer() else { return Ok(()) };
+        let held = self.0.get(&buyer).copied().unwrap_or(0);
         if held.saturating_add(units) <= most { Ok(()) } else { Err(held) }
     }
 
-    fn holds(&mut self, hold: &Hold, units: i64) {
-        if let Some(buyer) = &hold.buyer {
-            let held = self.0.entry((hold.request.channel.to_string(), buyer.clone())).or_default();
+    fn holds(&mut self, hold: &'h Hold, units: i64) {
+        if let Some(buyer) = hold.buyer() {
+            let held = self.0.entry(buyer).or_default();
             *held = held.saturating_add(units);
         }
     }

@@ -44,7 +44,7 @@ pub fn resource_orders(
         rejections.iter().flat_map(|(it, _)| parts(it)).flat_map(|(_, lines)| lines).map(|it| it.sku.clone()).collect();
     let mut draft = Draft::new();
     let mut answers = Vec::new();
-    let mut desk = pool.open_swept(tx)?;
+    let mut desk = pool.open_swept(tx, &[])?;
     desk.show(tx, &skus)?;
     for (rejection, cause) in rejections {
         let order_id = rejection.order_id;

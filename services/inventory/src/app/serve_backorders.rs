@@ -27,7 +27,7 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
         queue.iter().flat_map(|it| it.request.needs().into_keys()).chain([sku.clone()]).collect();
     let mut draft = Draft::new();
     let mut sourced = Vec::new();
-    let mut desk = pool.open_swept(tx)?;
+    let mut desk = pool.open_swept(tx, &[])?;
     desk.show(tx, &skus)?;
     let mut last = None;
     let mut used_up = false;

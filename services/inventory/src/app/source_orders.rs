@@ -43,7 +43,7 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
     if orders.is_empty() {
         return Ok(());
     }
-    let mut desk = pool.open_swept(tx)?;
+    let mut desk = pool.open_swept(tx, &[])?;
     let unknown = desk.lay_out(tx, orders.iter_mut().map(|order| &mut order.request))?;
     if let Some(sku) = unknown.first() {
         return Err(ConsumeError::Retry(format!("the SKU {sku} is ordered but not known yet")));

@@ -16,7 +16,7 @@ const MAX_TOLD: i64 = 100;
 /// Tells of up to `MAX_TOLD` logged transactions; says whether there may be more.
 pub fn tell_stock(tx: &mut Tx<'_>) -> Result<bool, Error> {
     let upto = changes::progress(tx, JOB)?;
-    let log = changes::from(tx, upto.saturating_add(1), MAX_TOLD)?;
+    let log = changes::from(tx, upto.saturating_add(1), MAX_TOLD, &[])?;
     let Some(newest) = log.last().map(|change| change.seq) else { return Ok(false) };
     let more = i64::try_from(log.len()).is_ok_and(|rows| rows >= MAX_TOLD);
     let mut levels: BTreeMap<String, BTreeMap<String, StockLevel>> = BTreeMap::new();

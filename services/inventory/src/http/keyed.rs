@@ -5,6 +5,8 @@ use service::Answer;
 use store::idempotency::{self, Key, Started, StoredAnswer};
 use store::{Error, Tx};
 
+use crate::store::locks;
+
 /// A command with the key of its request.
 #[derive(Clone, Debug)]
 pub struct Keyed<C> {
@@ -43,6 +45,11 @@ impl<R: Into<Problem>> From<Refused<R>> for Problem {
             Refused::Failed(problem) => problem,
         }
     }
+}
+
+/// What the transaction of a batch begins with: the pool's lock, unless there are keys to be claimed before it.
+pub fn lock<C>(batch: &[Keyed<C>]) -> &'static str {
+    if batch.iter().any(|it| it.key.is_some()) { "" } else { locks::POOL }
 }
 
 /// Runs those commands of a batch that were not answered before. A refused one gives its key back.

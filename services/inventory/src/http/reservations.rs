@@ -35,7 +35,7 @@ pub(super) type Holds = Batcher<Keyed<Hold>, Answered, Refused<Refusal>>;
 /// Writers of stock take turns, so there is one lane; a batch is as many requests as came in meanwhile.
 pub(super) fn gather(platform: &Platform, rules: HoldRules, pool: Arc<Pool>) -> Holds {
     let options = BatchOptions { name: "reserve_stock", max_batch: 512, lanes: 1, rest: Duration::ZERO, queue: 8_192 };
-    Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, batch: &[Keyed<Hold>]| {
+    Batcher::beginning(&platform.store, options, &platform.lifecycle, keyed::lock, move |tx, batch: &[Keyed<Hold>]| {
         keyed::run(tx, batch, |tx, fresh| reserve_stock(tx, &pool, rules, fresh)?.into_iter().map(created).collect())
     })
 }

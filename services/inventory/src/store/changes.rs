@@ -6,6 +6,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Text, Timestamptz};
 use kernel::Timestamp;
 use store::{Error, Tx, statement};
 
+use super::reservations::{self, Buyer, HELD_BY};
+
 /// One transaction's changes. The arrays run side by side.
 #[derive(Debug, QueryableByName)]
 pub struct Change {
@@ -60,22 +62,25 @@ pub struct Change {
     /// Whether any hold has run out and is not swept yet: it is asked here so that nobody has to ask for that alone.
     #[diesel(sql_type = Bool)]
     pub due: bool,
+    /// Units that each of the buyers holds who were asked for, likewise.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub held: Vec<i64>,
 }
 
 /// The log from `seq` on, at most `limit` transactions. The first one has the number `seq` itself, unless it was pruned:
 /// then whoever asks has missed something.
-pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64) -> Result<Vec<Change>, Error> {
+pub fn from(tx: &mut Tx<'_>, seq: i64, limit: i64, buyers: &[Buyer<'_>]) -> Result<Vec<Change>, Error> {
     let now = tx.now().utc();
-    Ok(statement(
+    let asked = statement(format!(
         "SELECT seq, (written_by = pg_current_xact_id_if_assigned()) IS TRUE AS own, locations_changed, rules_changed, \
          skus, locations, on_hand, reserved, available, catalog, used_skus, used_counts, used, loaded, loaded_days, loads, \
-         (SELECT EXISTS (SELECT FROM reservations WHERE state = 'held' AND expires_at <= $1)) AS due \
-         FROM changes WHERE seq >= $2 ORDER BY seq LIMIT $3",
-    )
-    .bind::<Timestamptz, _>(now)
-    .bind::<BigInt, _>(seq)
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?)
+         (SELECT EXISTS (SELECT FROM reservations WHERE state = 'held' AND expires_at <= $1)) AS due, \
+         {HELD_BY} AS held FROM changes WHERE seq >= $2 ORDER BY seq LIMIT $3"
+    ));
+    Ok(reservations::bind_buyers(asked.bind::<Timestamptz, _>(now), buyers)
+        .bind::<BigInt, _>(seq)
+        .bind::<BigInt, _>(limit)
+        .load(tx.conn())?)
 }
 
 /// One transaction's changes of totals; the arrays run side by side.

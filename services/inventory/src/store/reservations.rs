@@ -188,31 +188,16 @@ pub fn expire(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Expired>, Error> {
     .load(tx.conn())?)
 }
 
-/// Units that buyers hold.
-#[derive(Debug, QueryableByName)]
-pub struct HeldByBuyer {
-    /// The channel.
-    #[diesel(sql_type = Text)]
-    pub channel: String,
-    /// The buyer.
-    #[diesel(sql_type = Text)]
-    pub buyer: String,
-    /// Units held over all their holds.
-    #[diesel(sql_type = BigInt)]
-    pub units: i64,
-}
+/// A buyer, as their channel knows them: channel and name.
+pub type Buyer<'a> = (&'a str, &'a str);
 
-/// What these buyers hold at present.
-pub fn held_by(tx: &mut Tx<'_>, buyers: &[(&str, &str)]) -> Result<Vec<HeldByBuyer>, Error> {
-    if buyers.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(statement(
-        "SELECT b.channel, b.buyer, h.units FROM (SELECT DISTINCT channel, buyer FROM unnest($1, $2) AS t (channel, buyer)) b \
-         CROSS JOIN LATERAL (SELECT sum(r.held_units)::bigint AS units FROM reservations r \
-            WHERE r.channel = b.channel AND r.buyer = b.buyer AND r.state = 'held') h WHERE h.units IS NOT NULL",
-    )
-    .bind::<Array<Text>, _>(buyers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(buyers.iter().map(|(_, buyer)| *buyer).collect::<Vec<_>>())
-    .load(tx.conn())?)
+/// Units held by each of some buyers, in their order, over all their holds.
+pub const HELD_BY: &str = "\
+ARRAY(SELECT coalesce((SELECT sum(r.held_units) FROM reservations r WHERE r.channel = b.channel AND r.buyer = b.buyer
+    AND r.state = 'held'), 0)::bigint FROM unnest($1, $2) WITH ORDINALITY AS b (channel, buyer, place) ORDER BY place)";
+
+/// Binds what [`HELD_BY`] takes.
+pub fn bind_buyers(to: Statement<impl Values>, buyers: &[Buyer<'_>]) -> Statement<impl Values> {
+    to.bind::<Array<Text>, _>(buyers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(buyers.iter().map(|(_, buyer)| *buyer).collect::<Vec<_>>())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use contracts::events::{OrderPlaced, ReservationExpired};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::told;
 
@@ -133,6 +134,22 @@ async fn a_buyer_cannot_hold_the_whole_catalogue() {
     assert_eq!(greedy(2).await, 422);
     assert_eq!(greedy(1).await, 201);
     assert_eq!(pool_hold(&pool, 3, "modest").await, 201);
+}
+
+/// Buyers whose holds are granted in one transaction are each counted by what they hold themselves, also in it.
+#[actix_web::test]
+async fn each_buyer_of_a_batch_is_held_to_their_own_cap() {
+    let pool = Pool::with(&[("INVENTORY__MAX_HELD_UNITS_PER_BUYER", "4")]).await;
+    pool.receive(&[("A", "S1", 99)]).await;
+    // Not in the order of their names, so that an amount that went to the wrong buyer would show.
+    for (buyer, units) in [("d", 1), ("a", 4), ("c", 2), ("b", 3)] {
+        assert_eq!(pool_hold(&pool, units, buyer).await, 201);
+    }
+    let asked = ["c", "a", "d", "b", "c", "a", "d", "b", "c", "d", "d", "new", "new", "new", "new", "new"];
+    let answers = join_all(asked.map(|buyer| pool_hold(&pool, 1, buyer))).await;
+    let granted = |buyer: &str| asked.iter().zip(&answers).filter(|it| *it.0 == buyer && *it.1 == 201).count();
+    assert_eq!(["a", "b", "c", "d", "new"].map(granted), [0, 1, 2, 3, 4]);
+    pool.is_proved().await;
 }
 
 async fn pool_hold(pool: &Pool, units: i64, buyer: &str) -> u16 {
