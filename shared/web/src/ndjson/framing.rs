@@ -50,6 +50,11 @@ impl Lines {
         Some(self.finish(line))
     }
 
+    /// The number of the line that is being read.
+    pub(super) const fn present(&self) -> u64 {
+        self.number.saturating_add(1)
+    }
+
     fn finish(&mut self, line: BytesMut) -> (u64, Result<Bytes, TooLong>) {
         self.number = self.number.saturating_add(1);
         let too_long = std::mem::take(&mut self.skipping) || line.len() > self.limit;

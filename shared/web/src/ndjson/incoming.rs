@@ -50,7 +50,10 @@ impl<T: DeserializeOwned, R: DeserializeOwned + Into<T>> Incoming<T, R> {
                 Some(Ok(piece)) => self.take(&piece),
                 Some(Err(problem)) => {
                     self.ended = true;
-                    let number = self.ready.back().map_or(0, |line| line.number).saturating_add(1);
+                    let number = match &self.format {
+                        Format::Ndjson(lines) => lines.present(),
+                        Format::Csv(rows) => rows.present(),
+                    };
                     self.ready.push_back(Line { number, item: Err(problem) });
                 }
                 None => {

@@ -46,6 +46,11 @@ impl Rows {
         }
     }
 
+    /// The line on which the record that is being read began.
+    pub(super) fn present(&self) -> u64 {
+        self.line.unwrap_or(self.line_ends.saturating_add(1))
+    }
+
     /// Takes a piece of the body; an empty one ends the last record.
     pub(super) fn push(&mut self, mut piece: &[u8]) {
         loop {

@@ -1,5 +1,8 @@
 //! Imports and exports, line by line.
 
+use actix_web::FromRequest;
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
 use contracts::{Problem, ProblemCode};
 use futures_util::stream;
@@ -115,6 +118,36 @@ async fn when_the_work_fails_the_later_lines_are_told_and_not_tried() {
     for line in &lines[3..] {
         assert_eq!(line["problem"]["code"], "unavailable");
         assert!(!line.to_string().contains("database"));
+    }
+}
+
+/// The answer to a body whose sender is gone in the middle of a line.
+async fn send_and_leave(media_type: &str, whole: &[String]) -> Vec<Value> {
+    let pieces = whole.iter().map(|line| Ok(Bytes::from(line.clone())));
+    let cut = [Ok(Bytes::from_static(b"{\"sku\":\"half")), Err(PayloadError::Incomplete(None))];
+    let body: Vec<_> = pieces.chain(cut).collect();
+    let mut payload: Payload = Payload::Stream { payload: Box::pin(stream::iter(body)) };
+    let request = TestRequest::post().insert_header(("content-type", media_type)).to_http_request();
+    let incoming = Incoming::<OrderLine>::from_request(&request, &mut payload).await.unwrap();
+    let answer = to_bytes(import(incoming).await.unwrap().into_body()).await.unwrap();
+    answer.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+/// The lines before it are done and answered, also those worked on while it came, and it is told by its own number.
+#[actix_web::test]
+async fn an_import_that_is_cut_off_does_what_came_whole() {
+    let json = |number: usize| format!("{{\"sku\":\"s{number}\",\"quantity\":1}}\n");
+    let csv = |number: usize| format!("s{number},1\n");
+    for whole in 0..8 {
+        let lines = send_and_leave("application/x-ndjson", &(0..whole).map(json).collect::<Vec<_>>()).await;
+        let rows: Vec<String> = std::iter::once("sku,quantity\n".to_owned()).chain((0..whole).map(csv)).collect();
+        for (first, answers) in [(1, lines), (2, send_and_leave("text/csv", &rows).await)] {
+            let (last, done) = answers.split_last().unwrap();
+            let expected: Vec<Value> =
+                (0..whole).map(|number| json!({"line": first + number, "result": format!("s{number}*1")})).collect();
+            assert_eq!(done, expected);
+            assert_eq!((&last["line"], last["problem"]["code"].is_string()), (&json!(first + whole), true), "{last}");
+        }
     }
 }
 
