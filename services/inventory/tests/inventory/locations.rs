@@ -104,3 +104,43 @@ async fn a_closed_location_gets_no_orders_from_then_on() {
     let after = pool.place(order(&[("A", 1)])).await;
     assert_eq!(pool.sourced(after).await, [(1, vec![row(1, "A", "S2", 1)])]);
 }
+
+/// The locations that a hold of so many units lies at, and how many units there; nothing when it is refused.
+async fn held(pool: &Pool, units: i64) -> Vec<(String, i64)> {
+    let reply = pool.hold(&[("A", units)], json!({})).await;
+    let lines = reply.body["lines"].as_array().cloned().unwrap_or_default();
+    lines.iter().map(|it| (it["location"].as_str().unwrap().to_owned(), it["quantity"].as_i64().unwrap())).collect()
+}
+
+/// Whatever changed between two plans, and in whatever order, the next plan sees all of it.
+#[actix_web::test]
+async fn a_plan_sees_locations_and_stock_that_changed_together() {
+    let pool = Pool::new().await;
+    let at = |name: &str, units: i64| vec![(name.to_owned(), units)];
+    let (open, shut) = (json!({"longitude": 1.0}), json!({"longitude": 1.0, "status": "inactive"}));
+    pool.receive(&[("A", "S1", 5), ("A", "S2", 5)]).await;
+    assert_eq!(held(&pool, 1).await, at("S1", 1));
+
+    // One ceases to take part, then stock arrives at it and at another.
+    pool.location("S1", shut).await;
+    pool.receive(&[("A", "S1", 3), ("A", "S2", 2)]).await;
+    assert_eq!(held(&pool, 8).await, []);
+    assert_eq!(held(&pool, 7).await, at("S2", 7));
+
+    // Stock leaves it, then it takes part again.
+    pool.receive(&[("A", "S1", -4), ("A", "S2", 1)]).await;
+    pool.location("S1", open).await;
+    assert_eq!(held(&pool, 3).await, at("S1", 3));
+    assert_eq!(held(&pool, 2).await, []);
+
+    // It moves farther away than the other, and both get stock; one that was not there before gets some too.
+    pool.location("S1", json!({"longitude": 2.5})).await;
+    pool.receive(&[("A", "S1", 1), ("A", "S2", 1)]).await;
+    assert_eq!(held(&pool, 2).await, at("S2", 2));
+    pool.location("S0", json!({"longitude": 0.5})).await;
+    pool.receive(&[("A", "S0", 2), ("A", "S1", 1)]).await;
+    assert_eq!(held(&pool, 2).await, at("S0", 2));
+    assert_eq!(held(&pool, 2).await, at("S1", 2));
+    assert_eq!(held(&pool, 1).await, []);
+    pool.is_proved().await;
+}
