@@ -107,7 +107,7 @@ async fn step(store: &Store, job: &Job) -> Progress {
         })
         .await;
     outcome.unwrap_or_else(|error| {
-        metrics::counter!("onepool_job_failures_total", "job" => job.name).increment(1);
+        metrics::counter!("onepool_job_failures_total", "name" => job.name).increment(1);
         tracing::warn!(job.name = job.name, error = %error, "a job failed; it runs again at its next time");
         Progress::Done
     })
