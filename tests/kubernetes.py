@@ -101,7 +101,29 @@ def routed(where, things, roles):
             must(reached == f"onepool-{role}", f"{where}: {path} is sent to {reached} and not to onepool-{role}")
 
 
-binary, *files = sys.argv[1:]
+def alerts(folder):
+    """Every alert looks at metrics that are documented and leads to a page that is there; the rules alone, for promtool."""
+    things = [thing for thing in yaml.safe_load_all((folder / "rendered.yaml").read_text()) if thing]
+    spec = named(things, "PrometheusRule")["onepool"]["spec"]
+    (folder / "rules.yaml").write_text(yaml.safe_dump(spec))
+    documented = set(re.findall(r"`((?:onepool|http)_[a-z_]+)`", pathlib.Path("docs/operations.md").read_text()))
+    for rule in (rule for group in spec["groups"] for rule in group["rules"]):
+        for metric in re.findall(r"\b(?:onepool|http)_[a-z_]+", rule["expr"]):
+            must(re.sub(r"_(?:bucket|count)$", "", metric) in documented, f"{rule['alert']}: {metric} is not in docs/operations.md")
+        must(rule["alert"] in pathlib.Path("docs/operations.md").read_text(), f"{rule['alert']}: is not in docs/operations.md")
+        page, _, heading = rule["annotations"]["runbook"].partition("#")
+        headings = re.findall(r"^#+ (.+)$", pathlib.Path(page).read_text(), re.M)
+        must(heading in [re.sub(r"[^a-z0-9-]", "", it.lower().replace(" ", "-")) for it in headings], f"{rule['alert']}: no {heading} in {page}")
+    monitor = named(things, "PodMonitor")["onepool"]["spec"]
+    for name, deployment in named(things, "Deployment").items():
+        template = deployment["spec"]["template"]
+        must(monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items(), f"alerts: {name} is not monitored")
+        ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
+        must({it["port"] for it in monitor["podMetricsEndpoints"]} <= ports, f"alerts: {name} has no such port")
+
+
+binary, folder, *files = sys.argv[1:]
+alerts(pathlib.Path(folder))
 roles = subprocess.run([binary, "roles"], capture_output=True, text=True, check=True).stdout.split()
 for file in files:
     things = [thing for thing in yaml.safe_load_all(pathlib.Path(file).read_text()) if thing]
