@@ -6,7 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 /// A failed transaction. Nothing of it has happened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database cannot be reached, or all connections stayed busy: try again later.
+    /// The database cannot be reached, or all connections or a lock stayed busy: try again later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// Another transaction got in the way: trying again at once is worth it.
@@ -39,9 +39,10 @@ impl Error {
 }
 
 // libpq gives these no kind of their own; the texts are the server's own, in the C locale that connections ask for.
-const CONFLICTS: [&str; 3] =
-    ["deadlock detected", "could not serialize access", "canceling statement due to lock timeout"];
-const OUTAGES: [&str; 8] = [
+const CONFLICTS: [&str; 2] = ["deadlock detected", "could not serialize access"];
+const OUTAGES: [&str; 9] = [
+    // Someone holds the lock for longer than one waits: trying again at once would only wait again.
+    "canceling statement due to lock timeout",
     "terminating connection",
     "server closed the connection",
     "connection to server",

@@ -1,7 +1,7 @@
 //! Transactions on a real PostgreSQL: what commits together, what is refused alone, what survives an outage.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::event_id::Place;
@@ -272,6 +272,30 @@ async fn a_transaction_begins_with_its_statement_or_not_at_all() {
         assert_eq!(batcher.submit(id).await.unwrap().as_deref(), Some("yes"));
     }
     assert_eq!(count(&fresh), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_gets_no_lock_is_refused_at_once_and_not_command_by_command() {
+    let fresh = fresh().await;
+    let lock_timeout = Duration::from_millis(50);
+    let options = StoreOptions { lock_timeout, ..StoreOptions::new(fresh.database.url(), "order") };
+    let store = Store::connect(options, ManualClock::new()).unwrap();
+    let (lifecycle, begun) = (Lifecycle::new(), Arc::new(AtomicUsize::new(0)));
+    let count = begun.clone();
+    let locked = move |_: &[i64]| {
+        count.fetch_add(1, Ordering::SeqCst);
+        "SELECT pg_advisory_xact_lock(7)"
+    };
+    let run = |_: &mut Tx<'_>, ids: &[i64]| Ok(ids.iter().map(|id| Ok::<_, Error>(*id)).collect());
+    let batcher = Batcher::beginning(&store, BatchOptions { lanes: 1, ..OPTIONS }, &lifecycle, locked, run);
+    let outcomes = fresh.store.transact("hold", move |tx| {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(7)").execute(tx.conn())?;
+        let all = futures_util::future::join_all((0..20).map(|id| batcher.submit(id)));
+        Ok::<_, Error>(tokio::runtime::Handle::current().block_on(all))
+    });
+    let outcomes = outcomes.await.unwrap();
+    assert!(outcomes.iter().all(|it| matches!(it, Err(Error::Unavailable(_)))), "{outcomes:?}");
+    assert!(begun.load(Ordering::SeqCst) <= 2, "{begun:?} transactions waited for the lock");
 }
 
 #[derive(QueryableByName)]
