@@ -14,6 +14,7 @@ use uuid::Uuid;
 use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
 use super::deliveries::{MAX_TEXT, check_lines};
+use super::step::{View, step};
 use super::{State, adjustments, check_text, locations_asked};
 use crate::app::caller::Caller;
 use crate::app::cancel_count::cancel_count;
@@ -114,6 +115,12 @@ pub struct CountView {
     changed_at: Timestamp,
     /// Grows with every change; also the ETag.
     version: i64,
+}
+
+impl View for CountView {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl TryFrom<Count> for CountView {
@@ -235,14 +242,8 @@ pub async fn submit(
     }
     let found = |line: FoundLine| Found { sku: line.sku, counted: line.counted, counted_at: line.counted_at };
     let found: Vec<Found> = lines.into_iter().map(found).collect();
-    let (id, caller) = (path.into_inner(), Caller::of(&meta));
-    let done = write(&meta, &state.store, "submit_count", move |tx| -> Result<service::Answer, Refusal> {
-        let view = CountView::try_from(submit_count(tx, id, &found, &caller)?)?;
-        Ok(service::Answer::ok(&view, view.version)?)
-    });
-    let response = done.await?;
-    state.stock_arrived.notify_one();
-    Ok(response)
+    let id = path.into_inner();
+    step::<CountView, _>(&state, &meta, "submit_count", move |tx, caller| submit_count(tx, id, &found, caller)).await
 }
 
 /// Cancel a count: nothing is posted
@@ -251,10 +252,6 @@ pub async fn submit(
     responses((status = 200, body = CountView), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 412, body = Problem)))]
 pub async fn cancel(state: Data<State>, meta: Meta, path: Path<CountId>) -> Result<HttpResponse, Failure> {
-    let (id, caller) = (path.into_inner(), Caller::of(&meta));
-    write(&meta, &state.store, "cancel_count", move |tx| -> Result<service::Answer, Refusal> {
-        let view = CountView::try_from(cancel_count(tx, id, &caller)?)?;
-        Ok(service::Answer::ok(&view, view.version)?)
-    })
-    .await
+    let id = path.into_inner();
+    step::<CountView, _>(&state, &meta, "cancel_count", move |tx, caller| cancel_count(tx, id, caller)).await
 }

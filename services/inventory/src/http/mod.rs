@@ -19,6 +19,7 @@ mod rulesets;
 mod shadows;
 mod sharing;
 mod sourcing;
+mod step;
 mod stock;
 mod transfers;
 

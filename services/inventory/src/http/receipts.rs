@@ -5,12 +5,13 @@ use contracts::Problem;
 use kernel::{LocationCode, Page, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::write;
-use store::Error;
+use store::{Error, Tx};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
 use super::deliveries::{self, GoodsLineView, MAX_TEXT, ReceiveBody, WantedLine, arrivals, wanted};
+use super::step::{View, step};
 use super::{State, adjustments, check_text, locations_asked};
 use crate::app::caller::Caller;
 use crate::app::close_receipt::close_receipt;
@@ -66,6 +67,12 @@ pub struct ReceiptView {
     changed_at: Timestamp,
     /// Grows with every change; also the ETag.
     version: i64,
+}
+
+impl View for ReceiptView {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl TryFrom<Document> for ReceiptView {
@@ -182,14 +189,9 @@ pub async fn receive(
     path: Path<ReceiptId>,
     body: Json<ReceiveBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (id, caller, arrivals) = (path.into_inner().uuid(), Caller::of(&meta), arrivals(body.into_inner())?);
-    let done = write(&meta, &state.store, "receive_receipt", move |tx| -> Result<service::Answer, Refusal> {
-        let view = ReceiptView::try_from(receive_goods(tx, Kind::Receipt, id, &arrivals, &caller)?)?;
-        Ok(service::Answer::ok(&view, view.version)?)
-    });
-    let response = done.await?;
-    state.stock_arrived.notify_one();
-    Ok(response)
+    let (id, arrivals) = (path.into_inner().uuid(), arrivals(body.into_inner())?);
+    let take = move |tx: &mut Tx<'_>, caller: &Caller| receive_goods(tx, Kind::Receipt, id, &arrivals, caller);
+    step::<ReceiptView, _>(&state, &meta, "receive_receipt", take).await
 }
 
 /// Close a receipt: what has not come is no longer expected, and shown as `short`
@@ -198,10 +200,6 @@ pub async fn receive(
     responses((status = 200, body = ReceiptView), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 412, body = Problem)))]
 pub async fn close(state: Data<State>, meta: Meta, path: Path<ReceiptId>) -> Result<HttpResponse, Failure> {
-    let (id, caller) = (path.into_inner(), Caller::of(&meta));
-    write(&meta, &state.store, "close_receipt", move |tx| -> Result<service::Answer, Refusal> {
-        let view = ReceiptView::try_from(close_receipt(tx, id, &caller)?)?;
-        Ok(service::Answer::ok(&view, view.version)?)
-    })
-    .await
+    let id = path.into_inner();
+    step::<ReceiptView, _>(&state, &meta, "close_receipt", move |tx, caller| close_receipt(tx, id, caller)).await
 }

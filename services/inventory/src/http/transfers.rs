@@ -5,12 +5,13 @@ use contracts::Problem;
 use kernel::{LocationCode, Page, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::write;
-use store::{Error, Tx};
+use store::Error;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::{Answer, Data, Failure, Json, Meta, Path, Principal, Query, answer, page};
 
 use super::deliveries::{self, GoodsLineView, MAX_TEXT, ReceiveBody, WantedLine, arrivals, may_see, wanted};
+use super::step::{View, step};
 use super::{State, adjustments, check_text, locations_asked};
 use crate::app::caller::Caller;
 use crate::app::cancel_transfer::cancel_transfer;
@@ -64,6 +65,12 @@ pub struct TransferView {
     changed_at: Timestamp,
     /// Grows with every change; also the ETag.
     version: i64,
+}
+
+impl View for TransferView {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl TryFrom<Document> for TransferView {
@@ -163,22 +170,6 @@ pub async fn list(state: Data<State>, principal: Principal, query: Query<ListQue
     Ok(answer::ok(&Page::from_rows(views, limit, |view| view.id)))
 }
 
-async fn run(
-    state: &State,
-    meta: &Meta,
-    name: &'static str,
-    step: impl FnOnce(&mut Tx<'_>, &Caller) -> Result<Document, Refusal> + Send + 'static,
-) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(meta);
-    let done = write(meta, &state.store, name, move |tx| -> Result<service::Answer, Refusal> {
-        let view = TransferView::try_from(step(tx, &caller)?)?;
-        Ok(service::Answer::ok(&view, view.version)?)
-    });
-    let response = done.await?;
-    state.stock_arrived.notify_one();
-    Ok(response)
-}
-
 /// Ship a transfer: its units leave `from` and are `incoming` at `to`
 #[utoipa::path(post, path = "/v1/transfers/{id}/ship", tag = "inventory",
     params(("id" = Uuid, Path, description = "The transfer's id")),
@@ -186,7 +177,7 @@ async fn run(
         (status = 412, body = Problem)))]
 pub async fn ship(state: Data<State>, meta: Meta, path: Path<TransferId>) -> Result<HttpResponse, Failure> {
     let id = path.into_inner();
-    run(&state, &meta, "ship_transfer", move |tx, caller| ship_transfer(tx, id, caller)).await
+    step::<TransferView, _>(&state, &meta, "ship_transfer", move |tx, caller| ship_transfer(tx, id, caller)).await
 }
 
 /// Cancel a transfer that has not shipped: its units can be promised again
@@ -196,7 +187,7 @@ pub async fn ship(state: Data<State>, meta: Meta, path: Path<TransferId>) -> Res
         (status = 412, body = Problem)))]
 pub async fn cancel(state: Data<State>, meta: Meta, path: Path<TransferId>) -> Result<HttpResponse, Failure> {
     let id = path.into_inner();
-    run(&state, &meta, "cancel_transfer", move |tx, caller| cancel_transfer(tx, id, caller)).await
+    step::<TransferView, _>(&state, &meta, "cancel_transfer", move |tx, caller| cancel_transfer(tx, id, caller)).await
 }
 
 /// Receive a transfer, once
@@ -214,6 +205,8 @@ pub async fn receive(
     body: Json<ReceiveBody>,
 ) -> Result<HttpResponse, Failure> {
     let (id, arrivals) = (path.into_inner().uuid(), arrivals(body.into_inner())?);
-    run(&state, &meta, "receive_transfer", move |tx, caller| receive_goods(tx, Kind::Transfer, id, &arrivals, caller))
-        .await
+    step::<TransferView, _>(&state, &meta, "receive_transfer", move |tx, caller| {
+        receive_goods(tx, Kind::Transfer, id, &arrivals, caller)
+    })
+    .await
 }
