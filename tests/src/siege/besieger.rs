@@ -134,7 +134,8 @@ impl Besieger {
             return Some(answer.body);
         }
         assert!(answer.status < 500, "{path} was answered with {}: {}", answer.status, answer.body);
-        self.fought.tally.of_mut(what).refused += 1;
+        let code = answer.body["code"].as_str().expect("a problem has a code");
+        self.fought.tally.of_mut(what).refuse(code);
         None
     }
 

@@ -8,22 +8,36 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Requests of one kind.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Answers {
     /// What was granted.
     pub granted: usize,
-    /// What was refused by a rule.
-    pub refused: usize,
+    /// What was refused by a rule, by the code of the problem.
+    refusals: BTreeMap<String, usize>,
     /// Tries that were not answered, or answered by a service that was not there; each was made again under its key until
     /// there was an answer.
     pub unanswered: usize,
 }
 
-impl AddAssign for Answers {
-    fn add_assign(&mut self, other: Self) {
+impl Answers {
+    /// What was refused by a rule.
+    pub fn refused(&self) -> usize {
+        self.refusals.values().sum()
+    }
+
+    /// Counts a refusal.
+    pub fn refuse(&mut self, code: &str) {
+        *self.refusals.entry(code.to_owned()).or_default() += 1;
+    }
+}
+
+impl AddAssign<&Self> for Answers {
+    fn add_assign(&mut self, other: &Self) {
         self.granted += other.granted;
-        self.refused += other.refused;
         self.unanswered += other.unanswered;
+        for (code, times) in &other.refusals {
+            *self.refusals.entry(code.clone()).or_default() += times;
+        }
     }
 }
 
@@ -34,7 +48,7 @@ pub struct Tally(BTreeMap<String, Answers>);
 impl Tally {
     /// The answers to requests of a kind.
     pub fn of(&self, what: &str) -> Answers {
-        self.0.get(what).copied().unwrap_or_default()
+        self.0.get(what).cloned().unwrap_or_default()
     }
 
     /// The answers to requests of a kind, to be added to.
@@ -45,14 +59,14 @@ impl Tally {
     /// All answers.
     pub fn all(&self) -> Answers {
         let mut all = Answers::default();
-        self.0.values().for_each(|answers| all += *answers);
+        self.0.values().for_each(|answers| all += answers);
         all
     }
 }
 
 impl AddAssign<&Self> for Tally {
     fn add_assign(&mut self, other: &Self) {
-        other.0.iter().for_each(|(what, answers)| *self.of_mut(what) += *answers);
+        other.0.iter().for_each(|(what, answers)| *self.of_mut(what) += answers);
     }
 }
 
@@ -82,7 +96,7 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Answers { granted, refused, unanswered } = self.tally.all();
+        let all = self.tally.all();
         let (seconds, rate) = (self.lasted.as_secs_f64(), self.per_second());
         writeln!(
             f,
@@ -90,9 +104,19 @@ impl Display for Report {
             self.attempts, self.processes
         )?;
         writeln!(f, "one million would take {:.1} hours", 1_000_000.0 / rate / 3_600.0)?;
-        writeln!(f, "{granted} requests granted, {refused} refused, {unanswered} tries not answered and made again")?;
+        let (granted, refused, again) = (all.granted, all.refused(), all.unanswered);
+        writeln!(f, "{granted} requests granted, {refused} refused, {again} tries not answered and made again")?;
         for (what, it) in &self.tally.0 {
-            writeln!(f, "  {what:<20} {:>9} granted {:>9} refused {:>7} again", it.granted, it.refused, it.unanswered)?;
+            writeln!(
+                f,
+                "  {what:<20} {:>9} granted {:>9} refused {:>7} again",
+                it.granted,
+                it.refused(),
+                it.unanswered
+            )?;
+            for (code, times) in &it.refusals {
+                writeln!(f, "  {:<30} {times:>19} {code}", "")?;
+            }
         }
         writeln!(f, "units moved:")?;
         for (kind, units) in &self.moved {
