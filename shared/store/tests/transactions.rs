@@ -1,7 +1,7 @@
 //! Transactions on a real PostgreSQL: what commits together, what is refused alone, what survives an outage.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contracts::event_id::Place;
