@@ -174,7 +174,7 @@ impl Besieger {
 /// Remembers something, and forgets the oldest for it where there is no room.
 pub fn remember<T>(list: &mut Vec<T>, what: T) {
     if list.len() >= REMEMBERED {
-        list.swap_remove(0);
+        list.remove(0);
     }
     list.push(what);
 }
