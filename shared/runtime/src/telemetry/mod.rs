@@ -6,7 +6,7 @@
 mod metric;
 mod propagation;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -35,6 +35,8 @@ const OTLP_TRACES_PATH: &str = "/v1/traces";
 const OTLP_TIMEOUT: Duration = Duration::from_secs(5);
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
+/// Held while one thread installs: whoever asks meanwhile must not go on before the whole is there.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 struct Installed {
     provider: SdkTracerProvider,
@@ -55,6 +57,9 @@ pub enum Error {
     /// The exporter refuses the address.
     #[error("telemetry.otlp_endpoint cannot be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// Something else than this module takes the logs of the process already.
+    #[error("logs and traces have another subscriber already: {0}")]
+    Subscriber(#[from] tracing_subscriber::util::TryInitError),
 }
 
 /// What was installed; kept by `main` to send the last spans.
@@ -75,13 +80,13 @@ impl Telemetry {
 /// Installs logs (to standard error, filtered by `log`), traces and metrics, or returns what is installed already.
 /// `service` is the name that the process's traces bear.
 pub fn init(service: &str, log: &str, settings: &TelemetrySettings) -> Result<Telemetry, Error> {
-    metric::install();
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(installed) = INSTALLED.get() {
         return Ok(Telemetry { provider: installed.provider.clone() });
     }
+    metric::install();
     let filter = EnvFilter::builder().parse(log)?;
-    let fresh = Installed { provider: provider(service, settings)?, is_collected: !settings.otlp_endpoint.is_empty() };
-    let provider = INSTALLED.get_or_init(|| fresh).provider.clone();
+    let provider = provider(service, settings)?;
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(PRODUCT))
         .with_location(false)
@@ -98,9 +103,10 @@ pub fn init(service: &str, log: &str, settings: &TelemetrySettings) -> Result<Te
     };
     global::set_text_map_propagator(TraceContextPropagator::new());
     global::set_tracer_provider(provider.clone());
-    // A second subscriber is refused, which only happens when another thread was first with the same.
-    let _ = tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init();
-    Ok(Telemetry { provider })
+    tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init()?;
+    let is_collected = !settings.otlp_endpoint.is_empty();
+    let installed = INSTALLED.get_or_init(|| Installed { provider, is_collected });
+    Ok(Telemetry { provider: installed.provider.clone() })
 }
 
 /// Without a collector no span is recorded: ids are still made and handed on, which costs next to nothing.
