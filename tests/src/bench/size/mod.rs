@@ -11,6 +11,7 @@ mod serving;
 mod space;
 
 use super::report::{Limit, Report};
+use crate::process::free_port;
 use crate::{Deployment, Topology};
 
 /// SKUs that lie at each location.
@@ -21,14 +22,17 @@ const CHAIN: f64 = 60e6;
 /// Fills a database of its own with so many balances, 1,000 SKUs at each location, and measures what comes of it.
 pub async fn measure(balances: usize, settings: &[&str], report: &mut Report) {
     let locations = (balances / SKUS).max(1);
-    let mut deployment = Deployment::start(Topology::AllInOneOverRabbit, settings).await;
+    let port = free_port();
+    let metrics = format!("http.metrics_port={port}");
+    let settings: Vec<&str> = settings.iter().copied().chain([metrics.as_str()]).collect();
+    let mut deployment = Deployment::start(Topology::AllInOneOverRabbit, &settings).await;
     fill::catalog(&deployment, locations).await;
     deployment.process("onepool").terminate();
     fill::balances(&deployment, locations, report);
     space::measure(&deployment, locations * SKUS, report);
     recorder::switch(&deployment, true);
     restart(&mut deployment).await;
-    paths::check(&deployment, locations, report).await;
+    paths::check(&deployment, &format!("http://127.0.0.1:{port}/metrics"), locations, report).await;
     recorder::switch(&deployment, false);
     restart(&mut deployment).await;
     serving::measure(&mut deployment, locations, report).await;

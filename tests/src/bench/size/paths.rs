@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -20,8 +19,16 @@ use crate::{Api, Deployment, checks};
 const WANTED: usize = 20;
 /// A statement that a connection keeps is planned for any parameters from its sixth time on.
 const TIMES: usize = 12;
-/// Every job has come by within it.
-const JOBS: Duration = Duration::from_secs(15);
+/// The inventory's jobs, by the names of their transactions.
+const JOBS: [&str; 7] = [
+    "sweep_reservations",
+    "serve_backorders",
+    "improve_orders",
+    "tell_stock",
+    "tell_availability",
+    "prove_stock",
+    "prune_changes",
+];
 
 /// Requests of one kind, how many are sent at once, and how many pages one statement of theirs may touch.
 struct Way {
@@ -31,11 +38,12 @@ struct Way {
     requests: Vec<Request>,
 }
 
-/// Goes every way and judges what was recorded; the plans lie in `target/bench/plans.json` afterwards.
-pub async fn check(deployment: &Deployment, locations: usize, report: &mut Report) {
+/// Goes every way and judges what was recorded; the plans lie in `target/bench/plans.json` afterwards. `metrics` is the
+/// address of the process's metrics.
+pub async fn check(deployment: &Deployment, metrics: &str, locations: usize, report: &mut Report) {
     let api = deployment.administrator().await;
     let mut seen = Seen { recorder: Recorder::open(deployment), of_jobs: BTreeSet::new(), plans: json!({}) };
-    tokio::time::sleep(JOBS).await;
+    jobs_came_by(metrics).await;
     seen.judge("jobs", 20_000, report);
     let first = SKUS / 2;
     for way in reads(&api, locations, first).into_iter().chain(writes(&api, locations)) {
@@ -50,6 +58,29 @@ pub async fn check(deployment: &Deployment, locations: usize, report: &mut Repor
     fs::create_dir_all("target/bench").expect("target/ can be written to");
     let plans = serde_json::to_string_pretty(&seen.plans).expect("plans are JSON");
     fs::write("target/bench/plans.json", plans).expect("target/ can be written to");
+}
+
+/// Waits until each job has run from its start to its end.
+async fn jobs_came_by(metrics: &str) {
+    let first = runs(metrics).await;
+    until("every job came by", async || {
+        let now = runs(metrics).await;
+        // One may have been under way at the first look.
+        match (0..JOBS.len()).find(|job| now[*job] < first[*job] + 2) {
+            None => Ok(()),
+            Some(job) => Err(JOBS[job]),
+        }
+    })
+    .await;
+}
+
+/// How often each job has run.
+async fn runs(metrics: &str) -> [u64; JOBS.len()] {
+    let told = reqwest::get(metrics).await.expect("metrics are served").text().await.expect("metrics are text");
+    JOBS.map(|job| {
+        let series = format!("onepool_transaction_seconds_count{{name=\"{job}\",outcome=\"committed\"}} ");
+        told.lines().find_map(|line| line.strip_prefix(&series)).map_or(0, |runs| runs.parse().expect("a count"))
+    })
 }
 
 /// What was recorded so far.
