@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 
 import yaml
 
@@ -84,6 +85,15 @@ def complete(where, things, roles):
             must(chosen and chosen.items() <= labels.items() and chosen.get("app.kubernetes.io/component") == role, f"{where}: {kind} {name} selects {chosen}")
 
 
+def roomy(where, things):
+    """The inventory's pods have twice the memory that the balances they keep may take: 50 bytes each."""
+    defaults = tomllib.loads(pathlib.Path("services/inventory/src/defaults.toml").read_text())
+    balances = defaults["inventory"]["max_balances_in_memory"]
+    (container,) = named(things, "Deployment")["onepool-inventory"]["spec"]["template"]["spec"]["containers"]
+    gibibytes = re.fullmatch(r"(\d+)Gi", container["resources"]["limits"]["memory"])
+    must(gibibytes and int(gibibytes[1]) << 30 >= 2 * 50 * balances, f"{where}: the inventory has no room for {balances} balances")
+
+
 def route(things, path):
     """The service that ingress-nginx sends a path to: the longest pattern that fits."""
     paths = [path for ingress in named(things, "Ingress").values() for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
@@ -130,6 +140,7 @@ for file in files:
     where = pathlib.Path(file).stem
     complete(where, things, roles)
     routed(where, things, roles)
+    roomy(where, things)
     for name, pod in pods(things):
         hardened(f"{where}: {name}", pod)
         starts(f"{where}: {name}", pod, things, binary)

@@ -37,7 +37,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
 /// Routes, consumers and jobs of this service.
 pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults> {
     let settings = InventorySettings::read(&platform.settings)?;
-    let pool = Arc::new(Pool::new(platform.zone));
+    let pool = Arc::new(Pool::new(platform.zone, settings.max_balances_in_memory));
     let stock_arrived = Arc::new(Notify::new());
     let mut jobs = jobs::all(&pool, settings, stock_arrived.clone());
     jobs.push(housekeeping());

@@ -15,6 +15,7 @@ pub struct InventorySettings {
     pub max_held_units_per_buyer: i64,
     pub availability_exact_up_to: i64,
     pub availability_percent: i64,
+    pub max_balances_in_memory: usize,
 }
 
 impl InventorySettings {

@@ -16,10 +16,6 @@ use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
 use crate::store::{changes, code, loads, locations, rulesets, shares, stock};
 
-/// How many balances the picture keeps: up to 800 MB, with what reading them leaves behind. That is the SKUs that sell best of
-/// a chain of six thousand stores. Beyond it the picture starts anew and grows back with demand, thousands of rows for each
-/// SKU.
-const MAX_BALANCES: usize = 16_000_000;
 /// SKUs whose balances are read at once: of a chain of six thousand stores 300,000 rows, which is some tens of megabytes and a
 /// second or two. A batch of orders may ask for hundreds of SKUs that nobody has asked for before.
 const MAX_SHELVES: usize = 50;
@@ -47,7 +43,13 @@ pub struct Picture {
     reaches: HashMap<i64, Arc<BTreeSet<Slot>>>,
     /// What was used of quotas and ring-fences, of the SKUs that were asked for.
     used: HashMap<SkuCode, HashMap<i64, i64>>,
+    /// When SKUs were asked for last, in turns.
+    asked: HashMap<SkuCode, u64>,
+    turn: u64,
+    /// How many balances are kept; a SKU counts as one more, so that those without stock are counted too.
     balances: usize,
+    /// How many may be.
+    max_balances: usize,
 }
 
 /// What was there before, to be put back.
@@ -62,9 +64,14 @@ pub enum Before {
 }
 
 impl Picture {
+    /// A picture that shows nothing yet, and will keep so many balances.
+    pub fn new(max_balances: usize) -> Self {
+        Self { max_balances, ..Self::default() }
+    }
+
     /// Draws the picture anew, with the loads of this day and later ones; stock is read when it is asked for.
     pub fn draw(&mut self, tx: &mut Tx<'_>, since: NaiveDate) -> Result<(), Error> {
-        *self = Self::default();
+        *self = Self::new(self.max_balances);
         self.atlas = Atlas::new(locations::sites(tx)?);
         for it in loads::from(tx, since)? {
             if let Some(slot) = self.atlas.slot(&it.location) {
@@ -124,8 +131,9 @@ impl Picture {
 
     /// Sets a balance, if its shelf is shown.
     pub fn set(&mut self, sku: &SkuCode, slot: Slot, balance: i64) -> Option<Before> {
-        let shelf = self.shelves.get_mut(sku)?;
-        Some(Before::Balance(sku.clone(), slot, shelf.set(slot, balance).unwrap_or(0)))
+        let before = self.shelves.get_mut(sku)?.set(slot, balance);
+        self.balances = self.balances.saturating_add(usize::from(before.is_none()));
+        Some(Before::Balance(sku.clone(), slot, before.unwrap_or(0)))
     }
 
     /// Sets what was used of a share, if the SKU's shares are shown.
@@ -151,25 +159,42 @@ impl Picture {
     /// Forgets what is shown of a SKU's stock.
     pub fn forget(&mut self, sku: &SkuCode) {
         self.used.remove(sku);
+        self.asked.remove(sku);
         if let Some(shelf) = self.shelves.remove(sku) {
-            self.balances = self.balances.saturating_sub(shelf.len());
+            self.balances = self.balances.saturating_sub(shelf.len()).saturating_sub(1);
         }
     }
 
-    /// Whether more is kept than should be.
-    pub const fn is_full(&self) -> bool {
-        self.balances > MAX_BALANCES
+    /// Once more is kept than may be, forgets what was not asked for the longest until a quarter of the room is free: room
+    /// for one SKU at a time would be looked for again with the next.
+    pub fn make_room(&mut self) {
+        if self.balances <= self.max_balances {
+            return;
+        }
+        let goal = self.max_balances.saturating_sub(self.max_balances / 4);
+        let mut asked: Vec<(u64, SkuCode)> = self.asked.iter().map(|(sku, turn)| (*turn, sku.clone())).collect();
+        asked.sort_unstable();
+        for (_, sku) in asked {
+            if self.balances <= goal {
+                break;
+            }
+            self.forget(&sku);
+        }
     }
 
-    /// Forgets all stock.
-    pub fn clear(&mut self) {
-        self.shelves.clear();
-        self.used.clear();
-        self.balances = 0;
+    fn note_asked(&mut self, skus: &BTreeSet<SkuCode>) {
+        self.turn = self.turn.saturating_add(1);
+        for sku in skus {
+            match self.asked.get_mut(sku) {
+                Some(turn) => *turn = self.turn,
+                None => drop(self.asked.insert(sku.clone(), self.turn)),
+            }
+        }
     }
 
     /// Reads what is not shown yet of these SKUs' stock and shares, in a statement each; answers what was read.
     pub fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<Vec<SkuCode>, Error> {
+        self.note_asked(skus);
         let mut read = self.show_shelves(tx, skus)?;
         if !self.book.is_empty() {
             let unseen: Vec<&SkuCode> = skus.iter().filter(|sku| !self.used.contains_key(*sku)).collect();
@@ -195,9 +220,7 @@ impl Picture {
 
     fn read_shelves(&mut self, tx: &mut Tx<'_>, unseen: &BTreeSet<&SkuCode>) -> Result<(), Error> {
         let mut shelves: Shelves = unseen.iter().map(|sku| ((*sku).clone(), Shelf::default())).collect();
-        let places = stock::of_skus(tx, unseen)?;
-        self.balances = self.balances.saturating_add(places.len());
-        let mut places = places.into_iter().peekable();
+        let mut places = stock::of_skus(tx, unseen)?.into_iter().peekable();
         while let Some(first) = places.next() {
             let mut row = vec![(first.location, first.balance)];
             while let Some(next) = places.next_if(|next| next.sku == first.sku) {
@@ -206,8 +229,14 @@ impl Picture {
             let slots = row.into_iter().filter_map(|(location, balance)| Some((self.atlas.slot(&location)?, balance)));
             shelves.insert(code(&first.sku)?, Shelf::new(slots.collect()));
         }
-        self.shelves.extend(shelves);
+        self.keep(shelves);
         Ok(())
+    }
+
+    fn keep(&mut self, shelves: Shelves) {
+        let balances = shelves.values().map(Shelf::len).fold(shelves.len(), usize::saturating_add);
+        self.balances = self.balances.saturating_add(balances);
+        self.shelves.extend(shelves);
     }
 
     /// Reads what is not known yet of these SKUs' catalogue entries.
@@ -261,5 +290,51 @@ impl Picture {
         let stocked = self.shelves.get(sku).into_iter().flat_map(Shelf::stocked);
         let counted = stocked.filter(|(slot, _)| self.atlas.site(*slot).is_some_and(|it| it.sells()) && counts(*slot));
         counted.map(|(_, units)| units).fold(0, i64::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sku(name: &str) -> SkuCode {
+        name.parse().unwrap()
+    }
+
+    /// Three SKUs of two balances each, asked for one after the other, in a picture of `max_balances`.
+    fn picture(max_balances: usize) -> Picture {
+        let mut picture = Picture::new(max_balances);
+        for name in ["A", "B", "C"] {
+            picture.note_asked(&BTreeSet::from([sku(name)]));
+            picture.keep(Shelves::from([(sku(name), Shelf::new(vec![(0, 1), (1, 1)]))]));
+        }
+        picture
+    }
+
+    fn shown(picture: &Picture) -> BTreeSet<&str> {
+        picture.shelves.keys().map(SkuCode::as_str).collect()
+    }
+
+    #[test]
+    fn what_was_not_asked_for_the_longest_is_forgotten() {
+        let mut picture = picture(8);
+        picture.note_asked(&BTreeSet::from([sku("A")]));
+        picture.make_room();
+        assert_eq!(shown(&picture), BTreeSet::from(["A", "C"]));
+        picture.make_room();
+        assert_eq!(shown(&picture), BTreeSet::from(["A", "C"]), "there is room now");
+    }
+
+    #[test]
+    fn as_many_balances_as_may_be_are_kept_and_none_is_miscounted() {
+        let mut picture = picture(9);
+        picture.make_room();
+        assert_eq!(shown(&picture).len(), 3);
+        picture.set(&sku("C"), 2, 1);
+        picture.make_room();
+        assert_eq!(shown(&picture), BTreeSet::from(["B", "C"]), "the tenth is one too many; 7 of 9 leave a quarter");
+        picture.forget(&sku("B"));
+        picture.forget(&sku("C"));
+        assert_eq!(picture.balances, 0);
     }
 }

@@ -28,7 +28,7 @@ pub fn plan_order(tx: &mut Tx<'_>, run: DryRun) -> Result<Option<(Decision, Rule
             None => return Ok(None),
         },
     };
-    let pool = Pool::new(zone);
+    let pool = Pool::new(zone, usize::MAX);
     let mut desk = pool.open(tx)?;
     desk.set_rules(ruleset);
     desk.lay_out(tx, std::iter::once(&mut request))?;

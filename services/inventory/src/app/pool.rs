@@ -80,9 +80,9 @@ impl Planned {
 }
 
 impl Pool {
-    /// A picture that shows nothing yet, in the retailer's time zone.
-    pub fn new(zone: Tz) -> Self {
-        Self { picture: Mutex::default(), zone }
+    /// A picture that shows nothing yet, in the retailer's time zone, and will keep so many balances.
+    pub fn new(zone: Tz, max_balances: usize) -> Self {
+        Self { picture: Mutex::new(Picture::new(max_balances)), zone }
     }
 
     /// The time zone of locations that name none.
@@ -96,7 +96,9 @@ impl Pool {
     }
 
     fn open_for(&self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<Desk<'_>, Error> {
-        let picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not while the desk is open: what it was shown must stay.
+        picture.make_room();
         let now = Moment { at: tx.now(), zone: self.zone };
         let (undo, guests, held) = (Vec::new(), Vec::new(), Vec::new());
         let mut desk = Desk { picture, now, undo, changed_before: false, guests, outdated: false, due: true, held };
@@ -200,11 +202,6 @@ impl Desk<'_> {
 
     /// Makes sure that the picture shows these SKUs, none of which is a bundle.
     pub fn show(&mut self, tx: &mut Tx<'_>, skus: &BTreeSet<SkuCode>) -> Result<(), Error> {
-        if self.picture.is_full() {
-            self.picture.clear();
-            // Whatever was to be put back on the shelves is gone with them; all that is asked for is read again.
-            self.undo.retain(|before| matches!(before, Before::Load(..)));
-        }
         if !self.picture.book.is_empty() {
             self.picture.show_entries(tx, skus)?;
         }

@@ -91,11 +91,12 @@ async fn the_day_is_the_one_on_which_the_location_would_be_ready() {
 #[actix_web::test]
 async fn sixteen_orders_race_for_the_last_slot_and_one_gets_it() {
     let pool = limited().await;
-    let shared = Arc::new(Picture::new(pool.service.platform.zone));
+    let shared = Arc::new(Picture::new(pool.service.platform.zone, 1_000));
     let orders: Vec<OrderPlaced> = (0..16).map(|_| order(&[("A", 1)])).collect();
     let racing = orders.iter().enumerate().map(|(n, placed)| {
         // Every other order is sourced by another replica, with a picture of its own.
-        let picture = if n % 2 == 0 { Arc::new(Picture::new(pool.service.platform.zone)) } else { shared.clone() };
+        let picture =
+            if n % 2 == 0 { Arc::new(Picture::new(pool.service.platform.zone, 1_000)) } else { shared.clone() };
         let order = to_source(placed);
         pool.service.test.store.transact("race", move |tx| source_orders(tx, &picture, vec![order]))
     });

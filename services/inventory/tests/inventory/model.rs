@@ -296,8 +296,10 @@ async fn set_rule(pool: &Pool, model: &mut Model, channel: usize, wanted: (Mode,
 #[actix_web::test]
 async fn the_service_agrees_with_a_naive_model_after_every_step() {
     let mut runner = TestRunner::deterministic();
-    for _ in 0..3 {
-        let (pool, mut model) = (Pool::new().await, Model::default());
+    // The last time the service remembers the balances of one SKU alone.
+    for remembered in ["1000", "1000", "1000", "3"] {
+        let pool = Pool::with(&[("INVENTORY__MAX_BALANCES_IN_MEMORY", remembered)]).await;
+        let mut model = Model::default();
         for step in steps().new_tree(&mut runner).unwrap().current() {
             let said = format!("{step:?}");
             run(&pool, &mut model, step).await;

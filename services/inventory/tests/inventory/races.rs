@@ -30,10 +30,11 @@ fn hold(pool: &Pool, lines: &[(&str, i64)]) -> Hold {
 async fn sixty_four_transactions_race_for_the_last_unit_and_one_wins() {
     let pool = Pool::new().await;
     pool.receive(&[("A", "S1", 1)]).await;
-    let picture = Arc::new(Picture::new(pool.service.platform.zone));
+    let picture = Arc::new(Picture::new(pool.service.platform.zone, 1_000));
     let attempts = (0..64).map(|n| {
         // Every fourth attempt comes from another replica, with a picture of its own.
-        let picture = if n % 4 == 0 { Arc::new(Picture::new(pool.service.platform.zone)) } else { picture.clone() };
+        let picture =
+            if n % 4 == 0 { Arc::new(Picture::new(pool.service.platform.zone, 1_000)) } else { picture.clone() };
         let hold = hold(&pool, &[("A", 1)]);
         pool.service.test.store.transact("race", move |tx| {
             let results = reserve_stock(tx, &picture, RULES, &[&hold])?;
@@ -62,7 +63,7 @@ impl From<store::Error> for Refused {
 async fn twenty_thousand_attempts_on_five_hundred_units_get_five_hundred() {
     let pool = Pool::new().await;
     pool.receive(&[("A", "S1", 300), ("A", "S2", 200)]).await;
-    let picture = Picture::new(pool.service.platform.zone);
+    let picture = Picture::new(pool.service.platform.zone, 1_000);
     let lifecycle = Lifecycle::new();
     let options = BatchOptions { name: "race", max_batch: 64, lanes: 2, rest: std::time::Duration::ZERO, queue: 100 };
     let batcher = Batcher::new(&pool.service.test.store, options, &lifecycle, move |tx, holds: &[Hold]| {
