@@ -59,6 +59,14 @@ def environment(pod, things):
     return variables | {item["name"]: item["value"] for item in container.get("env", [])}
 
 
+def spools(where, pod):
+    """The results of an import wait in a temporary file, and everything else is read-only."""
+    (container,) = pod["containers"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
+    writable = {volume["name"] for volume in pod.get("volumes", []) if "emptyDir" in volume}
+    must(mounted.get("/tmp") in writable, f"{where}: cannot write temporary files")
+
+
 def starts(where, pod, things, binary):
     variables = environment(pod, things)
     if variables is None:
@@ -146,6 +154,7 @@ for file in files:
         starts(f"{where}: {name}", pod, things, binary)
         if name.startswith("Deployment"):
             watched(f"{where}: {name}", pod)
+            spools(f"{where}: {name}", pod)
 for fault in faults:
     print(fault)
 print(f"kubernetes: {checks - len(faults)} passed, {len(faults)} failed")
