@@ -50,7 +50,8 @@ pub struct ProofView {
 /// location's day are those that use it.
 ///
 /// Balances are proved by SKU, then location, each as it is at that moment. An answer ends after 20 seconds, which is more
-/// than a million balances, or 500 drifts, and `next_cursor` says where the next one goes on.
+/// than a million balances, or 500 drifts, and `next_cursor` says where the next one goes on. Of the days at most 500 are
+/// named, in the first answer.
 #[utoipa::path(get, path = "/v1/stock/proof", tag = "inventory", params(ProofQuery),
     responses((status = 200, body = ProofView)))]
 pub async fn get(state: Data<State>, query: Query<ProofQuery>) -> Answer {

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Nullable, Text};
 use store::{Error, Tx};
 
-use super::proof::{Drift, NAMED, Place};
+use super::proof::{Drift, Place};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -78,10 +78,10 @@ WITH there AS (
     FROM beyond b
 )
 SELECT d.sku, NULL AS location, NULL::date AS day, d.count_id AS count, r.id AS rule, d.balance, d.is, d.should_be
-FROM drifted d LEFT JOIN sharing_rules r USING (count_id) ORDER BY d.sku, d.balance, d.count_id LIMIT";
+FROM drifted d LEFT JOIN sharing_rules r USING (count_id) ORDER BY d.sku, d.balance, d.count_id";
 
 fn of_skus_text(of: &str) -> String {
-    format!("{} {NAMED}", OF_SKUS.replace("{of}", of))
+    OF_SKUS.replace("{of}", of)
 }
 
 // `{of}` says which days. A location without a row for a day has no orders then.
@@ -94,10 +94,13 @@ WITH said AS (
 SELECT NULL AS sku, location, day, NULL::bigint AS count, NULL AS rule, 'day_orders' AS balance,
     coalesce(s.orders, 0) AS \"is\", coalesce(u.orders, 0) AS should_be
 FROM said s FULL JOIN used u USING (location, day) WHERE coalesce(s.orders, 0) <> coalesce(u.orders, 0)
-ORDER BY location, day LIMIT";
+ORDER BY location, day";
+
+/// Days that `all_days` names at most.
+const DAYS_NAMED: i64 = 500;
 
 fn of_days_text(of: &str) -> String {
-    format!("{} {NAMED}", OF_DAYS.replace("{of}", of))
+    OF_DAYS.replace("{of}", of)
 }
 
 /// Adds up the SKUs after one, or from it on, and up to another. What drifted.
@@ -114,9 +117,10 @@ pub fn of_range(tx: &mut Tx<'_>, after: Bound<&str>, upto: &str) -> Result<Vec<D
     Ok(rows.into_iter().map(Drift::from).collect())
 }
 
-/// Adds up every location's days, which are of no SKU. What drifted.
+/// Adds up every location's days, which are of no SKU. The first of what drifted: there is no cursor behind which to go on,
+/// and more than a person looks at at once need not be held in memory.
 pub fn all_days(tx: &mut Tx<'_>) -> Result<Vec<Drift>, Error> {
-    let days: Vec<Row> = diesel::sql_query(of_days_text("true")).load(tx.conn())?;
+    let days: Vec<Row> = diesel::sql_query(format!("{} LIMIT {DAYS_NAMED}", of_days_text("true"))).load(tx.conn())?;
     Ok(days.into_iter().map(Drift::from).collect())
 }
 

@@ -61,9 +61,6 @@ pub struct Since {
     pub should_be: i64,
 }
 
-/// At most so many drifts of a kind are named: one is already an alarm.
-pub const NAMED: i64 = 500;
-
 // `{of}` says which balances.
 const COMPARED: &str = "\
 WITH steps AS (
@@ -92,7 +89,7 @@ WITH steps AS (
         ('reserved', coalesce(h.reserved, 0), coalesce(p.reserved, 0), NULL, NULL),
         ('incoming', coalesce(h.incoming, 0), coalesce(e.incoming, 0), NULL, NULL)
     ) AS d (balance, \"is\", should_be, newest, broken)
-    WHERE d.is <> d.should_be OR d.broken IS NOT NULL ORDER BY sku, location, d.balance LIMIT";
+    WHERE d.is <> d.should_be OR d.broken IS NOT NULL";
 
 const NAME: &str = "\
 ) SELECT c.sku, c.location, c.balance, c.is, c.should_be, s.id AS since, s.at AS since_at,
@@ -150,7 +147,7 @@ impl From<Row> for Drift {
 }
 
 pub(super) fn compare(of: &str) -> String {
-    format!("{} {NAMED} {NAME}", COMPARED.replace("{of}", of))
+    format!("{}{NAME}", COMPARED.replace("{of}", of))
 }
 
 /// Adds these balances up again: which drifted.
