@@ -2,12 +2,16 @@
 //! balances where rules bind channels to locations, and what was used of quotas and ring-fences.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kernel::{ChannelCode, LocationCode, SkuCode};
 use store::{Error, Tx};
 
-use crate::domain::share::{Fence, Rule, Rulebook, Share, Supply, share};
+use crate::domain::share::{Fence, Rule, Rulebook, Share, Spread, Supply, share};
 use crate::store::{code, locations, shares, stock};
+
+/// Balances at locations that rules name, of all SKUs that are read at once.
+const MAX_PLACES: usize = 200_000;
 
 /// The rules in force.
 #[derive(Debug, Default)]
@@ -34,6 +38,11 @@ impl Rules {
         Ok(Self { version: shares::changes_so_far(tx)?, book: Rulebook::new(rules), bound })
     }
 
+    /// How many SKUs are read at once, so that a rule that names thousands of locations does not fill the memory.
+    pub fn skus_at_once(&self) -> usize {
+        MAX_PLACES.checked_div(self.bound.len()).unwrap_or(MAX_PLACES).max(1)
+    }
+
     /// Whether a rule binds a channel to any location.
     pub fn binds_any(&self) -> bool {
         !self.bound.is_empty()
@@ -53,7 +62,7 @@ impl Rules {
 }
 
 /// What is kept of a SKU.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Kept {
     /// What all locations can promise.
     pub total: i64,
@@ -65,21 +74,52 @@ pub struct Kept {
     pub used: HashMap<i64, i64>,
     /// What locations can promise that rules bind channels to; below 0 where the safety stock is not covered.
     pub places: HashMap<LocationCode, i64>,
+    /// What was worked out of it.
+    memo: Memo,
+}
+
+/// What channels may sell, as it was worked out since anything of it changed: where rules name locations, that goes through
+/// all of them.
+#[derive(Debug, Default)]
+struct Memo(Mutex<HashMap<ChannelCode, i64>>);
+
+impl Memo {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelCode, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Kept {
     /// What a channel may sell; none stands for every channel without a rule of its own.
     pub fn share(&self, rules: &Rules, channel: Option<&ChannelCode>, sku: &SkuCode) -> Share {
         let rule = self.rule(rules, channel, sku);
-        let within = |rules: &[&Rule]| {
-            let reached = |location: &LocationCode| {
-                rules.iter().any(|rule| rule.locations.as_ref().is_none_or(|all| all.contains(location)))
-            };
-            let there = self.places.iter().filter(|(location, _)| reached(location));
-            there.map(|(_, units)| (*units).max(0)).fold(0, i64::saturating_add)
+        let spread = |rules: &[&Rule]| {
+            let there = self.places.iter().map(|(location, units)| (location, (*units).max(0)));
+            Spread::new(rules, there, |rule, location| {
+                rule.locations.as_ref().is_none_or(|all| all.contains(*location))
+            })
         };
         let used = rule.map_or(0, |rule| self.used(rule));
-        share(rule, used, &self.fences(rules, channel, sku), Supply { total: self.total, within: &within })
+        share(rule, used, &self.fences(rules, channel, sku), Supply { total: self.total, spread: &spread })
+    }
+
+    /// How many units a channel may sell; worked out once after every change.
+    pub fn available(&self, rules: &Rules, channel: &ChannelCode, sku: &SkuCode) -> i64 {
+        if self.places.is_empty() {
+            return self.share(rules, Some(channel), sku).available;
+        }
+        let known = self.memo.lock().get(channel).copied();
+        known.unwrap_or_else(|| {
+            let available = self.share(rules, Some(channel), sku).available;
+            self.memo.lock().insert(channel.clone(), available);
+            available
+        })
+    }
+
+    /// Forgets what was worked out: something of it changes.
+    pub fn changes(&mut self) -> &mut Self {
+        self.memo.lock().clear();
+        self
     }
 
     /// The rule that applies to a channel.
@@ -122,9 +162,11 @@ pub fn read(tx: &mut Tx<'_>, rules: &Rules, skus: &[SkuCode]) -> Result<HashMap<
     }
     if !rules.bound.is_empty() {
         let bound: Vec<&str> = rules.bound.iter().map(|it| it.as_str()).collect();
-        for place in stock::at_locations(tx, &names, &bound)? {
-            if let Some(kept) = kept.get_mut(&code(&place.sku)?) {
-                kept.places.insert(code(&place.location)?, place.balance);
+        for names in names.chunks(rules.skus_at_once()) {
+            for place in stock::at_locations(tx, names, &bound)? {
+                if let Some(kept) = kept.get_mut(&code(&place.sku)?) {
+                    kept.places.insert(code(&place.location)?, place.balance);
+                }
             }
         }
     }

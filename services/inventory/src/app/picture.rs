@@ -10,8 +10,9 @@ use chrono::NaiveDate;
 use kernel::{ChannelCode, SkuCode};
 use store::{Error, Tx};
 
+use crate::domain::atlas::Site;
 use crate::domain::ruleset::state::State;
-use crate::domain::share::{Fence, Rule, Rulebook};
+use crate::domain::share::{Fence, Rule, Rulebook, Spread};
 use crate::domain::{Atlas, Loads, Ruleset, Shelf, Shelves, Slot};
 use crate::store::catalog::{self, Entries};
 use crate::store::{changes, code, loads, locations, rulesets, shares, stock};
@@ -275,21 +276,24 @@ impl Picture {
         self.reaches.get(&rule.count_id)
     }
 
-    /// Whether any of these rules lets its channel sell from a location.
-    pub fn is_reached(&self, rules: &[&Rule], slot: Slot) -> bool {
-        rules.iter().any(|rule| self.reach(rule).is_none_or(|slots| slots.contains(&slot)))
+    /// Whether a rule lets its channel sell from a location.
+    pub fn reaches(&self, rule: &Rule, slot: Slot) -> bool {
+        self.reach(rule).is_none_or(|slots| slots.contains(&slot))
     }
 
-    /// What can be promised of a SKU from where any of these rules lets its channel sell.
-    pub fn units_within(&self, sku: &SkuCode, rules: &[&Rule]) -> i64 {
-        self.units(sku, |slot| self.is_reached(rules, slot))
+    /// What can be promised of a SKU, by which of these rules let their channels sell from where it lies.
+    pub fn spread(&self, sku: &SkuCode, rules: &[&Rule]) -> Spread {
+        Spread::new(rules, self.sold(sku), |rule, slot| self.reaches(rule, *slot))
     }
 
     /// What can be promised of a SKU from locations that take part.
-    pub fn units(&self, sku: &SkuCode, counts: impl Fn(Slot) -> bool) -> i64 {
+    pub fn units(&self, sku: &SkuCode) -> i64 {
+        self.sold(sku).map(|(_, units)| units).fold(0, i64::saturating_add)
+    }
+
+    fn sold(&self, sku: &SkuCode) -> impl Iterator<Item = (Slot, i64)> {
         let stocked = self.shelves.get(sku).into_iter().flat_map(Shelf::stocked);
-        let counted = stocked.filter(|(slot, _)| self.atlas.site(*slot).is_some_and(|it| it.sells()) && counts(*slot));
-        counted.map(|(_, units)| units).fold(0, i64::saturating_add)
+        stocked.filter(|(slot, _)| self.atlas.site(*slot).is_some_and(Site::sells))
     }
 }
 

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use super::Draft;
 use super::picture::{Before, Picture};
-use super::sweep_reservations::sweep_reservations;
+use super::sweep_reservations::sweep_all;
 use crate::domain::compare::Measure;
-use crate::domain::share::{Fence, Rule, Supply, broken, share};
+use crate::domain::share::{Fence, Rule, Spread, Supply, broken, share};
 use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
 use crate::store::reservations::Buyer;
@@ -312,8 +312,8 @@ impl Desk<'_> {
                 continue;
             }
             let used = rule.map_or(0, |rule| self.picture.used(&sku, rule.count_id));
-            let within = |rules: &[&Rule]| self.picture.units_within(&sku, rules);
-            let supply = Supply { total: self.picture.units(&sku, |_| true), within: &within };
+            let spread = |rules: &[&Rule]| self.picture.spread(&sku, rules);
+            let supply = Supply { total: self.picture.units(&sku), spread: &spread };
             request.allowed.insert(sku.clone(), share(rule, used, &fences, supply).available);
             if let Some(slots) = rule.and_then(|rule| self.picture.reach(rule)) {
                 reach.insert(sku.clone(), slots.clone());
@@ -343,16 +343,13 @@ impl Desk<'_> {
     }
 
     fn broken<'f, 'a>(&self, decision: &Decision, sku: &SkuCode, fences: &'f [Fence<'a>]) -> Vec<&'f Fence<'a>> {
-        let within = |rules: &[&Rule]| self.picture.units_within(sku, rules);
+        let spread = |rules: &[&Rule]| self.picture.spread(sku, rules);
         let taken = |rules: &[&Rule]| {
-            let here = |it: &&Allocation| it.sku == *sku && self.is_reached(rules, &it.location);
-            decision.allocations().iter().filter(here).map(|it| it.quantity.get()).fold(0, i64::saturating_add)
+            let slot = |it: &Allocation| Some((self.picture.atlas.slot(it.location.as_str())?, it.quantity.get()));
+            let taken = decision.allocations().iter().filter(|it| it.sku == *sku).filter_map(slot);
+            Spread::new(rules, taken, |rule, slot| self.picture.reaches(rule, *slot))
         };
-        broken(fences, Supply { total: 0, within: &within }, taken)
-    }
-
-    fn is_reached(&self, rules: &[&Rule], location: &LocationCode) -> bool {
-        self.picture.atlas.slot(location.as_str()).is_some_and(|slot| self.picture.is_reached(rules, slot))
+        broken(fences, Supply { total: 0, spread: &spread }, taken)
     }
 
     /// Puts promised units back on their shelf; the channel has not used them any more.

@@ -70,16 +70,20 @@ fn tell(tx: &mut Tx<'_>, skus: &BTreeSet<String>, thresholds: Thresholds) -> Res
     }
     let rules = Rules::read(tx)?;
     let codes: Vec<SkuCode> = skus.iter().map(|sku| code(sku)).collect::<Result<_, _>>()?;
-    let kept = availability::read(tx, &rules, &codes)?;
+    codes.chunks(rules.skus_at_once()).try_for_each(|codes| tell_of(tx, &rules, codes, thresholds))
+}
+
+fn tell_of(tx: &mut Tx<'_>, rules: &Rules, codes: &[SkuCode], thresholds: Thresholds) -> Result<(), Error> {
+    let kept = availability::read(tx, rules, codes)?;
     let mut told: HashMap<String, BTreeMap<String, i64>> = HashMap::new();
-    for it in telling::told(tx, &codes)? {
+    for it in telling::told(tx, codes)? {
         told.entry(it.sku).or_default().insert(it.channel, it.available);
     }
     let (mut fresh, mut gone) = (Vec::new(), Vec::new());
     for sku in codes {
-        let Some(kept) = kept.get(&sku) else { continue };
+        let Some(kept) = kept.get(sku) else { continue };
         let before = told.remove(sku.as_str()).unwrap_or_default();
-        let mut levels = worth_telling(&rules, (&sku, kept), &before, thresholds);
+        let mut levels = worth_telling(rules, (sku, kept), &before, thresholds);
         fresh.extend(levels.iter().map(|level| Told {
             sku: sku.to_string(),
             channel: level.channel.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -89,13 +93,13 @@ fn tell(tx: &mut Tx<'_>, skus: &BTreeSet<String>, thresholds: Thresholds) -> Res
         // A channel that no rule binds any more hears once what it shares in now.
         for name in before.into_keys().filter(|name| !name.is_empty()) {
             let channel: ChannelCode = code(&name)?;
-            if kept.rule(&rules, Some(&channel), &sku).is_none() {
-                levels.push(level(&rules, (&sku, kept), Some(channel)));
+            if kept.rule(rules, Some(&channel), sku).is_none() {
+                levels.push(level(rules, (sku, kept), Some(channel)));
                 gone.push((sku.to_string(), name));
             }
         }
         if !levels.is_empty() {
-            outbox::append(tx, &AvailabilityChanged { sku, levels }, &Cause::default())?;
+            outbox::append(tx, &AvailabilityChanged { sku: sku.clone(), levels }, &Cause::default())?;
         }
     }
     telling::forget(tx, &gone)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kernel::{ChannelCode, Code, LocationCode, SkuCode};
 
 /// Ring-fences with locations of their own that are weighed against each other, set by set; any beyond are kept back in
-/// full. 2^6 sets take microseconds.
+/// full. 2^6 sets take microseconds, once the locations have been gone through.
 const MAX_WEIGHED: usize = 6;
 
 /// What a rule speaks of.
@@ -182,8 +182,38 @@ pub struct Fence<'a> {
 pub struct Supply<'a> {
     /// Over every location.
     pub total: i64,
-    /// Over every location that one of these rules lets its channel sell from.
-    pub within: &'a dyn Fn(&[&Rule]) -> i64,
+    /// Over the locations, by which of these rules let their channels sell from there.
+    pub spread: &'a dyn Fn(&[&Rule]) -> Spread,
+}
+
+/// Units by the set of rules that let their channels sell from where they lie. Locations are gone through once, and every set
+/// of rules is answered from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spread(Vec<i64>);
+
+impl Spread {
+    /// Goes through places with their units.
+    pub fn new<L>(
+        rules: &[&Rule],
+        places: impl Iterator<Item = (L, i64)>,
+        reaches: impl Fn(&Rule, &L) -> bool,
+    ) -> Self {
+        let mut units = vec![0_i64; 1 << rules.len()];
+        for (place, there) in places {
+            let reached = rules.iter().enumerate().filter(|(_, rule)| reaches(rule, &place));
+            let set = reached.fold(0, |set, (at, _)| set | 1 << at);
+            if let Some(sum) = units.get_mut(set) {
+                *sum = sum.saturating_add(there);
+            }
+        }
+        Self(units)
+    }
+
+    /// Units where at least one of these rules does: a bit for each.
+    fn of_any(&self, rules: usize) -> i64 {
+        let reached = self.0.iter().enumerate().filter(|(set, _)| set & rules != 0);
+        reached.map(|(_, units)| *units).fold(0, i64::saturating_add)
+    }
 }
 
 /// What a channel may sell of a SKU, and what it may not: the first number is the sum of all others.
@@ -203,7 +233,8 @@ pub struct Share {
 
 /// What a rule, of which `used` units are used, leaves a channel.
 pub fn share(rule: Option<&Rule>, used: i64, fences: &[Fence<'_>], supply: Supply<'_>) -> Share {
-    let in_reach = within(rule.into_iter().collect(), supply).max(0);
+    let bound = rule.filter(|rule| rule.locations.is_some());
+    let in_reach = bound.map_or(supply.total, |rule| (supply.spread)(&[rule]).of_any(1)).max(0);
     let mode = rule.map_or(Mode::Shared, |rule| rule.mode);
     // A ring-fence is the channel's own; what others have does not lessen it.
     let open = match mode {
@@ -232,14 +263,6 @@ fn percentage(units: i64, percent: i64) -> i64 {
     i64::try_from(i128::from(units).saturating_mul(i128::from(percent)).div_euclid(100)).unwrap_or(i64::MAX)
 }
 
-/// What can be promised from the locations of any of these rules.
-fn within(rules: Vec<&Rule>, supply: Supply<'_>) -> i64 {
-    if rules.is_empty() || rules.iter().any(|rule| rule.locations.is_none()) {
-        return supply.total;
-    }
-    (supply.within)(&rules)
-}
-
 /// The most a channel can take so that every fence can still be filled from the locations it may use: over every set of
 /// fences, what lies in the channel's reach and theirs less what they keep (the cut condition of a transport problem).
 fn unfenced(rule: Option<&Rule>, in_reach: i64, fences: &[Fence<'_>], supply: Supply<'_>) -> i64 {
@@ -253,10 +276,11 @@ fn unfenced(rule: Option<&Rule>, in_reach: i64, fences: &[Fence<'_>], supply: Su
     }
     let (weighed, rest) = bound.split_at(bound.len().min(MAX_WEIGHED));
     if !everywhere {
-        let own = rule.into_iter();
-        for set in sets(weighed) {
-            let rules = own.clone().chain(set.iter().map(|fence| fence.rule)).collect();
-            open = open.min(within(rules, supply).saturating_sub(sum(set.iter().copied())));
+        // The channel's own rule is the last one.
+        let rules: Vec<&Rule> = weighed.iter().map(|fence| fence.rule).chain(rule).collect();
+        let (spread, own) = ((supply.spread)(&rules), 1 << weighed.len());
+        for set in 1..own {
+            open = open.min(spread.of_any(set | own).saturating_sub(sum(members(weighed, set))));
         }
         open = open.saturating_sub(sum(rest.iter().copied()));
     }
@@ -267,15 +291,12 @@ fn sum<'f, 'a: 'f>(fences: impl Iterator<Item = &'f Fence<'a>>) -> i64 {
     fences.map(|fence| fence.left).fold(0, i64::saturating_add)
 }
 
-/// Every set of these but the empty one.
-fn sets<'f, 'a>(fences: &[&'f Fence<'a>]) -> Vec<Vec<&'f Fence<'a>>> {
-    let mut all: Vec<Vec<&Fence<'_>>> = vec![Vec::new()];
-    for fence in fences {
-        let with = all.iter().map(|set| set.iter().copied().chain([*fence]).collect()).collect::<Vec<_>>();
-        all.extend(with);
-    }
-    all.retain(|set| !set.is_empty());
-    all
+/// The fences of a set: a bit for each.
+fn members<'s, 'f, 'a>(
+    fences: &'s [&'f Fence<'a>],
+    set: usize,
+) -> impl Iterator<Item = &'f Fence<'a>> + use<'s, 'f, 'a> {
+    fences.iter().enumerate().filter(move |(at, _)| set & 1 << at != 0).map(|(_, fence)| *fence)
 }
 
 /// Of the fences with locations of their own, those that would no longer be filled if units were taken where `taken` says:
@@ -283,18 +304,23 @@ fn sets<'f, 'a>(fences: &[&'f Fence<'a>]) -> Vec<Vec<&'f Fence<'a>>> {
 pub fn broken<'f, 'a>(
     fences: &'f [Fence<'a>],
     supply: Supply<'_>,
-    taken: impl Fn(&[&Rule]) -> i64,
+    taken: impl Fn(&[&Rule]) -> Spread,
 ) -> Vec<&'f Fence<'a>> {
     let bound: Vec<&Fence<'_>> =
         fences.iter().filter(|fence| fence.left > 0 && fence.rule.locations.is_some()).collect();
     let (weighed, rest) = bound.split_at(bound.len().min(MAX_WEIGHED));
-    let breaks = |set: &[&Fence<'_>]| {
-        let rules: Vec<&Rule> = set.iter().map(|fence| fence.rule).collect();
-        let there = taken(&rules);
-        there > 0 && (supply.within)(&rules).saturating_sub(there) < sum(set.iter().copied())
-    };
-    let mut broken: Vec<&Fence<'_>> = sets(weighed).into_iter().filter(|set| breaks(set)).flatten().collect();
-    broken.extend(rest.iter().copied().filter(|fence| taken(&[fence.rule]) > 0));
+    let mut broken: Vec<&Fence<'_>> = Vec::new();
+    if !weighed.is_empty() {
+        let rules: Vec<&Rule> = weighed.iter().map(|fence| fence.rule).collect();
+        let (there, gone) = ((supply.spread)(&rules), taken(&rules));
+        for set in 1..1 << weighed.len() {
+            let gone = gone.of_any(set);
+            if gone > 0 && there.of_any(set).saturating_sub(gone) < sum(members(weighed, set)) {
+                broken.extend(members(weighed, set));
+            }
+        }
+    }
+    broken.extend(rest.iter().copied().filter(|fence| taken(&[fence.rule]).of_any(1) > 0));
     broken.sort_by(|a, b| a.rule.id.cmp(&b.rule.id));
     broken.dedup_by(|a, b| a.rule.id == b.rule.id);
     broken
@@ -326,9 +352,13 @@ mod tests {
         stock.iter().filter(|(code, _)| reached(code)).map(|(_, units)| units).sum()
     }
 
+    fn spread(stock: &[(&str, i64)], rules: &[&Rule]) -> Spread {
+        Spread::new(rules, stock.iter().copied(), |rule, code| units(&[(*code, 1)], &[rule]) == 1)
+    }
+
     fn shared(rule: Option<&Rule>, used: i64, fences: &[Fence<'_>], stock: &[(&str, i64)]) -> Share {
         let total = stock.iter().map(|(_, units)| units).sum();
-        share(rule, used, fences, Supply { total, within: &|rules| units(stock, rules) })
+        share(rule, used, fences, Supply { total, spread: &|rules| spread(stock, rules) })
     }
 
     #[test]
@@ -442,9 +472,9 @@ mod tests {
                 let filled = can_be_filled(&left, &fences);
                 if reached {
                     let total = stock.iter().map(|(_, units)| units).sum();
-                    let supply = Supply { total, within: &|rules| units(&stock, rules) };
+                    let supply = Supply { total, spread: &|rules| spread(&stock, rules) };
                     let at: Vec<(&str, i64)> = PLACES.iter().copied().zip(taken).collect();
-                    let broken = broken(&fences, supply, |rules| units(&at, rules));
+                    let broken = broken(&fences, supply, |rules| spread(&at, rules));
                     if x + y + z <= may {
                         prop_assert_eq!(broken.is_empty(), filled, "{:?}", taken);
                     }

@@ -26,8 +26,8 @@ use crate::store::{changes, code};
 const FRESH: Duration = Duration::from_millis(200);
 /// Logged transactions taken over in one look; a process further behind starts anew.
 const MAX_BEHIND: i64 = 5_000;
-/// SKUs kept: three times a large catalogue. Beyond it, keeping starts anew.
-const MAX_KEPT: usize = 300_000;
+/// Numbers kept, one a SKU and one for each of its locations that a rule names: about 100 MB. Beyond it, keeping starts anew.
+const MAX_KEPT: usize = 1_000_000;
 /// SKUs in one question.
 const MAX_ASKED: usize = 200;
 
@@ -48,6 +48,8 @@ struct Memory {
     seq: Option<i64>,
     rules: Arc<Rules>,
     skus: HashMap<SkuCode, Kept>,
+    /// How many numbers that is: one a SKU, and one for each of its locations that a rule names.
+    numbers: usize,
 }
 
 impl Memory {
@@ -61,7 +63,7 @@ impl Memory {
         let view = |sku: &&str| {
             let (sku, kept) = self.skus.get_key_value(*sku)?;
             let available = match channel {
-                Some(_) => kept.share(&self.rules, channel, sku).available,
+                Some(channel) => kept.available(&self.rules, channel, sku),
                 None => kept.total,
             };
             Some(AvailabilityView { sku, available, version: kept.version(&self.rules), as_of })
@@ -73,19 +75,20 @@ impl Memory {
     fn take_over(&mut self, change: changes::Totals) -> Result<(), Error> {
         for ((sku, total), version) in change.totalled.iter().zip(change.totals).zip(change.versions) {
             if let Some(kept) = self.skus.get_mut(sku.as_str()).filter(|kept| kept.version < version) {
-                (kept.total, kept.version) = (total, version);
+                (kept.changes().total, kept.version) = (total, version);
             }
         }
         for ((sku, count), used) in change.used_skus.iter().zip(change.used_counts).zip(change.used) {
             if let Some(kept) = self.skus.get_mut(sku.as_str()) {
-                kept.used.insert(count, used);
+                kept.changes().used.insert(count, used);
             }
         }
         if self.rules.binds_any() {
             for ((sku, location), balance) in change.skus.iter().zip(&change.locations).zip(change.available) {
                 let location = code(location)?;
                 if let Some(kept) = self.skus.get_mut(sku.as_str()).filter(|_| self.rules.binds(&location)) {
-                    kept.places.insert(location, balance);
+                    let known = kept.changes().places.insert(location, balance);
+                    self.numbers = self.numbers.saturating_add(usize::from(known.is_none()));
                 }
             }
         }
@@ -160,8 +163,9 @@ impl Availability {
             if let Some(rules) = found.anew {
                 *memory = Memory { rules: Arc::new(rules), ..Memory::default() };
             }
-            if memory.skus.len() > MAX_KEPT {
+            if memory.numbers > MAX_KEPT {
                 memory.skus.clear();
+                memory.numbers = 0;
             }
             found.changes.into_iter().try_for_each(|change| memory.take_over(change))?;
             memory.seq = Some(found.seq);
@@ -180,7 +184,11 @@ impl Availability {
         }
         let rules = self.read(|memory| memory.rules.clone());
         let kept = store.read("availability", move |tx| availability::read(tx, &rules, &unkept)).await?;
-        self.write(|memory| memory.skus.extend(kept));
+        let numbers = kept.values().map(|it| it.places.len().saturating_add(1)).fold(0, usize::saturating_add);
+        self.write(|memory| {
+            memory.skus.extend(kept);
+            memory.numbers = memory.numbers.saturating_add(numbers);
+        });
         Ok(())
     }
 }
