@@ -16,8 +16,11 @@ use crate::app::tell_availability::tell_availability;
 use crate::app::tell_stock::tell_stock;
 use crate::settings::InventorySettings;
 use crate::store::proof::{self, Drift};
-use crate::store::{changes, locks};
+use crate::store::{backorders, changes, locks};
 
+/// After how long an order is looked at again that waits although there is stock: a new day has begun where its stores were
+/// full, one has opened, somebody else's order has given its place up.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// How long the change log is kept: a picture that has slept longer is drawn anew.
 const LOG_SECONDS: i64 = 600;
 /// Logged transactions forgotten in one step.
@@ -35,6 +38,10 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
         }),
         Job::new("serve_backorders", Duration::from_secs(1), move |tx| Ok(progress(serve_backorders(tx, &pool)?)))
             .woken_by(stock_arrived),
+        Job::new("look_again", LOOK_AGAIN, |tx| {
+            backorders::wake_stocked(tx)?;
+            Ok(Progress::Done)
+        }),
         Job::new("improve_orders", Duration::from_secs(1), move |tx| Ok(progress(improve_orders(tx, &mover)?)))
             .resting(4),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),

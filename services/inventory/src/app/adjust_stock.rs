@@ -10,6 +10,7 @@ use kernel::{LocationCode, SkuCode};
 use store::{Error, Tx};
 
 use super::Draft;
+use super::sweep_reservations::sweep_all;
 use crate::store::movements::{Movement, MovementKind};
 use crate::store::stock::{self, Balance, Delta};
 use crate::store::{catalog, locations, locks};
@@ -89,6 +90,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether units were missing.
+    fn is_about_stock(&self) -> bool {
+        self.0.iter().any(|fault| fault.code == ProblemCode::InsufficientStock)
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let code = refusal.0.first().map_or(ProblemCode::InvalidField, |fault| fault.code);
@@ -102,9 +110,11 @@ impl From<Refusal> for Problem {
 /// the balance of each adjustment as it is after the whole batch.
 pub fn adjust_stock(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Vec<Result<Vec<Balance>, Refusal>>, Error> {
     locks::pool(tx)?;
-    let mut books = Books::read(tx, requests)?;
-    let mut draft = if books.has_all(requests) { Draft::new() } else { Draft::opening() };
-    let outcomes: Vec<Result<(), Refusal>> = requests.iter().map(|request| books.make(request, &mut draft)).collect();
+    let (mut books, mut draft, mut outcomes) = make_all(tx, requests)?;
+    // Units of holds that have run out are free, swept or not.
+    if outcomes.iter().any(|it| it.as_ref().is_err_and(Refusal::is_about_stock)) && sweep_all(tx)? {
+        (books, draft, outcomes) = make_all(tx, requests)?;
+    }
     // Written balances replace those that were read; one that was set to what it was is in neither, or as it was.
     for balance in draft.write(tx)? {
         books.balances.insert((balance.sku.clone(), balance.location.clone()), balance);
@@ -114,6 +124,15 @@ pub fn adjust_stock(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Vec<Result<
         keys.map(|key| books.balances.get(&key).cloned().unwrap_or_else(|| empty(&key))).collect()
     };
     Ok(requests.iter().zip(outcomes).map(|(request, outcome)| outcome.map(|()| answer(request))).collect())
+}
+
+type Made = (Books, Draft, Vec<Result<(), Refusal>>);
+
+fn make_all(tx: &mut Tx<'_>, requests: &[&Adjust]) -> Result<Made, Error> {
+    let mut books = Books::read(tx, requests)?;
+    let mut draft = if books.has_all(requests) { Draft::new() } else { Draft::opening() };
+    let outcomes = requests.iter().map(|request| books.make(request, &mut draft)).collect();
+    Ok((books, draft, outcomes))
 }
 
 type Key = (String, String);

@@ -2,7 +2,7 @@
 
 use contracts::{Problem, ProblemCode};
 use kernel::id::{OrderId, ReservationId};
-use kernel::{ChannelCode, Quantity, SkuCode, Timestamp};
+use kernel::{Quantity, SkuCode, Timestamp};
 use store::{Error, Tx};
 
 use super::Draft;
@@ -16,7 +16,7 @@ use crate::store::{code, locks};
 pub enum ChangeRefusal {
     /// There is no such hold.
     NotFound(ReservationId),
-    /// It is the hold of a channel outside the caller's scope.
+    /// It is the hold of a channel outside the caller's scope, or has changed since the caller read it.
     Forbidden(Problem),
     /// It is no longer held.
     NotHeld(String),
@@ -52,14 +52,14 @@ impl From<ChangeRefusal> for Problem {
     }
 }
 
-/// Whether the caller may touch the holds of a channel.
-pub type ChannelCheck<'a> = &'a dyn Fn(&ChannelCode) -> Result<(), Problem>;
+/// Whether the caller may touch a hold as it is: of its channel, and at its version.
+pub type HoldCheck<'a> = &'a dyn Fn(&HoldView) -> Result<(), Problem>;
 
 /// A hold as it is now.
-pub fn show_reservation(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
+pub fn show_reservation(tx: &mut Tx<'_>, id: ReservationId, may: HoldCheck<'_>) -> Result<HoldView, ChangeRefusal> {
     let hold = reservations::of_ids(tx, &[id.uuid()])?.into_iter().next().ok_or(ChangeRefusal::NotFound(id))?;
     let view = view(&hold, tx.now())?;
-    may(&view.channel).map_err(ChangeRefusal::Forbidden)?;
+    may(&view).map_err(ChangeRefusal::Forbidden)?;
     Ok(view)
 }
 
@@ -81,7 +81,7 @@ pub fn extend_reservation(
     tx: &mut Tx<'_>,
     id: ReservationId,
     ttl_seconds: i64,
-    may: ChannelCheck<'_>,
+    may: HoldCheck<'_>,
 ) -> Result<HoldView, ChangeRefusal> {
     locks::pool(tx)?;
     let view = held(tx, id, may)?;
@@ -91,11 +91,7 @@ pub fn extend_reservation(
 }
 
 /// Gives what is held back to the pool.
-pub fn release_reservation(
-    tx: &mut Tx<'_>,
-    id: ReservationId,
-    may: ChannelCheck<'_>,
-) -> Result<HoldView, ChangeRefusal> {
+pub fn release_reservation(tx: &mut Tx<'_>, id: ReservationId, may: HoldCheck<'_>) -> Result<HoldView, ChangeRefusal> {
     locks::pool(tx)?;
     let view = held(tx, id, may)?;
     let mut draft = Draft::new();
@@ -113,7 +109,7 @@ pub fn release_units(
     tx: &mut Tx<'_>,
     id: ReservationId,
     units: &[(SkuCode, Quantity)],
-    may: ChannelCheck<'_>,
+    may: HoldCheck<'_>,
 ) -> Result<HoldView, ChangeRefusal> {
     locks::pool(tx)?;
     let mut view = held(tx, id, may)?;
@@ -147,7 +143,7 @@ pub fn release_units(
     Ok(view)
 }
 
-fn held(tx: &mut Tx<'_>, id: ReservationId, may: ChannelCheck<'_>) -> Result<HoldView, ChangeRefusal> {
+fn held(tx: &mut Tx<'_>, id: ReservationId, may: HoldCheck<'_>) -> Result<HoldView, ChangeRefusal> {
     let view = show_reservation(tx, id, may)?;
     if view.state == "held" { Ok(view) } else { Err(ChangeRefusal::NotHeld(view.state)) }
 }

@@ -7,7 +7,7 @@ use store::{Error, Tx};
 use crate::domain::Rules;
 use crate::domain::ruleset::state::State;
 use crate::store::rulesets::{self, Stored};
-use crate::store::{changes, locks};
+use crate::store::{backorders, changes, locks};
 
 /// A ruleset that was not put to use.
 #[derive(Debug)]
@@ -75,5 +75,8 @@ pub fn use_ruleset(tx: &mut Tx<'_>, version: i32, state: State, if_match: Option
     }
     rulesets::set_state(tx, version, state)?;
     changes::rules_changed(tx)?;
+    if state == State::Active {
+        backorders::wake_all(tx)?;
+    }
     rulesets::get(tx, version)?.ok_or(Refusal::NotFound(version))
 }

@@ -12,7 +12,7 @@ use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
 use super::Planned;
-use crate::domain::Outcome;
+use crate::domain::{Outcome, Request};
 use crate::store::backorders::{self, Backorder};
 use crate::store::decisions::{self, NewDecision};
 use crate::store::loads::{self, Load};
@@ -162,6 +162,7 @@ impl Draft {
     pub fn wait_for_too(&mut self, earlier: &Backorder) {
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.order_id == earlier.order_id) {
             waiting.request.lines.extend(earlier.request.lines.iter().cloned());
+            waiting.request.excluded.extend(earlier.request.excluded.iter().cloned());
         }
     }
 
@@ -188,12 +189,13 @@ impl Draft {
                 let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
                 self.sourced.push((event, cause.clone()));
                 if let Some(request) = rest {
-                    self.waiting.push(Backorder { order_id, priority: backorders::PROMISED_BEFORE, request });
+                    let (priority, request) = (backorders::PROMISED_BEFORE, as_it_waits(request));
+                    self.waiting.push(Backorder { order_id, priority, request });
                     self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
                 }
             }
             Outcome::Backordered { missing } => {
-                self.waiting.push(Backorder { order_id, priority, request: decision.request });
+                self.waiting.push(Backorder { order_id, priority, request: as_it_waits(decision.request) });
                 self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
             }
         }
@@ -242,4 +244,12 @@ impl Draft {
         }
         Ok(balances)
     }
+}
+
+/// A pickup waits for its own location, also for one that has rejected it: no other can ever serve it.
+fn as_it_waits(mut request: Request) -> Request {
+    if let Some(pickup) = &request.pickup {
+        request.excluded.remove(pickup);
+    }
+    request
 }

@@ -110,7 +110,7 @@ impl Pool {
     /// that no plan sees units as held that are not. The same look at the database tells what some buyers hold.
     pub fn open_swept(&self, tx: &mut Tx<'_>, buyers: &[Buyer<'_>]) -> Result<Desk<'_>, Error> {
         let mut desk = self.open_for(tx, buyers)?;
-        if desk.due && sweep_reservations(tx)? > 0 {
+        if desk.due && sweep_all(tx)? {
             desk.changed_before = desk.catch_up(tx, buyers)?;
         }
         Ok(desk)
@@ -210,6 +210,22 @@ impl Desk<'_> {
             self.guests.extend(read);
         }
         Ok(())
+    }
+
+    /// Forgets what a claimed hold holds where the order cannot be fulfilled: a location may have closed since, or hand goods
+    /// over and not ship them. Nothing fits then, and the order is planned like any other.
+    pub fn give_up_unfit_claim(&self, request: &mut Request) {
+        let atlas = &self.picture.atlas;
+        let fits = |location: &LocationCode| {
+            let site = atlas.slot(location.as_str()).and_then(|slot| atlas.site(slot));
+            site.is_some_and(|site| {
+                site.active && if request.kind == FulfilmentKind::Ship { site.ships } else { site.hands_over }
+            })
+        };
+        let unfit = request.claim.as_ref().is_some_and(|claim| !claim.lines.iter().all(|it| fits(&it.location)));
+        if let Some(claim) = request.claim.as_mut().filter(|_| unfit) {
+            claim.lines.clear();
+        }
     }
 
     /// Whether nothing can be promised of a SKU any more.

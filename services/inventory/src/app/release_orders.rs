@@ -11,7 +11,7 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::Draft;
-use crate::domain::{Line, Request};
+use crate::domain::{Line, Request, regroup};
 use crate::store::backorders::{self, Backorder};
 use crate::store::reservations::{self, End};
 use crate::store::reserved::{self, OpenLines, Place};
@@ -149,7 +149,8 @@ impl Release {
             self.draft.no_longer_waits(order);
         } else {
             self.smaller.extend(left.iter().map(|line| line.sku.to_string()));
-            waiting.request.lines = left;
+            let ordered = self.ordered.get(&order.uuid()).map_or(&[][..], |it| &it.lines);
+            waiting.request.lines = regroup(left, ordered);
             self.draft.waits(waiting);
         }
     }

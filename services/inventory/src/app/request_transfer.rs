@@ -10,7 +10,7 @@ use super::Draft;
 use super::caller::Caller;
 use super::delivery::{Document, Wanted, check_known, fields};
 use super::refusal::Refusal;
-use super::sweep_reservations::sweep_reservations;
+use super::sweep_reservations::sweep_all;
 use crate::domain::document::{TransferId, TransferStatus};
 use crate::store::deliveries::{self, Delivery, Kind};
 use crate::store::reserved::ReservedLine;
@@ -38,7 +38,7 @@ pub fn request_transfer(tx: &mut Tx<'_>, wanted: &NewTransfer, caller: &Caller) 
         return Err(Refusal::invalid("to", "is another location than from"));
     }
     locks::pool(tx)?;
-    sweep_reservations(tx)?;
+    sweep_all(tx)?;
     let places = [("from", &wanted.from), ("to", &wanted.to)];
     check_known(tx, &fields(wanted.lines.iter().map(|(sku, _)| sku)), &places)?;
     check_available(tx, wanted)?;

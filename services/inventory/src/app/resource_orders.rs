@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::draft::Decided;
 use super::{Desk, Draft, Pool};
 use crate::domain::improve::add_units;
-use crate::domain::{Line, Request};
+use crate::domain::{Line, Request, regroup};
 use crate::store::moves::{self, Answer};
 use crate::store::reserved::{self, OpenLines};
 use crate::store::{backorders, decisions, loads, locks};
 
 /// Takes the promises of a batch of rejections back and plans what they were for again, without every location that has
-/// rejected the order. A pickup stays where it is: it waits for its location.
+/// rejected the order. A pickup stays where it is: it waits for its location, whoever rejected it.
 ///
 /// A location whose part was recalled has rejected nothing: it is planned with, and with the units it gave back. All that
 /// was recalled together is planned as one.
@@ -36,6 +36,10 @@ pub fn resource_orders(
     for stored in decisions::newest(tx, &ids)? {
         newest.insert(stored.order_id, (stored.attempt, stored.decision()?.request));
     }
+    let mut ordered: HashMap<Uuid, Vec<Line>> = HashMap::new();
+    for stored in decisions::first(tx, &ids)? {
+        ordered.insert(stored.order_id, stored.decision()?.request.lines);
+    }
     let mut open = OpenLines::new(reserved::of_owners(tx, &ids)?);
     let recalled: Vec<Uuid> =
         rejections.iter().filter(|(it, _)| it.recalled).map(|(it, _)| it.order_id.uuid()).collect();
@@ -46,7 +50,7 @@ pub fn resource_orders(
     let mut answers = Vec::new();
     let mut desk = pool.open_swept(tx, &[])?;
     desk.show(tx, &skus)?;
-    for (rejection, cause) in rejections {
+    for (rejection, cause) in &rejections {
         let order_id = rejection.order_id;
         let (attempt, last) = newest
             .get_mut(&order_id.uuid())
@@ -55,6 +59,7 @@ pub fn resource_orders(
             last.excluded.insert(rejection.location.clone());
         }
         let lines = take_back(rejection, &mut open, &mut draft, &mut desk);
+        let lines = regroup(lines, ordered.get(&order_id.uuid()).map_or(&[], Vec::as_slice));
         if lines.is_empty() {
             // What was rejected had been cancelled before.
             continue;
@@ -77,7 +82,7 @@ pub fn resource_orders(
         draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, days, priority, cause })?;
     }
     drop(desk);
-    join_queue(tx, &mut draft)?;
+    join_queue(tx, &rejections, &mut draft)?;
     pool.write(tx, draft)?;
     moves::answer(tx, &answers)?;
     Ok(())
@@ -111,14 +116,21 @@ fn take_back(
     lines
 }
 
-/// An order may wait for another part already: then it waits for both together.
-fn join_queue(tx: &mut Tx<'_>, draft: &mut Draft) -> Result<(), Error> {
-    let ids: Vec<Uuid> = draft.waiting().iter().map(|it| it.order_id.uuid()).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    for earlier in backorders::of_orders(tx, &ids)? {
-        draft.wait_for_too(&earlier);
+/// An order may wait for another part already: that does not go to who has rejected it either. If what was rejected waits
+/// now, the order waits for both together.
+fn join_queue(tx: &mut Tx<'_>, rejections: &[&(FulfilmentRejected, Cause)], draft: &mut Draft) -> Result<(), Error> {
+    let ids: Vec<Uuid> = rejections.iter().map(|(it, _)| it.order_id.uuid()).collect();
+    for mut earlier in backorders::of_orders(tx, &ids)? {
+        let before = earlier.request.excluded.len();
+        let theirs = rejections.iter().map(|(it, _)| it).filter(|it| it.order_id == earlier.order_id && !it.recalled);
+        let others = theirs.map(|it| &it.location).filter(|it| earlier.request.pickup.as_ref() != Some(it));
+        let others: Vec<LocationCode> = others.cloned().collect();
+        earlier.request.excluded.extend(others);
+        if draft.waiting().iter().any(|it| it.order_id == earlier.order_id) {
+            draft.wait_for_too(&earlier);
+        } else if earlier.request.excluded.len() > before {
+            draft.waits(earlier);
+        }
     }
     Ok(())
 }

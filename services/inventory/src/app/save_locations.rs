@@ -8,7 +8,7 @@ use kernel::LocationCode;
 use store::{Error, Tx, outbox};
 
 use crate::domain::{Location, LocationStatus};
-use crate::store::{changes, locations, locks, stock, telling};
+use crate::store::{backorders, changes, locations, locks, stock, telling};
 
 /// A location that was not saved.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ pub fn save_locations(
         telling::tell_again(tx)?;
     }
     changes::locations_changed(tx)?;
+    backorders::wake_all(tx)?;
     for location in changed {
         let version = versions.get(location.code.as_str()).copied().unwrap_or(1);
         let created = !saved.contains_key(&location.code);

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use contracts::{Problem, ProblemCode};
-use kernel::Code;
+use kernel::{ChannelCode, Code};
 use store::{Error, Tx};
 
-use super::change_reservations::ChannelCheck;
 use crate::domain::share::{Rule, Scope};
 use crate::store::{catalog, locations, locks, shares};
+
+/// Whether the caller may touch the rules of a channel.
+pub type ChannelCheck<'a> = &'a dyn Fn(&ChannelCode) -> Result<(), Problem>;
 
 /// The most rules: fifty channels with a few thousand campaign SKUs each. All of them are held in memory.
 pub const MAX_RULES: i64 = 200_000;

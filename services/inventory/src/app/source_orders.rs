@@ -54,6 +54,7 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
     for order in orders {
         let PlacedOrder { order_id, mut request, reservation, cause } = order;
         let claimed = reservation.and_then(|id| holds.claim(id, &mut request));
+        desk.give_up_unfit_claim(&mut request);
         if let Some(hold) = &claimed
             && !claim_fits(&request)
         {

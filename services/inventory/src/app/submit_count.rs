@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::delivery::{check_known, fields};
 use super::refusal::Refusal;
 use super::start_count::Counting;
-use super::sweep_reservations::sweep_reservations;
+use super::sweep_reservations::sweep_all;
 use crate::domain::document::{CountId, CountStatus};
 use crate::store::counts::{self, Count, CountLine};
 use crate::store::movements::{Movement, MovementKind};
@@ -60,7 +60,7 @@ pub fn submit_count(tx: &mut Tx<'_>, id: CountId, found: &[Found], caller: &Call
         .filter(|(_, sku)| lines.binary_search_by(|line| line.sku.as_str().cmp(sku.as_str())).is_err())
         .collect();
     check_known(tx, &unasked, &[])?;
-    sweep_reservations(tx)?;
+    sweep_all(tx)?;
     let asked: Vec<counts::Asked<'_>> = found.iter().map(|it| (it.sku.as_str(), it.counted_at)).collect();
     let booked: HashMap<String, i64> = counts::booked(tx, &head, &asked)?.into_iter().collect();
     let location: LocationCode = code(&head.location)?;

@@ -9,6 +9,19 @@ use uuid::Uuid;
 use super::Draft;
 use crate::store::{reservations, reserved};
 
+/// Sweeps every hold that has run out, so that none of them counts for whoever looks next; says whether there were any. The
+/// caller holds the pool's lock.
+pub fn sweep_all(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let mut any = false;
+    loop {
+        let swept = sweep_reservations(tx)?;
+        any |= swept > 0;
+        if i64::try_from(swept).is_ok_and(|swept| swept < MAX_SWEPT) {
+            return Ok(any);
+        }
+    }
+}
+
 /// Holds swept in one go: some tens of milliseconds of work.
 pub const MAX_SWEPT: i64 = 1_000;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::atlas::Shared;
-use super::request::{Line, Request};
+use super::request::{Line, Request, regroup};
 use super::ruleset::{Ruleset, RulesetId, Sort};
 use super::tiers::Filter;
 
@@ -212,7 +212,7 @@ impl Decision {
             let units = taken.entry((it.line_no, it.sku.clone())).or_default();
             *units = units.saturating_add(it.quantity.get());
         }
-        let mut lines = Vec::new();
+        let (mut lines, mut torn) = (Vec::new(), Vec::new());
         for line in &self.request.lines {
             let demands: Vec<_> = line.demands().collect();
             if demands.iter().all(|it| taken.get(&(it.line_no, it.sku.clone())).is_none_or(|units| *units == 0)) {
@@ -226,10 +226,12 @@ impl Decision {
                     units
                 });
                 if let Ok(quantity) = Quantity::try_from(demand.units.saturating_sub(units)) {
-                    lines.push(Line { line_no: demand.line_no, sku: demand.sku, quantity, parts: Vec::new() });
+                    torn.push(Line { line_no: demand.line_no, sku: demand.sku, quantity, parts: Vec::new() });
                 }
             }
         }
+        lines.extend(regroup(torn, &self.request.lines));
+        lines.sort_by(|a, b| (a.line_no, &a.sku).cmp(&(b.line_no, &b.sku)));
         Some(Request { lines, claim: None, ..self.request.clone() })
     }
 

@@ -134,3 +134,63 @@ impl Request {
         needs
     }
 }
+
+/// Puts the parts of bundles together again, so that a rest is planned as bundles where whole ones are left of it; what is
+/// left of a torn one stays as it is.
+pub fn regroup(lines: Vec<Line>, ordered: &[Line]) -> Vec<Line> {
+    let mut loose: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
+    for line in lines.iter().filter(|it| it.parts.is_empty()) {
+        let units = loose.entry((line.line_no, &line.sku)).or_default();
+        *units = units.saturating_add(line.quantity.get());
+    }
+    let mut bundles = Vec::new();
+    for bundle in ordered.iter().filter(|it| !it.parts.is_empty()) {
+        let mut each: BTreeMap<&SkuCode, i64> = BTreeMap::new();
+        for part in &bundle.parts {
+            let units = each.entry(&part.sku).or_default();
+            *units = units.saturating_add(part.quantity.get());
+        }
+        let left = |sku| loose.get(&(bundle.line_no, sku)).copied().unwrap_or(0);
+        let whole = each.iter().map(|(sku, each)| left(sku).checked_div(*each).unwrap_or(0)).min().unwrap_or(0);
+        let Ok(quantity) = Quantity::try_from(whole) else { continue };
+        for (sku, each) in each {
+            if let Some(units) = loose.get_mut(&(bundle.line_no, sku)) {
+                *units = units.saturating_sub(whole.saturating_mul(each));
+            }
+        }
+        bundles.push(Line { quantity, ..bundle.clone() });
+    }
+    if bundles.is_empty() {
+        return lines;
+    }
+    let rest = |((line_no, sku), units): (&(i32, &SkuCode), &i64)| {
+        let quantity = Quantity::try_from(*units).ok()?;
+        Some(Line { line_no: *line_no, sku: SkuCode::clone(sku), quantity, parts: Vec::new() })
+    };
+    bundles.extend(loose.iter().filter_map(rest));
+    bundles.extend(lines.iter().filter(|it| !it.parts.is_empty()).cloned());
+    bundles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(line_no: i32, sku: &str, units: i64, parts: &[(&str, i64)]) -> Line {
+        let quantity = |units: i64| Quantity::try_from(units).unwrap();
+        let part = |(sku, units): &(&str, i64)| Part { sku: sku.parse().unwrap(), quantity: quantity(*units) };
+        Line { line_no, sku: sku.parse().unwrap(), quantity: quantity(units), parts: parts.iter().map(part).collect() }
+    }
+
+    #[test]
+    fn whole_bundles_are_put_together_and_the_rest_stays_loose() {
+        let set = |units| line(1, "SET", units, &[("CUP", 2), ("POT", 1)]);
+        let ordered = [set(5), line(2, "CUP", 9, &[])];
+        let loose = |cups, pots| vec![line(1, "CUP", cups, &[]), line(1, "POT", pots, &[]), line(2, "CUP", 1, &[])];
+        let other = line(2, "CUP", 1, &[]);
+        assert_eq!(regroup(loose(4, 2), &ordered), [set(2), other.clone()]);
+        assert_eq!(regroup(loose(5, 3), &ordered), [set(2), line(1, "CUP", 1, &[]), line(1, "POT", 1, &[]), other]);
+        assert_eq!(regroup(loose(1, 3), &ordered), loose(1, 3));
+        assert_eq!(regroup(vec![line(1, "CUP", 4, &[])], &ordered), [line(1, "CUP", 4, &[])]);
+    }
+}

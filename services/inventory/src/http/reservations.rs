@@ -141,9 +141,20 @@ pub async fn get(state: Data<State>, principal: Principal, path: Path<Reservatio
     let id = path.into_inner();
     let view = state
         .store
-        .read("show_reservation", move |tx| show_reservation(tx, id, &|channel| principal.require_channel(channel)))
+        .read("show_reservation", move |tx| {
+            show_reservation(tx, id, &|hold: &HoldView| principal.require_channel(&hold.channel))
+        })
         .await?;
     Ok(answer::versioned(&view, view.version))
+}
+
+/// Whether the caller of a request may change a hold as it is.
+fn may_change(meta: &Meta) -> impl Fn(&HoldView) -> Result<(), Problem> + Send + 'static {
+    let meta = meta.clone();
+    move |hold| {
+        meta.principal.require_channel(&hold.channel)?;
+        meta.check_version(hold.version)
+    }
 }
 
 /// Give a hold back
@@ -151,9 +162,9 @@ pub async fn get(state: Data<State>, principal: Principal, path: Path<Reservatio
     params(("id" = uuid::Uuid, Path, description = "The hold's id")),
     responses((status = 200, body = HoldView), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn delete(state: Data<State>, meta: Meta, path: Path<ReservationId>) -> Result<HttpResponse, Failure> {
-    let (id, principal) = (path.into_inner(), meta.principal.clone());
+    let (id, may) = (path.into_inner(), may_change(&meta));
     let done = write(&meta, &state.store, "release_reservation", move |tx| -> Result<service::Answer, ChangeRefusal> {
-        let view = release_reservation(tx, id, &|channel| principal.require_channel(channel))?;
+        let view = release_reservation(tx, id, &may)?;
         Ok(service::Answer::ok(&view, view.version)?)
     });
     let response = done.await?;
@@ -179,10 +190,10 @@ pub async fn extend(
     path: Path<ReservationId>,
     body: Json<ExtendBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (id, ttl_seconds, principal) = (path.into_inner(), body.ttl_seconds, meta.principal.clone());
+    let (id, ttl_seconds, may) = (path.into_inner(), body.ttl_seconds, may_change(&meta));
     check_ttl(ttl_seconds, &state)?;
     write(&meta, &state.store, "extend_reservation", move |tx| -> Result<service::Answer, ChangeRefusal> {
-        let view = extend_reservation(tx, id, ttl_seconds, &|channel| principal.require_channel(channel))?;
+        let view = extend_reservation(tx, id, ttl_seconds, &may)?;
         Ok(service::Answer::ok(&view, view.version)?)
     })
     .await
@@ -208,13 +219,13 @@ pub async fn release(
     path: Path<ReservationId>,
     body: Json<ReleaseBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (id, lines, principal) = (path.into_inner(), body.into_inner().lines, meta.principal.clone());
+    let (id, lines, may) = (path.into_inner(), body.into_inner().lines, may_change(&meta));
     if !(1..=MAX_LINES).contains(&lines.len()) {
         return Err(Problem::invalid("lines", format!("there are 1 to {MAX_LINES} lines")).into());
     }
     let units: Vec<(SkuCode, Quantity)> = lines.into_iter().map(|line| (line.sku, line.quantity)).collect();
     let done = write(&meta, &state.store, "release_units", move |tx| -> Result<service::Answer, ChangeRefusal> {
-        let view = release_units(tx, id, &units, &|channel| principal.require_channel(channel))?;
+        let view = release_units(tx, id, &units, &may)?;
         Ok(service::Answer::ok(&view, view.version)?)
     });
     let response = done.await?;

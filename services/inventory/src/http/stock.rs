@@ -201,7 +201,7 @@ pub struct MovementView {
     id: i64,
     /// Where.
     location: LocationCode,
-    /// What made the units move: `receipt`, `shipment`, `pos_sale`, `return`, `transfer_out`, `transfer_in`, `adjustment`,
+    /// What made the units move: `receipt`, `shipment`, `return`, `transfer_out`, `transfer_in`, `adjustment`,
     /// `count` or `damage`.
     kind: String,
     /// Units that came (or left, below 0).

@@ -154,6 +154,28 @@ pub fn wake(tx: &mut Tx<'_>, skus: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lets every queue be served again from its head: what orders wait for may have been something else than stock.
+pub fn wake_all(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query(
+        "INSERT INTO arrivals (sku) SELECT DISTINCT sku FROM backorder_lines ON CONFLICT (sku) DO UPDATE SET \
+         after_priority = excluded.after_priority, after_placed = excluded.after_placed, \
+         after_order = excluded.after_order",
+    )
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Lets the queues of SKUs that are in stock be served again. One that is being served goes on from where it is, so that
+/// its end has its turn however often this is done.
+pub fn wake_stocked(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query(
+        "INSERT INTO arrivals (sku) SELECT DISTINCT b.sku FROM backorder_lines b \
+         WHERE EXISTS (SELECT FROM availability a WHERE a.sku = b.sku AND a.available > 0) ON CONFLICT (sku) DO NOTHING",
+    )
+    .execute(tx.conn())?;
+    Ok(())
+}
+
 /// A SKU that got stock while orders wait for it, and up to where its queue was served.
 #[derive(Debug, QueryableByName)]
 pub struct Arrival {

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use kernel::SkuCode;
 use store::{Error, Tx, statement};
 
-use super::{changes, code, telling};
+use super::{backorders, changes, code, telling};
 use crate::domain::share::{Mode, Rule, Scope};
 
 /// The count of rule changes among the jobs' marks.
@@ -203,13 +203,7 @@ pub fn changed(tx: &mut Tx<'_>) -> Result<(), Error> {
     let count = changes::progress(tx, CHANGED)?;
     changes::advance(tx, CHANGED, count.saturating_add(1))?;
     telling::tell_again(tx)?;
-    diesel::sql_query(
-        "INSERT INTO arrivals (sku) SELECT DISTINCT sku FROM backorder_lines ON CONFLICT (sku) DO UPDATE SET \
-         after_priority = excluded.after_priority, after_placed = excluded.after_placed, \
-         after_order = excluded.after_order",
-    )
-    .execute(tx.conn())?;
-    Ok(())
+    backorders::wake_all(tx)
 }
 
 /// How often rules changed.

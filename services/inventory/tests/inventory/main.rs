@@ -34,3 +34,4 @@ mod spans;
 mod stock;
 mod support;
 mod telling;
+mod waiting;
