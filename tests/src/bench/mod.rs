@@ -10,6 +10,7 @@ pub mod orders;
 pub mod plans;
 pub mod proof;
 pub mod report;
+pub mod shares;
 pub mod size;
 pub mod stock;
 pub mod what_if;

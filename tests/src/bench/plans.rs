@@ -22,6 +22,7 @@ pub fn measure(stores: Option<&str>, report: &mut Report) {
         let value = value.as_f64().expect("a number");
         match name.as_str() {
             "nearest_p99_us" => report.figure("plan_p99_us", value, Limit::AtMost(1_000.0)),
+            _ if name.ends_with("_p99_us") => report.figure(&format!("plan_{name}"), value, Limit::AtMost(1_000.0)),
             _ => report.figure(&format!("plan_{name}"), value, Limit::None),
         }
     }

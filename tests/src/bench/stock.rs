@@ -24,7 +24,13 @@ fn holds(url: &str, sku: &str, count: usize) -> Vec<Request> {
 }
 
 /// Sends requests as fast as they are answered; what each of them costs is told as a figure.
-async fn costed(api: &Api, sides: Sides, name: &str, requests: Vec<Request>, report: &mut Report) -> Outcome {
+pub(super) async fn costed(
+    api: &Api,
+    sides: Sides,
+    name: &str,
+    requests: Vec<Request>,
+    report: &mut Report,
+) -> Outcome {
     let (count, before) = (requests.len() as f64, sides.used_us());
     let outcome = load::run(api.token(), CONNECTIONS, requests, None).await;
     for ((side, after), (_, before)) in sides.used_us().into_iter().zip(before) {

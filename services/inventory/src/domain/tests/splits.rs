@@ -50,6 +50,26 @@ proptest! {
         }
     }
 
+    /// Of one SKU, whoever has most goes first, and nobody can do with fewer.
+    #[test]
+    fn greedy_covers_one_sku_in_the_fewest_parts(offers in offers(), need in 1i64..12, most in 1usize..6) {
+        let need = [need, 0, 0];
+        let set = greedy(&offers, &need, most);
+        let mut units: Vec<i64> = offers.iter().map(|offer| offer.available[0]).collect();
+        units.sort_unstable_by_key(|units| -units);
+        let fewest = (1..=most.min(units.len())).find(|parts| units[..*parts].iter().sum::<i64>() >= need[0]);
+        prop_assert_eq!(covers(&offers, &set, &need).then_some(set.len()), fewest);
+    }
+
+    /// The first is whoever covers most of all that is needed.
+    #[test]
+    fn greedy_begins_with_whoever_covers_most(offers in offers(), need in [0i64..9, 0i64..9, 1i64..9], most in 1usize..5) {
+        let covered = |offer: &Offer| (0..3).map(|sku| offer.available[sku].min(need[sku])).sum::<i64>();
+        let set = greedy(&offers, &need, most);
+        let largest = offers.iter().map(covered).max().unwrap_or(0);
+        prop_assert_eq!(set.iter().map(|index| covered(&offers[*index])).max().unwrap_or(0), largest);
+    }
+
     #[test]
     fn greedy_is_never_better_than_exact(offers in offers(), need in [0i64..9, 0i64..9, 1i64..9], most in 2usize..5) {
         let set = greedy(&offers, &need, most);
