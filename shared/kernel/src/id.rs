@@ -72,6 +72,8 @@ typed_ids! {
     ReturnId,
     /// A refund.
     RefundId,
+    /// A till's transaction.
+    PosTransactionId,
     /// A member: one person behind every channel.
     MemberId,
     /// A version of a rebate policy.

@@ -22,6 +22,7 @@ mod inventory;
 mod member;
 mod open;
 mod order;
+mod pos;
 mod product;
 mod rebate;
 
@@ -37,5 +38,6 @@ pub use order::{
     OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart, RefundIssued,
     RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
 };
+pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
