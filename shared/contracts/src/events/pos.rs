@@ -40,7 +40,8 @@ pub struct PosLine {
     pub discount_amount: i64,
     /// List − discount.
     pub paid_amount: i64,
-    /// What becomes of units that came back; none where units were sold.
+    /// What becomes of units that came back; none where units were sold. In a void, units above 0 are returned ones that
+    /// leave again, from where this says they had gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
 }
@@ -80,4 +81,5 @@ pub struct PosRecorded {
     pub total_amount: i64,
 }
 
-payload!(PosRecorded, "pos.recorded", |it| it.transaction_id.to_string());
+// A void follows what it undoes.
+payload!(PosRecorded, "pos.recorded", |it| it.voids.unwrap_or(it.transaction_id).to_string());
