@@ -26,7 +26,7 @@ mod trace;
 
 pub use actix_web::web::Data;
 pub use answer::Answer;
-pub use extract::{Form, Json, Meta, Path, Query, RawBody, page};
+pub use extract::{Form, Json, Meta, Path, Query, RawBody, page, parse};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use health::{CheckReport, Readiness, Report};
 pub use limits::Limits;

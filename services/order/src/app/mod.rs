@@ -8,6 +8,7 @@ pub mod identify_buyers;
 pub mod move_fulfilment;
 pub mod move_return;
 pub mod place_orders;
+pub mod pos;
 pub mod read_orders;
 pub mod recall_orders;
 pub mod references;

@@ -15,6 +15,7 @@ use kernel::{ChannelCode, Currency, LocationCode, SkuCode};
 use moka::sync::Cache;
 
 use crate::domain::form::OrderForm;
+use crate::domain::pos::form::PosForm;
 use crate::store::references as table;
 use crate::store::{code, from_json_list};
 
@@ -80,6 +81,15 @@ impl Needs {
             } else if let Some(channel_sku) = &line.channel_sku {
                 self.listings.insert((form.channel.clone(), channel_sku.clone()));
             }
+        }
+    }
+
+    /// Adds what a till's transaction refers to.
+    pub fn add_pos(&mut self, form: &PosForm) {
+        self.add_channel(&form.channel);
+        self.add_location(&form.store);
+        for line in &form.lines {
+            self.add_sku(&line.sku);
         }
     }
 
@@ -198,6 +208,34 @@ impl Known {
             (true, false) => Err(Refusal::Inactive(inactive)),
             (false, _) => Err(Refusal::Unknown(unknown)),
         }
+    }
+}
+
+impl Known {
+    /// The SKU of each line of a till's transaction, or what is not known. What was sold was sold: nothing has to be active.
+    pub fn pos(&self, form: &PosForm) -> Result<Vec<Arc<Sku>>, Refusal> {
+        let mut unknown = Vec::new();
+        let fault =
+            |field: String, code: &kernel::Code, what: &str| FieldError { field, detail: format!("{code} is {what}") };
+        match self.channel(&form.channel) {
+            None => unknown.push(fault("channel".to_owned(), &form.channel, "not a known channel")),
+            Some(channel) if channel.currency != form.currency => {
+                let detail = format!("is {}, the channel sells in {}", form.currency, channel.currency);
+                return Err(Refusal::Currency(FieldError { field: "currency".to_owned(), detail }));
+            }
+            Some(_) => {}
+        }
+        if self.location(&form.store).is_none() {
+            unknown.push(fault("store".to_owned(), &form.store, "not a known location"));
+        }
+        let mut skus = Vec::with_capacity(form.lines.len());
+        for (index, line) in form.lines.iter().enumerate() {
+            match self.sku(&line.sku) {
+                None => unknown.push(fault(format!("lines[{index}].sku"), &line.sku, "not a known SKU")),
+                Some(sku) => skus.push(Arc::clone(sku)),
+            }
+        }
+        if unknown.is_empty() { Ok(skus) } else { Err(Refusal::Unknown(unknown)) }
     }
 }
 

@@ -6,5 +6,6 @@ pub mod form;
 pub mod give_back;
 pub mod intake;
 pub mod line;
+pub mod pos;
 pub mod returning;
 pub mod state;

@@ -5,6 +5,7 @@ mod import;
 mod moves;
 mod optional;
 mod orders;
+mod pos;
 mod returns;
 mod summary;
 mod views;
@@ -30,6 +31,8 @@ use crate::settings::{OrderSettings, Rules};
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
+        pos::transactions::record, pos::transactions::list, pos::transactions::get, pos::days::close, pos::days::list,
+        pos::days::gaps, pos::feed::feed,
     ),
     tags((name = "order", description = "One order book: intake, fulfilment, returns"))
 )]
@@ -73,6 +76,7 @@ fn size(number: u32) -> usize {
 pub fn routes(app: App) -> Routes {
     let [order_read, order_write] = ["order:read", "order:write"].map(Access::Permission);
     let [fulfilment_read, fulfilment_write] = ["fulfilment:read", "fulfilment:write"].map(Access::Permission);
+    let [pos_read, pos_write] = ["pos:read", "pos:write"].map(Access::Permission);
     let [return_read, return_write] = ["return:read", "return:write"].map(Access::Permission);
     with_state(
         app,
@@ -102,6 +106,13 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/returns/{id}/inspect", return_write, returns::inspect),
             Route::post("/v1/returns/{id}/refund", return_write, returns::refund),
             Route::post("/v1/returns/{id}/cancel", return_write, returns::cancel),
+            Route::post("/v1/pos/transactions", pos_write, pos::transactions::record),
+            Route::get("/v1/pos/transactions", pos_read, pos::transactions::list),
+            Route::get("/v1/pos/transactions/{id}", pos_read, pos::transactions::get),
+            Route::post("/v1/pos/days", pos_write, pos::days::close),
+            Route::get("/v1/pos/days", pos_read, pos::days::list),
+            Route::get("/v1/pos/gaps", pos_read, pos::days::gaps),
+            Route::get("/v1/pos/feed", pos_read, pos::feed::feed),
         ],
     )
 }

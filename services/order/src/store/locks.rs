@@ -1,15 +1,17 @@
 //! Every `FOR UPDATE`. Whoever changes anything of an order locks the order's row first, several in id order; fulfilment
-//! orders, lines and returns of a locked order need no lock of their own.
+//! orders, lines and returns of a locked order need no lock of their own. Whoever writes anything of a till locks the till
+//! first, several in order of store and terminal; no transaction locks both orders and tills.
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{OrderId, ReturnId};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 use uuid::Uuid;
 
 use super::orders::OrderRow;
+use super::pos::Till;
 use super::returns::ReturnRow;
 
 /// Locks orders; those that do not exist are left out. Their documents and digests, most of their bytes, stay behind:
@@ -37,6 +39,32 @@ pub fn returned(tx: &mut Tx<'_>, id: ReturnId) -> Result<Option<ReturnRow>, Erro
         .bind::<SqlUuid, _>(id.uuid())
         .get_result(tx.conn())
         .optional()?)
+}
+
+/// Locks tills, by noting that they were heard of: new ones are locked alike. They must be sorted, each named once. Answers
+/// those that have voids waiting for what they void.
+pub fn tills(tx: &mut Tx<'_>, tills: &[&Till]) -> Result<Vec<Till>, Error> {
+    #[derive(QueryableByName)]
+    struct Locked {
+        #[diesel(sql_type = Text)]
+        store: String,
+        #[diesel(sql_type = Text)]
+        terminal: String,
+        #[diesel(sql_type = BigInt)]
+        waiting_voids: i64,
+    }
+    let now = tx.now().utc();
+    let rows: Vec<Locked> = statement(
+        "INSERT INTO pos_tills (heard_at, store, terminal) SELECT $1, n.* FROM unnest($2, $3) AS n (store, terminal) \
+         ON CONFLICT (store, terminal) DO UPDATE SET heard_at = excluded.heard_at \
+         RETURNING store, terminal, waiting_voids",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<Array<Text>, _>(tills.iter().map(|till| till.store.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(tills.iter().map(|till| till.terminal.as_str()).collect::<Vec<_>>())
+    .load(tx.conn())?;
+    let waiting = rows.into_iter().filter(|row| row.waiting_voids > 0);
+    Ok(waiting.map(|row| Till { store: row.store, terminal: row.terminal }).collect())
 }
 
 /// Takes up to `limit` orders whose return window has passed off the list of those it runs for.

@@ -103,17 +103,28 @@ pub fn listings(tx: &mut Tx<'_>, keys: &[(String, String)]) -> Result<Vec<Listin
     .load(tx.conn())?)
 }
 
+/// How many positions of the feed for tills a change takes.
+fn places<T>(changed: &[T]) -> i64 {
+    i64::try_from(changed.len()).unwrap_or(i64::MAX)
+}
+
 /// Copies channels, each named once.
 pub fn put_channels(tx: &mut Tx<'_>, changed: &[ChannelChanged]) -> Result<(), Error> {
     diesel::sql_query(
-        "INSERT INTO known_channels (channel, currency, active, version) SELECT * FROM unnest($1, $2, $3, $4) \
+        "WITH head AS (UPDATE pos_feed_head SET position = position + $1 RETURNING position) \
+         INSERT INTO known_channels (channel, currency, active, version, name, feed_position) \
+         SELECT n.channel, n.currency, n.active, n.version, n.name, head.position - $1 + n.place \
+         FROM head, unnest($2, $3, $4, $5, $6) WITH ORDINALITY AS n (channel, currency, active, version, name, place) \
          ON CONFLICT (channel) DO UPDATE SET currency = excluded.currency, active = excluded.active, \
-         version = excluded.version WHERE known_channels.version < excluded.version",
+         version = excluded.version, name = excluded.name, feed_position = excluded.feed_position \
+         WHERE known_channels.version < excluded.version",
     )
+    .bind::<BigInt, _>(places(changed))
     .bind::<Array<Text>, _>(changed.iter().map(|it| it.channel.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(changed.iter().map(|it| it.currency.code()).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(changed.iter().map(|it| it.active).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -125,16 +136,22 @@ pub fn put_skus(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
         components.push(super::to_json_list(&sku.bundle)?);
     }
     diesel::sql_query(
-        "INSERT INTO known_skus (sku, active, category, components, version) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5) \
+        "WITH head AS (UPDATE pos_feed_head SET position = position + $1 RETURNING position) \
+         INSERT INTO known_skus (sku, active, category, components, version, name, feed_position) \
+         SELECT n.sku, n.active, n.category, n.components, n.version, n.name, head.position - $1 + n.place \
+         FROM head, unnest($2, $3, $4, $5, $6, $7) WITH ORDINALITY \
+         AS n (sku, active, category, components, version, name, place) \
          ON CONFLICT (sku) DO UPDATE SET active = excluded.active, category = excluded.category, \
-         components = excluded.components, version = excluded.version WHERE known_skus.version < excluded.version",
+         components = excluded.components, version = excluded.version, name = excluded.name, \
+         feed_position = excluded.feed_position WHERE known_skus.version < excluded.version",
     )
+    .bind::<BigInt, _>(places(changed))
     .bind::<Array<Text>, _>(changed.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(changed.iter().map(|it| it.status == SkuStatus::Active).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(changed.iter().map(|it| it.category.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(components)
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

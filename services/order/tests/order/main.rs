@@ -17,3 +17,7 @@ mod recalling;
 mod returning;
 mod sourcing;
 mod support;
+mod till_books;
+mod till_days;
+mod till_feed;
+mod tills;

@@ -82,31 +82,28 @@ impl Shop {
         let test = TestStore::new("order", order::DESCRIPTOR.migrations).await;
         let variables = settings.iter().map(|(key, value)| (format!("ONEPOOL__ORDER__{key}"), (*value).to_owned()));
         let settings = Settings::load(&[order::DESCRIPTOR.defaults], None, variables).unwrap();
-        let platform = Platform {
-            store: test.store.clone(),
-            clock: test.clock.clone(),
-            cache: Cache::connect(&settings.section("cache").unwrap()).unwrap(),
-            lifecycle: Lifecycle::new(),
-            zone: chrono_tz::Asia::Shanghai,
-            settings: Arc::new(settings),
-            data_dir: std::env::temp_dir(),
-        };
-        let service = order::service(&platform).unwrap();
+        let service = order::service(&platform(&test, test.store.clone(), settings)).unwrap();
         let credentials = Credentials::new(test.clock.clone()).unwrap();
-        let parts = SiteParts {
-            routes: service.routes,
-            openapi: vec![service.openapi],
-            verifier: credentials.verifier(),
-            readiness: Readiness::new(),
-            limits: Limits::default(),
-        };
-        let site = Site::new(parts).unwrap();
+        let site = site(service.routes, service.openapi, &credentials);
         Self { test, site, credentials, consumers: service.consumers, jobs: service.jobs }
     }
 
+    /// Another process of the service on the same database.
+    pub fn replica(&self) -> Site {
+        let options = store::StoreOptions::new(self.test.database.url(), "order");
+        let store = store::Store::connect(options, self.test.clock.clone()).unwrap();
+        let settings = Settings::load(&[order::DESCRIPTOR.defaults], None, std::iter::empty()).unwrap();
+        let service = order::service(&platform(&self.test, store, settings)).unwrap();
+        site(service.routes, service.openapi, &self.credentials)
+    }
+
     pub async fn send(&self, claims: &Claims, request: TestRequest) -> Answer {
+        self.send_to(&self.site, claims, request).await
+    }
+
+    pub async fn send_to(&self, site: &Site, claims: &Claims, request: TestRequest) -> Answer {
         let token = self.credentials.signer().sign(claims).unwrap();
-        let app = site_service(&self.site).await;
+        let app = site_service(site).await;
         let request = request.insert_header(("Authorization", format!("Bearer {token}")));
         let response = call_service(&app, request.to_request()).await;
         let status = response.status().as_u16();
@@ -225,6 +222,29 @@ impl Shop {
         all.sort();
         all.into_iter().map(|(_, id)| id).collect()
     }
+}
+
+fn platform(test: &TestStore, store: store::Store, settings: Settings) -> Platform {
+    Platform {
+        store,
+        clock: test.clock.clone(),
+        cache: Cache::connect(&settings.section("cache").unwrap()).unwrap(),
+        lifecycle: Lifecycle::new(),
+        zone: chrono_tz::Asia::Shanghai,
+        settings: Arc::new(settings),
+        data_dir: std::env::temp_dir(),
+    }
+}
+
+fn site(routes: web::Routes, openapi: utoipa::openapi::OpenApi, credentials: &Credentials) -> Site {
+    let parts = SiteParts {
+        routes,
+        openapi: vec![openapi],
+        verifier: credentials.verifier(),
+        readiness: Readiness::new(),
+        limits: Limits::default(),
+    };
+    Site::new(parts).unwrap()
 }
 
 /// An order of `tmall` with these lines.

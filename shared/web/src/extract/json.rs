@@ -57,7 +57,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// One JSON value out of the bytes, with nothing after it.
-pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
         return Err(Problem::new(ProblemCode::Malformed).detail("a JSON body is needed"));
     }

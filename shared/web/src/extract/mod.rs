@@ -8,8 +8,7 @@ mod path;
 mod query;
 
 pub use form::{Form, RawBody};
-pub use json::Json;
-pub(crate) use json::parse;
+pub use json::{Json, parse};
 pub(crate) use meta::BodyDigest;
 pub use meta::Meta;
 pub(crate) use nul::refuse_in_text;
