@@ -20,4 +20,5 @@ mod support;
 mod till_books;
 mod till_days;
 mod till_feed;
+mod till_poslog;
 mod tills;

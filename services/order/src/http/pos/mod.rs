@@ -2,8 +2,10 @@
 
 pub mod days;
 pub mod feed;
+mod poslog;
 pub mod transactions;
 mod views;
+mod xml;
 
 use chrono::NaiveDate;
 use contracts::{Problem, ProblemCode};

@@ -4,15 +4,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use contracts::{Problem, ProblemCode};
 use kernel::Page;
 use kernel::id::PosTransactionId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service::{Answer, write};
 use store::Error;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use web::{Data, Failure, Meta, Path, Query, RawBody, answer};
 
-use super::PosQuery;
 use super::views::PosView;
+use super::{PosQuery, poslog};
 use crate::app::pos::record_transactions::{Record, Recorded, Refusal, record_transactions};
 use crate::app::references::Needs;
 use crate::domain::pos::check::{PricedLine, check};
@@ -59,15 +59,31 @@ impl From<Result<Recorded, Problem>> for Outcome {
     }
 }
 
+/// What a POSLog does not say.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RecordQuery {
+    /// The channel that the tills of a POSLog sell for.
+    channel: Option<String>,
+}
+
 /// Take what tills wrote
 ///
 /// 1 to 500 transactions of any tills, in any order, as often as need be: store, terminal, business day and sequence name
 /// each once and for all. Each is answered in its place: `new`, `known` (it was there with the same content) or `refused`
-/// with the problem, which does not hold up the others.
-#[utoipa::path(post, path = "/v1/pos/transactions", tag = "order", request_body = Vec<PosForm>, responses(
+/// with the problem, which does not hold up the others. A POSLog (ARTS IXRetail) is taken as `application/xml`.
+#[utoipa::path(post, path = "/v1/pos/transactions", tag = "order", params(RecordQuery), request_body(content(
+    (Vec<PosForm> = "application/json"), (String = "application/xml"))), responses(
     (status = 200, body = Vec<Outcome>), (status = 400, body = Problem), (status = 415, body = Problem)))]
-pub async fn record(app: Data<App>, meta: Meta, request: HttpRequest, body: RawBody) -> Result<HttpResponse, Failure> {
-    let forms = forms(&request, &body.0)?;
+pub async fn record(
+    app: Data<App>,
+    meta: Meta,
+    request: HttpRequest,
+    query: Query<RecordQuery>,
+    body: RawBody,
+) -> Result<HttpResponse, Failure> {
+    let forms = forms(&request, query.channel.as_deref(), &body.0)?;
     let mut checked = Vec::with_capacity(forms.len());
     let mut needs = Needs::default();
     for form in forms {
@@ -109,7 +125,7 @@ fn priced(meta: &Meta, form: PosForm) -> Result<Checked, Problem> {
 }
 
 /// The transactions of a request, each readable or not.
-fn forms(request: &HttpRequest, body: &[u8]) -> Result<Vec<Result<PosForm, Problem>>, Problem> {
+fn forms(request: &HttpRequest, channel: Option<&str>, body: &[u8]) -> Result<Vec<Result<PosForm, Problem>>, Problem> {
     let media_type = request.headers().get("content-type").and_then(|it| it.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
@@ -118,7 +134,19 @@ fn forms(request: &HttpRequest, body: &[u8]) -> Result<Vec<Result<PosForm, Probl
             bounded(items.len())?;
             Ok(items.iter().map(|item| web::parse(item.get().as_bytes())).collect())
         }
-        _ => Err(Problem::new(ProblemCode::UnsupportedMediaType).detail("send the transactions as application/json")),
+        "application/xml" | "text/xml" => {
+            let missing = || Problem::invalid("channel", "is needed beside a POSLog, which knows none");
+            let channel = channel.ok_or_else(missing)?;
+            let broken = |detail: String| Problem::new(ProblemCode::Malformed).detail(detail);
+            let text = std::str::from_utf8(body).map_err(|_| broken("a POSLog is written in UTF-8".to_owned()))?;
+            let forms = poslog::forms(text, channel).map_err(broken)?;
+            bounded(forms.len())?;
+            Ok(forms)
+        }
+        _ => {
+            let detail = "send the transactions as application/json, or a POSLog as application/xml";
+            Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail))
+        }
     }
 }
 
