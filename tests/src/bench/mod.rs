@@ -13,4 +13,5 @@ pub mod report;
 pub mod shares;
 pub mod size;
 pub mod stock;
+pub mod tills;
 pub mod what_if;

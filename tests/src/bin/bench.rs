@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Parser;
 use system_tests::bench::machine::Sides;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{import, limit, machine, orders, plans, proof, shares, size, stock, what_if};
+use system_tests::bench::{import, limit, machine, orders, plans, proof, shares, size, stock, tills, what_if};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -98,6 +98,7 @@ async fn over_rabbitmq(arguments: &Arguments, report: &mut Report) {
     stock::spread(&api, sides, arguments.spread, report).await;
     stock::availability(&api, sides, arguments.reads, report).await;
     shares::shared(&api, sides, arguments.spread, arguments.reads, report).await;
+    tills::transactions(&api, sides, arguments.reads, report).await;
     report.figure("rss_mb", machine::resident_mib("onepool") as f64, Limit::None);
     import::balances(&mut deployment, &api, arguments.import_locations, report).await;
     let (_, drift) = proof::whole(&api).await;
