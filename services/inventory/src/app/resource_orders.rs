@@ -72,7 +72,7 @@ pub fn resource_orders(
         }
         let planned = desk.plan(Request { lines, claim: None, ..last.clone() });
         let days = desk.load(&planned.decision);
-        if rejection.recalled {
+        if rejection.recalled && rejection.reason == FulfilmentRejected::RECALLED {
             let before: BTreeSet<_> = parts(rejection).map(|(location, _)| location).collect();
             let stayed = planned.decision.locations() == before;
             answers.push(Answer { order: order_id, attempt: *attempt, stayed });

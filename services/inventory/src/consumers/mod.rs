@@ -1,9 +1,10 @@
-//! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, and SKUs.
+//! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, tills, and SKUs.
 
 mod fulfilment_rejected;
 mod fulfilment_shipped;
 mod order_cancelled;
 mod order_placed;
+mod pos_recorded;
 mod return_inspected;
 mod return_received;
 mod sku_changed;
@@ -32,6 +33,10 @@ pub const ORDERS: Hearing = Hearing {
     gives_way: false,
 };
 
+/// The stream `tills`: apart, so that a store's day sent at once does not hold up orders.
+pub const TILLS: Hearing =
+    Hearing { service: "inventory", subscription: "tills", events: &["pos.recorded"], partitions: 1, gives_way: false };
+
 /// The stream `catalog`.
 pub const CATALOG: Hearing = Hearing {
     service: "inventory",
@@ -52,6 +57,11 @@ pub fn orders(pool: Arc<Pool>) -> Subscription {
         "return.inspected" => return_inspected::consume(tx, events),
         other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
     }))
+}
+
+/// The stream `tills` with what happens to its events.
+pub fn tills() -> Subscription {
+    TILLS.handled_by(Arc::new(|tx, _, events| pos_recorded::consume(tx, events)))
 }
 
 /// The stream `catalog` with what happens to its events.

@@ -34,4 +34,5 @@ mod spans;
 mod stock;
 mod support;
 mod telling;
+mod tills;
 mod waiting;

@@ -16,3 +16,4 @@ pub mod refusal;
 pub mod request_return;
 pub mod settled;
 pub mod source_orders;
+pub mod take_back_shorted;

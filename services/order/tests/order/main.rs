@@ -15,6 +15,7 @@ mod moving;
 mod reading;
 mod recalling;
 mod returning;
+mod shorting;
 mod sourcing;
 mod support;
 mod till_books;

@@ -117,6 +117,31 @@ pub struct StockBetterFound {
     pub found_at: Timestamp,
 }
 
+/// Units promised to an order where a till has sold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockOwing {
+    /// The order.
+    pub order_id: OrderId,
+    /// Units of the SKU promised to it at the location.
+    pub quantity: Quantity,
+}
+
+/// A till has sold units that are promised to orders. The order book takes fulfilment orders back that nobody has picked,
+/// until as many units are given back as are owed; units that are on their way back already count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockShorted {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// Where it was sold.
+    pub location: LocationCode,
+    /// Units owed.
+    pub units: Quantity,
+    /// The newest orders with units there, the newest first.
+    pub promised: Vec<StockOwing>,
+    /// When it was found.
+    pub shorted_at: Timestamp,
+}
+
 /// The balance of one SKU at one location after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
@@ -174,6 +199,7 @@ payload!(StockSourced, "stock.sourced", |it| it.order_id.to_string());
 payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
 payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
 payload!(StockBetterFound, "stock.better_found", |it| it.order_id.to_string());
+payload!(StockShorted, "stock.shorted", |it| it.sku.to_string());
 payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
 payload!(AvailabilityChanged, "availability.changed", |it| it.sku.to_string());
 payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

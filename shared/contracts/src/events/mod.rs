@@ -29,7 +29,8 @@ mod rebate;
 pub use gateway::ChannelChanged;
 pub use inventory::{
     Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
-    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockReleased, StockSourced,
+    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockReleased,
+    StockShorted, StockSourced,
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{

@@ -242,8 +242,8 @@ pub struct FulfilmentRejected {
     pub lines: Vec<FulfilmentLine>,
     /// Why.
     pub reason: String,
-    /// Whether the order book took it back because nearer stock was found: the location has refused nothing, and may get it
-    /// again.
+    /// Whether the order book took it back, because nearer stock was found or a till has sold it: the location has refused
+    /// nothing, and may get it again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recalled: bool,
     /// What was recalled together with it, on the first event of a recall: all of it is sourced as one.
@@ -254,6 +254,13 @@ pub struct FulfilmentRejected {
     pub sourced_with: Option<FulfilmentId>,
     /// When.
     pub rejected_at: Timestamp,
+}
+
+impl FulfilmentRejected {
+    /// The reason where nearer stock was found.
+    pub const RECALLED: &str = "recalled";
+    /// The reason where a till has sold the goods.
+    pub const SHORTED: &str = "shorted";
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
