@@ -71,6 +71,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<AvailabilityChanged>(&mut seen);
     check::<ReservationExpired>(&mut seen);
     check::<OrderPlaced>(&mut seen);
+    check::<OrderChanged>(&mut seen);
     check::<OrderCancelled>(&mut seen);
     check::<OrderCompleted>(&mut seen);
     check::<FulfilmentOffered>(&mut seen);

@@ -62,6 +62,8 @@ pub struct Decided {
     pub priority: i16,
     /// What made it happen.
     pub cause: Cause,
+    /// The version of the order with the change that it answers, if it does.
+    pub answers_version: Option<i64>,
 }
 
 impl Draft {
@@ -220,7 +222,7 @@ impl Draft {
 
     /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
-        let Decided { order_id, attempt, planned, days, priority, cause } = decided;
+        let Decided { order_id, attempt, planned, days, priority, cause, answers_version } = decided;
         self.loaded.extend(days.into_iter().map(|(location, day)| Load { order: order_id.uuid(), location, day }));
         for line in planned.promises(order_id.uuid()) {
             self.promise(line);
@@ -231,17 +233,22 @@ impl Draft {
         let rest = decision.rest();
         match decision.outcome {
             Outcome::Sourced { allocations, missing, .. } => {
-                let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
+                let event =
+                    StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at, answers_version };
                 self.sourced.push((event, cause.clone()));
                 if let Some(request) = rest {
                     let (priority, request) = (backorders::PROMISED_BEFORE, as_it_waits(request));
                     self.waiting.push(Backorder { order_id, priority, request });
-                    self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                    self.backordered.push((
+                        StockBackordered { order_id, decision_id: id, attempt, missing, answers_version },
+                        cause,
+                    ));
                 }
             }
             Outcome::Backordered { missing } => {
                 self.waiting.push(Backorder { order_id, priority, request: as_it_waits(decision.request) });
-                self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                self.backordered
+                    .push((StockBackordered { order_id, decision_id: id, attempt, missing, answers_version }, cause));
             }
         }
         Ok(())

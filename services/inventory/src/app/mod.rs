@@ -20,6 +20,7 @@ pub mod pool;
 pub mod prove_stock;
 pub mod receive_goods;
 pub mod receive_returns;
+pub mod redirect_orders;
 pub mod refusal;
 pub mod release_orders;
 pub mod replay_orders;

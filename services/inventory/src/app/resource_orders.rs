@@ -79,7 +79,9 @@ pub fn resource_orders(
         }
         let priority = backorders::PROMISED_BEFORE;
         let cause = cause.clone();
-        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, days, priority, cause })?;
+        let attempt = *attempt;
+        let decided = Decided { order_id, attempt, planned, days, priority, cause, answers_version: None };
+        draft.decide(tx.now(), decided)?;
     }
     drop(desk);
     join_queue(tx, &rejections, &mut draft)?;

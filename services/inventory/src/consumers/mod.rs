@@ -3,6 +3,7 @@
 mod fulfilment_rejected;
 mod fulfilment_shipped;
 mod order_cancelled;
+mod order_changed;
 mod order_placed;
 mod pos_recorded;
 mod return_inspected;
@@ -23,6 +24,7 @@ pub const ORDERS: Hearing = Hearing {
     subscription: "orders",
     events: &[
         "order.placed",
+        "order.changed",
         "order.cancelled",
         "fulfilment.rejected",
         "fulfilment.shipped",
@@ -50,6 +52,7 @@ pub const CATALOG: Hearing = Hearing {
 pub fn orders(pool: Arc<Pool>) -> Subscription {
     ORDERS.handled_by(Arc::new(move |tx, kind, events| match kind {
         "order.placed" => order_placed::consume(tx, &pool, events),
+        "order.changed" => order_changed::consume(tx, &pool, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, events),
         "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),

@@ -23,6 +23,7 @@ mod orders;
 mod promises;
 mod proof;
 mod races;
+mod redirecting;
 mod replays;
 mod reservations;
 mod returns;

@@ -1,10 +1,11 @@
 //! Cancels an order, wholly or by units of its lines, before they ship.
 
 use ::store::{Error, Tx, outbox};
+use contracts::Cause;
 use contracts::events::OrderCancelled;
 use kernel::id::OrderId;
 
-use super::book::{Book, merge};
+use super::book::{Actor, Book, merge};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::domain::cover;
@@ -32,15 +33,38 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
     caller.check_channel(&code(&book.order.channel)?)?;
     caller.check_version(book.order.version)?;
     let steps = steps(&book, command)?;
-    let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps).map_err(|few| {
+    let why = Why { actor: caller.actor(Some(command.reason.clone())), cause: &caller.cause };
+    cancel_units(tx, &mut book, &steps, &why, rules)?;
+    Ok(book)
+}
+
+/// Who cancels and why, and what its events carry on.
+#[derive(Debug)]
+pub struct Why<'a> {
+    /// Who, with a reason.
+    pub actor: Actor,
+    /// What made it happen.
+    pub cause: &'a Cause,
+}
+
+/// Cancels units per line, each line named once, of an order that is locked.
+pub fn cancel_units(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    steps: &[(i32, i64)],
+    why: &Why<'_>,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let reason = why.actor.reason.clone().unwrap_or_default();
+    let plan = cover::plan_cancel(&book.lines, &book.pieces(), steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
             book.order.status, few.line_no
         ))
     })?;
     let given =
-        give_back(&book.lines, &steps, rules.freight_refund).map_err(|_| Error::Broken("a plan fits its lines"))?;
-    for (line_no, units) in &steps {
+        give_back(&book.lines, steps, rules.freight_refund).map_err(|_| Error::Broken("a plan fits its lines"))?;
+    for (line_no, units) in steps {
         if let Some(line) = book.lines.iter_mut().find(|line| line.line_no == *line_no) {
             line.cancelled = line.cancelled.saturating_add(*units);
         }
@@ -50,7 +74,7 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
         if lines.is_empty() {
             // What was in it stays readable: a cancelled fulfilment order covers nothing.
             fulfilment.status = FulfilmentStatus::Cancelled;
-            fulfilment.reason = Some(command.reason.clone());
+            fulfilment.reason = Some(reason.clone());
         } else {
             fulfilment.lines = lines;
         }
@@ -62,17 +86,17 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
     book.order.backordered = book.order.backordered && !cover::is_covered(&book.lines, &book.pieces());
     book.give_back(&given)?;
     let what = if whole { "cancelled" } else { "partly cancelled" };
-    book.settle(tx, &caller.actor(Some(command.reason.clone())), what, rules.return_window_seconds)?;
+    book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
     let event = OrderCancelled {
-        order_id: id,
+        order_id: book.order.id(),
         lines: given.lines,
         allocations: plan.allocations,
         whole,
-        reason: command.reason.clone(),
+        reason,
         cancelled_at: tx.now(),
     };
-    outbox::append(tx, &event, &caller.cause)?;
-    Ok(book)
+    outbox::append(tx, &event, why.cause)?;
+    Ok(())
 }
 
 /// The units to cancel per line, each line named once.

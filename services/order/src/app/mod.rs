@@ -3,6 +3,7 @@
 pub mod book;
 pub mod caller;
 pub mod cancel_order;
+pub mod change_order;
 pub mod complete_orders;
 pub mod identify_buyers;
 pub mod move_fulfilment;
@@ -17,3 +18,4 @@ pub mod request_return;
 pub mod settled;
 pub mod source_orders;
 pub mod take_back_shorted;
+pub mod update_orders;

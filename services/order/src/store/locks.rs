@@ -20,7 +20,8 @@ pub fn orders(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, OrderRow>,
     let rows: Vec<OrderRow> = diesel::sql_query(
         "SELECT order_id, channel, channel_order_no, ''::bytea AS content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
-         '' AS document, status, payment_status, backordered, disturbed, given_back_amount, given_back_freight, version \
+         '' AS document, status, payment_status, backordered, disturbed, changing, given_back_amount, \
+         given_back_freight, version \
          FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE",
     )
     .bind::<Array<SqlUuid>, _>(ids)

@@ -8,6 +8,7 @@
 )]
 
 mod cancelling;
+mod changing;
 mod completing;
 mod fulfilling;
 mod intake;

@@ -64,6 +64,9 @@ pub struct StockSourced {
     pub allocations: Vec<Allocation>,
     /// When it was decided.
     pub sourced_at: Timestamp,
+    /// The version of the order with the change of destination that this answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_version: Option<i64>,
 }
 
 /// How much of a SKU is missing.
@@ -86,6 +89,9 @@ pub struct StockBackordered {
     pub attempt: i32,
     /// What is missing.
     pub missing: Vec<BackorderedSku>,
+    /// As in `stock.sourced`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_version: Option<i64>,
 }
 
 /// An order's reserved stock was given back.
