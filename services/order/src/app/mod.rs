@@ -5,6 +5,7 @@ pub mod caller;
 pub mod cancel_order;
 pub mod complete_orders;
 pub mod identify_buyers;
+pub mod lapse_offers;
 pub mod move_fulfilment;
 pub mod move_return;
 pub mod place_orders;

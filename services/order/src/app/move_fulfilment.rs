@@ -141,6 +141,7 @@ fn move_one(
     let now = tx.now();
     let mut reason = None;
     fulfilment.status = step.target();
+    fulfilment.times.note(fulfilment.status, now);
     match step {
         Move::Reject { reason: why } => {
             fulfilment.reason = Some(why.clone());

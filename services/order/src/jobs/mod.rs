@@ -5,9 +5,14 @@ use std::time::Duration;
 use service::{Job, Progress};
 
 use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
+use crate::app::lapse_offers::lapse_offers;
+use crate::settings::Rules;
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How often what has lapsed is looked for: seconds against the hours that a location has.
+const LAPSES_EVERY: Duration = Duration::from_secs(10);
 
 /// Completes delivered orders whose return window has passed.
 pub fn completion() -> Job {
@@ -15,5 +20,12 @@ pub fn completion() -> Job {
         let due = complete_orders(tx)?;
         let more = i64::try_from(due).is_ok_and(|due| due >= ORDERS_PER_STEP);
         Ok(if more { Progress::More } else { Progress::Done })
+    })
+}
+
+/// Takes offers back that no location has answered in time.
+pub fn lapsing_offers(rules: Rules) -> Job {
+    Job::new("lapse_offers", LAPSES_EVERY, move |tx| {
+        Ok(if lapse_offers(tx, rules)? { Progress::More } else { Progress::Done })
     })
 }

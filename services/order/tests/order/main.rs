@@ -11,6 +11,7 @@ mod cancelling;
 mod completing;
 mod fulfilling;
 mod intake;
+mod lapsing;
 mod moving;
 mod reading;
 mod recalling;
