@@ -16,7 +16,7 @@ use super::views::FulfilmentView;
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilment};
 use crate::app::refusal::Refusal;
-use crate::domain::form::ParcelForm;
+use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
 use crate::domain::state::FulfilmentStatus;
 use crate::store::fulfilments::{self, Filter};
@@ -153,17 +153,33 @@ pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
     Ok(Move::Ship { parcels: parcels.into_iter().map(Into::into).collect() })
 }
 
+/// What was found on the shelves.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PickBody {
+    /// What was found; a line that is not named was not. Everything was, when left out.
+    #[serde(default)]
+    lines: Option<Vec<FoundForm>>,
+}
+
+/// A checked pick.
+pub fn picking(lines: Option<Vec<FoundForm>>) -> Move {
+    Move::Pick { found: lines.map(|lines| lines.into_iter().map(Into::into).collect()) }
+}
+
 /// Say that the goods are off the shelf
+///
+/// What was not found leaves the fulfilment order and is sourced elsewhere; if nothing was, the fulfilment order is rejected.
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/pick", tag = "order",
-    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
-    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = PickBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn pick(
     app: Data<App>,
     meta: Meta,
     path: Path<FulfilmentId>,
-    _: Optional<NothingMore>,
+    body: Optional<PickBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Pick).await
+    run(&app, &meta, path.into_inner(), picking(body.0.lines)).await
 }
 
 /// Say that the goods are in their parcels

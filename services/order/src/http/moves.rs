@@ -8,11 +8,11 @@ use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Meta};
 
 use super::App;
-use super::fulfilments::{rejection, shipment};
+use super::fulfilments::{picking, rejection, shipment};
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilments};
 use crate::app::refusal::Refusal;
-use crate::domain::form::ParcelForm;
+use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::state::FulfilmentStatus;
 
 /// Lines moved in one transaction: enough to share its cost, few enough that nobody waits long for their orders' locks.
@@ -52,18 +52,22 @@ pub struct MoveLine {
     #[serde(default)]
     #[schema(max_items = 200)]
     parcels: Vec<ParcelForm>,
+    /// What was picked; everything, when left out.
+    #[serde(default)]
+    lines: Option<Vec<FoundForm>>,
 }
 
 impl MoveLine {
     fn checked(self) -> Result<(FulfilmentId, Move), Refusal> {
         let misplaced = |field| Err(Refusal::invalid(field, "does not belong to this action"));
         let step = match self.action {
+            _ if self.lines.is_some() && !matches!(self.action, Action::Pick) => return misplaced("lines"),
             Action::Reject if self.parcels.is_empty() => rejection(self.reason.unwrap_or_default())?,
             Action::Ship if self.reason.is_none() => shipment(self.parcels)?,
             _ if !self.parcels.is_empty() => return misplaced("parcels"),
             _ if self.reason.is_some() => return misplaced("reason"),
             Action::Accept => Move::Accept,
-            Action::Pick => Move::Pick,
+            Action::Pick => picking(self.lines),
             Action::Pack => Move::Pack,
             Action::Deliver => Move::Deliver,
             Action::Reject | Action::Ship => return misplaced("action"),

@@ -16,6 +16,7 @@ mod moving;
 mod reading;
 mod recalling;
 mod returning;
+mod short_picks;
 mod sourcing;
 mod support;
 mod till_books;
