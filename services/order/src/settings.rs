@@ -1,5 +1,7 @@
 //! The `[order]` section; `defaults.toml` is its manual.
 
+use chrono::{DateTime, Utc};
+use kernel::Timestamp;
 use runtime::settings::{Faults, Settings};
 use serde::Deserialize;
 
@@ -37,6 +39,22 @@ pub struct OrderSettings {
 pub struct FulfilmentSettings {
     /// How long a location has to answer an offer; 0: as long as it likes.
     pub offer_lapses_after_seconds: u32,
+    /// How long a buyer has to collect; 0: as long as they like.
+    pub pickup_lapses_after_seconds: u32,
+    /// How long before that they are reminded; 0: not at all.
+    pub pickup_reminder_before_seconds: u32,
+}
+
+impl FulfilmentSettings {
+    /// Until when goods that wait from now on may be collected, and when the buyer is to be reminded.
+    pub fn collecting(&self, now: Timestamp) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let (after, before) = (self.pickup_lapses_after_seconds, self.pickup_reminder_before_seconds);
+        if after == 0 {
+            return (None, None);
+        }
+        let remind = (before > 0).then(|| now.plus_seconds(after.saturating_sub(before).into()).utc());
+        (Some(now.plus_seconds(after.into()).utc()), remind)
+    }
 }
 
 /// How money and time work for the changes of an order.
@@ -90,7 +108,11 @@ mod tests {
                 variables.iter().map(|(name, value)| (format!("ONEPOOL__ORDER__{name}"), (*value).to_owned()));
             OrderSettings::read(&Settings::load(&[DEFAULTS], None, variables).unwrap())
         };
-        let fulfilment = FulfilmentSettings { offer_lapses_after_seconds: 24 * 3600 };
+        let fulfilment = FulfilmentSettings {
+            offer_lapses_after_seconds: 24 * 3600,
+            pickup_lapses_after_seconds: 7 * 24 * 3600,
+            pickup_reminder_before_seconds: 24 * 3600,
+        };
         let return_window_seconds = 7 * 24 * 3600;
         let rules = Rules { return_window_seconds, freight_refund: FreightRefund::LastUnit, fulfilment };
         assert_eq!(read(&[]).unwrap().rules(), rules);

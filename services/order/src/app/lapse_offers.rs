@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::book::{Actor, Book, write_back};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
+use crate::store::deadlines;
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// Offers looked at in one step, so that no step holds locks for long.
@@ -29,7 +30,7 @@ pub fn lapse_offers(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
         return Ok(false);
     }
     let offered_until = tx.now().plus_seconds(seconds.saturating_neg());
-    let found = fulfilments::unanswered(tx, offered_until, OFFERS_PER_STEP)?;
+    let found = deadlines::unanswered(tx, offered_until, OFFERS_PER_STEP)?;
     let orders: BTreeSet<Uuid> = found.iter().copied().collect();
     // What was seen before the orders' locks may have changed; an order that somebody works on is found again.
     let mut books = Book::open_free(tx, &orders.into_iter().collect::<Vec<_>>())?;

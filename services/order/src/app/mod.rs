@@ -6,6 +6,7 @@ pub mod cancel_order;
 pub mod complete_orders;
 pub mod identify_buyers;
 pub mod lapse_offers;
+pub mod lapse_pickups;
 pub mod move_fulfilment;
 pub mod move_return;
 pub mod place_orders;

@@ -18,6 +18,7 @@ use super::refusal::Refusal;
 use crate::domain::cover;
 use crate::domain::picking::{Found, pick};
 use crate::domain::state::FulfilmentStatus;
+use crate::settings::{FulfilmentSettings, Rules};
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// Why units that a location has not found are sourced elsewhere.
@@ -86,9 +87,9 @@ pub fn move_fulfilment(
     id: FulfilmentId,
     step: Move,
     caller: &Caller,
-    window_seconds: i64,
+    rules: Rules,
 ) -> Result<Fulfilment, Refusal> {
-    let moved = move_fulfilments(tx, &[(id, step)], caller, window_seconds)?.pop();
+    let moved = move_fulfilments(tx, &[(id, step)], caller, rules)?.pop();
     moved.ok_or(Error::Broken("a move has an outcome"))?
 }
 
@@ -98,7 +99,7 @@ pub fn move_fulfilments(
     tx: &mut Tx<'_>,
     moves: &[(FulfilmentId, Move)],
     caller: &Caller,
-    window_seconds: i64,
+    rules: Rules,
 ) -> Result<Vec<Result<Fulfilment, Refusal>>, Error> {
     let ids: Vec<Uuid> = moves.iter().map(|(id, _)| id.uuid()).collect();
     let orders = fulfilments::orders_of(tx, &ids)?;
@@ -111,7 +112,7 @@ pub fn move_fulfilments(
         let book = orders.get(&id.uuid()).and_then(|order| books.get_mut(order));
         let outcome = match book {
             None => Err(missing(*id)),
-            Some(book) => move_one(tx, book, (*id, step), caller),
+            Some(book) => move_one(tx, book, (*id, step), caller, rules.fulfilment),
         };
         match outcome {
             Ok((fulfilment, conclusion)) => {
@@ -127,7 +128,7 @@ pub fn move_fulfilments(
     if !changed.is_empty() {
         fulfilments::save(tx, &moved.into_values().collect::<Vec<_>>())?;
         let changed: Vec<&Book> = changed.iter().filter_map(|id| books.get(id)).collect();
-        write_back(tx, &changed, &concluded, window_seconds)?;
+        write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
     }
     Ok(outcomes)
 }
@@ -142,6 +143,7 @@ fn move_one(
     book: &mut Book,
     (id, step): (FulfilmentId, &Move),
     caller: &Caller,
+    settings: FulfilmentSettings,
 ) -> Result<(Fulfilment, Concluded), Refusal> {
     let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(|| missing(id))?;
     caller.check_location(&fulfilment.location)?;
@@ -162,7 +164,10 @@ fn move_one(
             refused = Some((SHORT_PICK, picked.missing)).filter(|(_, missing)| !missing.is_empty());
         }
         Move::Ship { parcels } => fulfilment.parcels.clone_from(parcels),
-        Move::Ready => fulfilment.collect_code = Some(collect_code(now)),
+        Move::Ready => {
+            fulfilment.collect_code = Some(collect_code(now));
+            (fulfilment.times.collect_by, fulfilment.times.remind_at) = settings.collecting(now);
+        }
         Move::Accept | Move::Pick { found: None } | Move::Pack | Move::Deliver | Move::Collect { .. } => {}
     }
     fulfilment.times.note(fulfilment.status, now);

@@ -80,10 +80,10 @@ pub async fn get(app: Data<App>, meta: Meta, path: Path<FulfilmentId>) -> Result
 }
 
 async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {
-    let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
+    let (caller, rules) = (Caller::of(meta), app.rules);
     write(meta, &app.store, "move_fulfilment", move |tx| -> Result<Answer, Refusal> {
         let made_code = matches!(step, Move::Ready);
-        let moved = move_fulfilment(tx, id, step, &caller, window_seconds)?;
+        let moved = move_fulfilment(tx, id, step, &caller, rules)?;
         // The code is told once, to whoever made it, so that it can be sent to the buyer.
         let view = if made_code { FulfilmentView::with_code(&moved) } else { FulfilmentView::without_code(&moved) };
         Ok(Answer::ok(&view, moved.version)?)

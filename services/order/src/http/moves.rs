@@ -110,8 +110,8 @@ async fn move_all(app: &App, meta: &Meta, lines: Vec<MoveLine>) -> Result<Vec<Re
     for line in lines {
         checked.push(line.checked().map(|it| moves.push(it)));
     }
-    let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
-    let run = app.store.transact("move_fulfilments", move |tx| move_fulfilments(tx, &moves, &caller, window_seconds));
+    let (caller, rules) = (Caller::of(meta), app.rules);
+    let run = app.store.transact("move_fulfilments", move |tx| move_fulfilments(tx, &moves, &caller, rules));
     let mut moved = run.await?.into_iter();
     let outcome = |checked: Result<(), Refusal>| -> Result<Moved, Problem> {
         checked?;

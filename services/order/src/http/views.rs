@@ -196,6 +196,9 @@ pub struct FulfilmentView {
     /// When the buyer took the goods away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collected_at: Option<Timestamp>,
+    /// Until when the buyer may collect it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect_by: Option<Timestamp>,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// Grows with every change; also the ETag.
@@ -394,6 +397,7 @@ impl FulfilmentView {
             shipped_at: it.times.shipped_at.map(Into::into),
             delivered_at: it.times.delivered_at.map(Into::into),
             collected_at: it.times.collected_at.map(Into::into),
+            collect_by: it.times.collect_by.map(Into::into),
             changed_at: it.changed_at,
             version: it.version,
         }

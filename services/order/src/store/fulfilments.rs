@@ -15,7 +15,7 @@ use super::orders::kind_of;
 use crate::domain::cover::Piece;
 use crate::domain::state::FulfilmentStatus;
 
-/// When a fulfilment order first came to where it stands, and through what.
+/// When a fulfilment order came to where it stands and through what, and until when it may stay there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, QueryableByName)]
 pub struct Times {
     /// The location took it on.
@@ -39,6 +39,12 @@ pub struct Times {
     /// The buyer took the goods away.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub collected_at: Option<DateTime<Utc>>,
+    /// Until when the buyer may collect it.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub collect_by: Option<DateTime<Utc>>,
+    /// When the buyer is to be reminded; none once that was told.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub remind_at: Option<DateTime<Utc>>,
 }
 
 impl Times {
@@ -235,24 +241,6 @@ pub fn orders_of(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, E
     Ok(rows.into_iter().map(|row| (row.fulfilment_id, row.order_id)).collect())
 }
 
-/// Up to `limit` offers to ship that were made at or before `at` and that nobody has answered, the oldest first: their
-/// orders.
-pub fn unanswered(tx: &mut Tx<'_>, at: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
-    #[derive(QueryableByName)]
-    struct Unanswered {
-        #[diesel(sql_type = SqlUuid)]
-        order_id: Uuid,
-    }
-    let rows: Vec<Unanswered> = diesel::sql_query(
-        "SELECT order_id FROM fulfilments WHERE status = 'offered' AND kind = 'ship' AND offered_at <= $1 \
-         ORDER BY offered_at, fulfilment_id LIMIT $2",
-    )
-    .bind::<Timestamptz, _>(at.utc())
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?;
-    Ok(rows.into_iter().map(|row| row.order_id).collect())
-}
-
 /// One fulfilment order.
 pub fn find(tx: &mut Tx<'_>, id: FulfilmentId) -> Result<Option<Fulfilment>, Error> {
     let row: Option<Row> = diesel::sql_query("SELECT * FROM fulfilments WHERE fulfilment_id = $1")
@@ -291,9 +279,11 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
         "UPDATE fulfilments f SET status = n.status, lines = n.lines, parcels = n.parcels, reason = n.reason, \
          collect_code = n.code, changed_at = $8, version = n.version, recalled = n.recalled, \
          accepted_at = n.accepted, picked_at = n.picked, packed_at = n.packed, ready_at = n.ready, \
-         shipped_at = n.shipped, delivered_at = n.delivered, collected_at = n.collected \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16) AS n (id, status, lines, \
-         parcels, reason, code, version, recalled, accepted, picked, packed, ready, shipped, delivered, collected) \
+         shipped_at = n.shipped, delivered_at = n.delivered, collected_at = n.collected, collect_by = n.collect_by, \
+         remind_at = n.remind \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS n (id, status, \
+         lines, parcels, reason, code, version, recalled, accepted, picked, packed, ready, shipped, delivered, collected, \
+         collect_by, remind) \
          WHERE f.fulfilment_id = n.id",
     )
     .bind::<Array<SqlUuid>, _>(changed.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
@@ -312,6 +302,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.shipped_at).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.delivered_at).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collected_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collect_by).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.remind_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

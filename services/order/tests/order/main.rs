@@ -13,6 +13,7 @@ mod fulfilling;
 mod intake;
 mod lapsing;
 mod moving;
+mod pickups;
 mod reading;
 mod recalling;
 mod returning;
