@@ -18,3 +18,4 @@ pub mod refusal;
 pub mod request_return;
 pub mod settled;
 pub mod source_orders;
+pub mod track_parcels;

@@ -133,7 +133,7 @@ pub fn move_fulfilments(
     Ok(outcomes)
 }
 
-fn missing(id: FulfilmentId) -> Refusal {
+pub(super) fn missing(id: FulfilmentId) -> Refusal {
     Refusal::NotFound { what: "fulfilment", key: id.to_string() }
 }
 
@@ -212,7 +212,7 @@ fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
 }
 
 /// Parcels that name their content may not hold more than the fulfilment order.
-fn check_parcels(fulfilment: &Fulfilment, parcels: &[Parcel]) -> Result<(), Refusal> {
+pub(super) fn check_parcels(fulfilment: &Fulfilment, parcels: &[Parcel]) -> Result<(), Refusal> {
     let mut left = std::collections::HashMap::new();
     for line in &fulfilment.lines {
         let units: &mut i64 = left.entry(line.line_no).or_default();

@@ -10,3 +10,4 @@ pub mod picking;
 pub mod pos;
 pub mod returning;
 pub mod state;
+pub mod tracking;

@@ -19,10 +19,8 @@ use crate::app::refusal::Refusal;
 use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
 use crate::domain::state::FulfilmentStatus;
+use crate::domain::tracking::MAX_PARCELS;
 use crate::store::fulfilments::{self, Filter};
-
-/// The most parcels of a fulfilment order: a lorry load of single cartons.
-const MAX_PARCELS: usize = 200;
 
 /// Which fulfilment orders to list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]

@@ -8,6 +8,7 @@ pub mod lines;
 pub mod locks;
 pub mod members;
 pub mod orders;
+pub mod parcel_updates;
 pub mod pos;
 pub mod references;
 pub mod returns;

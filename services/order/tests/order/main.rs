@@ -25,3 +25,4 @@ mod till_days;
 mod till_feed;
 mod till_poslog;
 mod tills;
+mod tracking;
