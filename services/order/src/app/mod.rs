@@ -4,6 +4,7 @@ pub mod book;
 pub mod caller;
 pub mod cancel_order;
 pub mod complete_orders;
+pub mod hand_over;
 pub mod identify_buyers;
 pub mod lapse_offers;
 pub mod lapse_pickups;

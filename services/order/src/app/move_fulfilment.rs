@@ -40,10 +40,13 @@ pub enum Move {
         found: Option<Vec<Found>>,
     },
     /// Has the goods in their parcels.
-    Pack,
+    Pack {
+        /// The parcels, where they have their numbers already.
+        parcels: Vec<Parcel>,
+    },
     /// Hands the parcels to the carrier.
     Ship {
-        /// The parcels; none when the location delivers by itself.
+        /// The parcels; those that were packed, or none when the location delivers by itself.
         parcels: Vec<Parcel>,
     },
     /// The goods reached the buyer.
@@ -64,7 +67,7 @@ impl Move {
             Self::Accept => FulfilmentStatus::Accepted,
             Self::Reject { .. } => FulfilmentStatus::Rejected,
             Self::Pick { .. } => FulfilmentStatus::Picked,
-            Self::Pack => FulfilmentStatus::Packed,
+            Self::Pack { .. } => FulfilmentStatus::Packed,
             Self::Ship { .. } => FulfilmentStatus::Shipped,
             Self::Deliver => FulfilmentStatus::Delivered,
             Self::Ready => FulfilmentStatus::Ready,
@@ -76,7 +79,7 @@ impl Move {
         match self {
             Self::Ship { .. } | Self::Deliver => matches!(kind, FulfilmentKind::Ship),
             Self::Ready | Self::Collect { .. } => matches!(kind, FulfilmentKind::Pickup),
-            Self::Accept | Self::Reject { .. } | Self::Pick { .. } | Self::Pack => true,
+            Self::Accept | Self::Reject { .. } | Self::Pick { .. } | Self::Pack { .. } => true,
         }
     }
 }
@@ -163,12 +166,19 @@ fn move_one(
             }
             refused = Some((SHORT_PICK, picked.missing)).filter(|(_, missing)| !missing.is_empty());
         }
-        Move::Ship { parcels } => fulfilment.parcels.clone_from(parcels),
+        Move::Pack { parcels } | Move::Ship { parcels } if !parcels.is_empty() => {
+            fulfilment.parcels.clone_from(parcels)
+        }
         Move::Ready => {
             fulfilment.collect_code = Some(collect_code(now));
             (fulfilment.times.collect_by, fulfilment.times.remind_at) = settings.collecting(now);
         }
-        Move::Accept | Move::Pick { found: None } | Move::Pack | Move::Deliver | Move::Collect { .. } => {}
+        Move::Accept
+        | Move::Pick { found: None }
+        | Move::Pack { .. }
+        | Move::Ship { .. }
+        | Move::Deliver
+        | Move::Collect { .. } => {}
     }
     fulfilment.times.note(fulfilment.status, now);
     let reason = refused.as_ref().map(|(reason, _)| (*reason).to_owned());
@@ -200,7 +210,9 @@ fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
         )));
     }
     match step {
-        Move::Ship { parcels } => check_parcels(fulfilment, parcels),
+        // Units that were cancelled after they were packed must not leave.
+        Move::Ship { parcels } if parcels.is_empty() => check_parcels(fulfilment, &fulfilment.parcels),
+        Move::Pack { parcels } | Move::Ship { parcels } => check_parcels(fulfilment, parcels),
         Move::Collect { code } if fulfilment.collect_code.as_ref() != Some(code) => {
             Err(Refusal::Rule(contracts::FieldError {
                 field: "code".to_owned(),

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use contracts::Problem;
+use contracts::events::Parcel;
 use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Page};
 use serde::Deserialize;
@@ -137,8 +138,8 @@ pub fn rejection(reason: String) -> Result<Move, Refusal> {
     Ok(Move::Reject { reason })
 }
 
-/// A checked shipment.
-pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
+/// Checked parcels.
+pub fn checked_parcels(parcels: Vec<ParcelForm>) -> Result<Vec<Parcel>, Refusal> {
     let mut faults = Faults::default();
     if parcels.len() > MAX_PARCELS {
         faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
@@ -148,7 +149,7 @@ pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
         faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
     }
     faults.into_result().map_err(Refusal::Invalid)?;
-    Ok(Move::Ship { parcels: parcels.into_iter().map(Into::into).collect() })
+    Ok(parcels.into_iter().map(Into::into).collect())
 }
 
 /// What was found on the shelves.
@@ -180,24 +181,34 @@ pub async fn pick(
     run(&app, &meta, path.into_inner(), picking(body.0.lines)).await
 }
 
+/// The goods in their parcels.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackBody {
+    /// The parcels, where they have their numbers already.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    parcels: Vec<ParcelForm>,
+}
+
 /// Say that the goods are in their parcels
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/pack", tag = "order",
-    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = PackBody,
     responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
 pub async fn pack(
     app: Data<App>,
     meta: Meta,
     path: Path<FulfilmentId>,
-    _: Optional<NothingMore>,
+    body: Optional<PackBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Pack).await
+    run(&app, &meta, path.into_inner(), Move::Pack { parcels: checked_parcels(body.0.parcels)? }).await
 }
 
 /// What leaves.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShipBody {
-    /// The parcels; none when the location delivers by itself.
+    /// The parcels, in place of those that were packed; those, or none if the location delivers by itself, when left out.
     #[serde(default)]
     #[schema(max_items = 200)]
     parcels: Vec<ParcelForm>,
@@ -213,7 +224,7 @@ pub async fn ship(
     path: Path<FulfilmentId>,
     body: Optional<ShipBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), shipment(body.0.parcels)?).await
+    run(&app, &meta, path.into_inner(), Move::Ship { parcels: checked_parcels(body.0.parcels)? }).await
 }
 
 /// Say that the goods reached the buyer

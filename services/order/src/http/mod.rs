@@ -1,6 +1,7 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
 mod fulfilments;
+mod handovers;
 mod import;
 mod moves;
 mod optional;
@@ -30,7 +31,7 @@ use crate::settings::{OrderSettings, Rules};
         orders::place, orders::get, orders::list, orders::cancel, import::import, summary::summary,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
-        tracking::track, tracking::get,
+        tracking::track, tracking::get, handovers::create, handovers::get,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
         pos::transactions::record, pos::transactions::list, pos::transactions::get, pos::days::close, pos::days::list,
@@ -102,6 +103,8 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/fulfilments/{id}/collect", fulfilment_write, fulfilments::collect),
             Route::post("/v1/fulfilments/{id}/tracking", fulfilment_write, tracking::track),
             Route::get("/v1/fulfilments/{id}/tracking", fulfilment_read, tracking::get),
+            Route::post("/v1/handover-lists", fulfilment_write, handovers::create),
+            Route::get("/v1/handover-lists/{id}", fulfilment_read, handovers::get),
             Route::post("/v1/returns", return_write, returns::request),
             Route::get("/v1/returns", return_read, returns::list),
             Route::get("/v1/returns/{id}", return_read, returns::get),

@@ -8,7 +8,7 @@ use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Meta};
 
 use super::App;
-use super::fulfilments::{picking, rejection, shipment};
+use super::fulfilments::{checked_parcels, picking, rejection};
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilments};
 use crate::app::refusal::Refusal;
@@ -48,7 +48,7 @@ pub struct MoveLine {
     #[serde(default)]
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// The parcels it ships in.
+    /// The parcels it is packed in, or ships in.
     #[serde(default)]
     #[schema(max_items = 200)]
     parcels: Vec<ParcelForm>,
@@ -63,14 +63,14 @@ impl MoveLine {
         let step = match self.action {
             _ if self.lines.is_some() && !matches!(self.action, Action::Pick) => return misplaced("lines"),
             Action::Reject if self.parcels.is_empty() => rejection(self.reason.unwrap_or_default())?,
-            Action::Ship if self.reason.is_none() => shipment(self.parcels)?,
+            Action::Pack if self.reason.is_none() => Move::Pack { parcels: checked_parcels(self.parcels)? },
+            Action::Ship if self.reason.is_none() => Move::Ship { parcels: checked_parcels(self.parcels)? },
             _ if !self.parcels.is_empty() => return misplaced("parcels"),
             _ if self.reason.is_some() => return misplaced("reason"),
             Action::Accept => Move::Accept,
             Action::Pick => picking(self.lines),
-            Action::Pack => Move::Pack,
             Action::Deliver => Move::Deliver,
-            Action::Reject | Action::Ship => return misplaced("action"),
+            Action::Reject | Action::Pack | Action::Ship => return misplaced("action"),
         };
         Ok((self.id, step))
     }

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod deadlines;
 pub mod fulfilments;
+pub mod handovers;
 pub mod history;
 pub mod lines;
 pub mod locks;

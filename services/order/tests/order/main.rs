@@ -10,6 +10,7 @@
 mod cancelling;
 mod completing;
 mod fulfilling;
+mod handing_over;
 mod intake;
 mod lapsing;
 mod moving;
