@@ -44,6 +44,12 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             consumers::members(),
             consumers::reference(references),
         ],
-        jobs: vec![jobs::completion(), housekeeping()],
+        jobs: vec![
+            jobs::completion(),
+            jobs::lapsing_offers(settings.rules()),
+            jobs::pickup_reminders(),
+            jobs::lapsing_pickups(settings.rules()),
+            housekeeping(),
+        ],
     })
 }

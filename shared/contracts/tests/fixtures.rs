@@ -79,6 +79,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<FulfilmentRejected>(&mut seen);
     check::<FulfilmentShipped>(&mut seen);
     check::<FulfilmentDelivered>(&mut seen);
+    check::<FulfilmentPickupDue>(&mut seen);
     check::<ReturnReceived>(&mut seen);
     check::<ReturnInspected>(&mut seen);
     check::<RefundIssued>(&mut seen);

@@ -6,6 +6,8 @@ pub mod form;
 pub mod give_back;
 pub mod intake;
 pub mod line;
+pub mod picking;
 pub mod pos;
 pub mod returning;
 pub mod state;
+pub mod tracking;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod fulfilments;
+mod handovers;
 mod import;
 mod moves;
 mod optional;
@@ -9,6 +10,7 @@ mod orders;
 mod pos;
 mod returns;
 mod summary;
+mod tracking;
 mod views;
 
 use std::time::Duration;
@@ -30,6 +32,7 @@ use crate::settings::{OrderSettings, Rules};
         orders::place, orders::get, orders::list, orders::cancel, changes::change, import::import, summary::summary,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
+        tracking::track, tracking::get, handovers::create, handovers::get,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
         pos::transactions::record, pos::transactions::list, pos::transactions::get, pos::days::close, pos::days::list,
@@ -103,6 +106,10 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/fulfilments/{id}/deliver", fulfilment_write, fulfilments::deliver),
             Route::post("/v1/fulfilments/{id}/ready", fulfilment_write, fulfilments::ready),
             Route::post("/v1/fulfilments/{id}/collect", fulfilment_write, fulfilments::collect),
+            Route::post("/v1/fulfilments/{id}/tracking", fulfilment_write, tracking::track),
+            Route::get("/v1/fulfilments/{id}/tracking", fulfilment_read, tracking::get),
+            Route::post("/v1/handover-lists", fulfilment_write, handovers::create),
+            Route::get("/v1/handover-lists/{id}", fulfilment_read, handovers::get),
             Route::post("/v1/returns", return_write, returns::request),
             Route::get("/v1/returns", return_read, returns::list),
             Route::get("/v1/returns/{id}", return_read, returns::get),

@@ -5,9 +5,15 @@ use std::time::Duration;
 use service::{Job, Progress};
 
 use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
+use crate::app::lapse_offers::lapse_offers;
+use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
+use crate::settings::Rules;
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How often what has lapsed is looked for: seconds against the hours that a location has.
+const LAPSES_EVERY: Duration = Duration::from_secs(10);
 
 /// Completes delivered orders whose return window has passed.
 pub fn completion() -> Job {
@@ -16,4 +22,23 @@ pub fn completion() -> Job {
         let more = i64::try_from(due).is_ok_and(|due| due >= ORDERS_PER_STEP);
         Ok(if more { Progress::More } else { Progress::Done })
     })
+}
+
+/// Takes offers back that no location has answered in time.
+pub fn lapsing_offers(rules: Rules) -> Job {
+    Job::new("lapse_offers", LAPSES_EVERY, move |tx| Ok(progress(lapse_offers(tx, rules)?)))
+}
+
+/// Tells that buyers should collect soon.
+pub fn pickup_reminders() -> Job {
+    Job::new("remind_pickups", LAPSES_EVERY, |tx| Ok(progress(remind_pickups(tx)?)))
+}
+
+/// Cancels what was not collected in time.
+pub fn lapsing_pickups(rules: Rules) -> Job {
+    Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+fn progress(is_more: bool) -> Progress {
+    if is_more { Progress::More } else { Progress::Done }
 }

@@ -35,9 +35,9 @@ pub use inventory::{
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
-    FulfilmentOffered, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled,
-    OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart,
-    RefundIssued, RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
+    FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity,
+    OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
+    RecalledPart, RefundIssued, RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};

@@ -328,6 +328,19 @@ pub struct FulfilmentDelivered {
     pub delivered_at: Timestamp,
 }
 
+/// A buyer should collect goods that wait at the counter: their time is nearly up. Told once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentPickupDue {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Where the goods wait.
+    pub location: LocationCode,
+    /// Until when.
+    pub collect_by: Timestamp,
+}
+
 /// What becomes of a returned unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -428,6 +441,7 @@ payload!(FulfilmentAccepted, "fulfilment.accepted", |it| it.order_id.to_string()
 payload!(FulfilmentRejected, "fulfilment.rejected", |it| it.order_id.to_string());
 payload!(FulfilmentShipped, "fulfilment.shipped", |it| it.order_id.to_string());
 payload!(FulfilmentDelivered, "fulfilment.delivered", |it| it.order_id.to_string());
+payload!(FulfilmentPickupDue, "fulfilment.pickup_due", |it| it.order_id.to_string());
 payload!(ReturnReceived, "return.received", |it| it
     .order_id
     .map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
