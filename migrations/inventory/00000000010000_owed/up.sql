@@ -4,7 +4,8 @@ ALTER TABLE stock
     ADD COLUMN owed bigint NOT NULL DEFAULT 0 CHECK (owed >= 0),
     ADD CONSTRAINT stock_owed_is_settled_first CHECK (owed = 0 OR on_hand = reserved + quarantined);
 
--- owed of a balance = Σ of it here; none where nothing of it changed, which is nearly everywhere.
+-- owed of a balance = Σ of it here; none where nothing of it changed, which is nearly everywhere. Rows that are there keep
+-- the narrower checks they were written under, so that a large ledger is not read.
 ALTER TABLE movements ADD COLUMN owed bigint CHECK (owed <> 0);
 ALTER TABLE movements DROP CONSTRAINT movements_check;
 ALTER TABLE movements ADD CONSTRAINT movements_move_something

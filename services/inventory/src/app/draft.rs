@@ -238,7 +238,7 @@ impl Draft {
                 self.sourced.push((event, cause.clone()));
                 if let Some(request) = rest {
                     let (priority, request) = (backorders::PROMISED_BEFORE, as_it_waits(request));
-                    self.waiting.push(Backorder { order_id, priority, request });
+                    self.waiting.push(Backorder { order_id, priority, request, since: None });
                     self.backordered.push((
                         StockBackordered { order_id, decision_id: id, attempt, missing, answers_version },
                         cause,
@@ -246,7 +246,8 @@ impl Draft {
                 }
             }
             Outcome::Backordered { missing } => {
-                self.waiting.push(Backorder { order_id, priority, request: as_it_waits(decision.request) });
+                let request = as_it_waits(decision.request);
+                self.waiting.push(Backorder { order_id, priority, request, since: None });
                 self.backordered
                     .push((StockBackordered { order_id, decision_id: id, attempt, missing, answers_version }, cause));
             }

@@ -131,6 +131,8 @@ fn join_queue(tx: &mut Tx<'_>, rejections: &[&(FulfilmentRejected, Cause)], draf
         if draft.waiting().iter().any(|it| it.order_id == earlier.order_id) {
             draft.wait_for_too(&earlier);
         } else if earlier.request.excluded.len() > before {
+            // Who has rejected it now is asked again for what comes from now on.
+            earlier.since = None;
             draft.waits(earlier);
         }
     }

@@ -9,10 +9,33 @@ use uuid::Uuid;
 
 use super::draft::Decided;
 use super::{Draft, Pool};
+use crate::store::backorders::Backorder;
 use crate::store::{backorders, code, decisions, locks};
 
 /// Orders looked at in one step: some tens of milliseconds of work under the pool's lock.
 const MAX_SERVED: i64 = 200;
+
+/// After how long a location that has rejected an order, or did not answer, is asked again if the order still waits: another
+/// day, other people.
+const ASK_AGAIN_SECONDS: i64 = 24 * 3_600;
+
+/// Who rejected an order that waits is asked again once more of what it needs has come there, or after a day: with nobody
+/// else to serve it, it would wait for ever.
+fn ask_again(tx: &mut Tx<'_>, mut queue: Vec<Backorder>) -> Result<Vec<Backorder>, Error> {
+    let long_ago = tx.now().plus_seconds(-ASK_AGAIN_SECONDS);
+    for it in &mut queue {
+        if it.since.is_some_and(|since| since.at <= long_ago) {
+            it.request.excluded.clear();
+        }
+    }
+    let rejected: Vec<&Backorder> = queue.iter().filter(|it| !it.request.excluded.is_empty()).collect();
+    let replenished = backorders::replenished(tx, &rejected)?;
+    for it in queue.iter_mut().filter(|it| !it.request.excluded.is_empty()) {
+        let order = it.order_id.uuid();
+        it.request.excluded.retain(|location| !replenished.contains(&(order, location.to_string())));
+    }
+    Ok(queue)
+}
 
 /// Serves one stretch of the queue of one SKU that got stock; says whether there is more to do.
 pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
@@ -25,6 +48,7 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
     let queue = backorders::queue(tx, Some(&arrival.sku), Some(arrival.after()), MAX_SERVED)?;
     let skus: BTreeSet<SkuCode> =
         queue.iter().flat_map(|it| it.request.needs().into_keys()).chain([sku.clone()]).collect();
+    let queue = ask_again(tx, queue)?;
     let mut draft = Draft::new();
     let mut sourced = Vec::new();
     let mut desk = pool.open_swept(tx, &[])?;

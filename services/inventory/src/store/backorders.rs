@@ -1,5 +1,7 @@
 //! The queue of orders that no plan could fill.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
@@ -23,6 +25,17 @@ pub struct Backorder {
     pub priority: i16,
     /// What it waits for; among equals, the earlier placed is served first.
     pub request: Request,
+    /// Since when; none for now.
+    pub since: Option<Since>,
+}
+
+/// When an order began to wait, or was rejected last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// By the clock.
+    pub at: Timestamp,
+    /// By the ledger: the last movement before.
+    pub position: i64,
 }
 
 impl Backorder {
@@ -51,6 +64,10 @@ struct Row {
     priority: i16,
     #[diesel(sql_type = Text)]
     request: String,
+    #[diesel(sql_type = Timestamptz)]
+    since: chrono::DateTime<chrono::Utc>,
+    #[diesel(sql_type = BigInt)]
+    position: i64,
 }
 
 fn backorders(rows: Vec<Row>) -> Result<Vec<Backorder>, Error> {
@@ -60,6 +77,7 @@ fn backorders(rows: Vec<Row>) -> Result<Vec<Backorder>, Error> {
                 order_id: OrderId(row.order_id),
                 priority: row.priority,
                 request: serde_json::from_str(&row.request)?,
+                since: Some(Since { at: row.since.into(), position: row.position }),
             })
         })
         .collect()
@@ -70,6 +88,7 @@ pub fn put(tx: &mut Tx<'_>, waiting: &[Backorder]) -> Result<(), Error> {
     if waiting.is_empty() {
         return Ok(());
     }
+    let at = tx.now().utc();
     let ids: Vec<Uuid> = waiting.iter().map(|it| it.order_id.uuid()).collect();
     remove(tx, &ids)?;
     let requests = waiting.iter().map(|it| serde_json::to_string(&it.request)).collect::<Result<Vec<_>, _>>()?;
@@ -78,8 +97,10 @@ pub fn put(tx: &mut Tx<'_>, waiting: &[Backorder]) -> Result<(), Error> {
         .flat_map(|it| it.request.needs().into_iter().map(move |(sku, units)| (it, sku.to_string(), units)))
         .collect();
     diesel::sql_query(
-        "WITH queued AS (INSERT INTO backorders (order_id, priority, placed_at, request) \
-            SELECT * FROM unnest($1, $2, $3, $4) RETURNING order_id) \
+        "WITH queued AS (INSERT INTO backorders (order_id, priority, placed_at, request, since, position) \
+            SELECT order_id, priority, placed_at, request, coalesce(since, $12), \
+            coalesce(position, (SELECT max(id) FROM movements), 0) FROM unnest($1, $2, $3, $4, $10, $11) \
+            AS t (order_id, priority, placed_at, request, since, position) RETURNING order_id) \
          INSERT INTO backorder_lines (order_id, priority, placed_at, sku, quantity) \
             SELECT order_id, priority, placed_at, sku, quantity FROM unnest($5, $6, $7, $8, $9) \
             AS t (order_id, priority, placed_at, sku, quantity) JOIN queued USING (order_id)",
@@ -93,8 +114,46 @@ pub fn put(tx: &mut Tx<'_>, waiting: &[Backorder]) -> Result<(), Error> {
     .bind::<Array<Timestamptz>, _>(needs.iter().map(|(it, _, _)| it.request.placed_at.utc()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(needs.iter().map(|(_, sku, _)| sku.as_str()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(needs.iter().map(|(_, _, units)| *units).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(
+        waiting.iter().map(|it| it.since.map(|it| it.at.utc())).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<BigInt>>, _>(waiting.iter().map(|it| it.since.map(|it| it.position)).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(at)
     .execute(tx.conn())?;
     Ok(())
+}
+
+/// Which of these locations got more of what the orders need since they rejected them: `(order, location)`.
+pub fn replenished(tx: &mut Tx<'_>, waiting: &[&Backorder]) -> Result<HashSet<(Uuid, String)>, Error> {
+    #[derive(QueryableByName)]
+    struct Replenished {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+        #[diesel(sql_type = Text)]
+        location: String,
+    }
+    let mut asked = Vec::new();
+    for it in waiting {
+        let position = it.since.map_or(0, |since| since.position);
+        for sku in it.request.needs().into_keys() {
+            let places = it.request.excluded.iter();
+            asked.extend(places.map(|location| (it.order_id.uuid(), sku.to_string(), location.to_string(), position)));
+        }
+    }
+    if asked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<Replenished> = diesel::sql_query(
+        "SELECT DISTINCT t.order_id, t.location FROM unnest($1, $2, $3, $4) AS t (order_id, sku, location, position) \
+         WHERE EXISTS (SELECT FROM movements m WHERE m.sku = t.sku AND m.location = t.location AND m.id > t.position \
+            AND m.on_hand > 0)",
+    )
+    .bind::<Array<SqlUuid>, _>(asked.iter().map(|it| it.0).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(asked.iter().map(|it| it.1.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(asked.iter().map(|it| it.2.as_str()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(asked.iter().map(|it| it.3).collect::<Vec<_>>())
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| (row.order_id, row.location)).collect())
 }
 
 /// Takes orders out of the queue.
@@ -110,7 +169,7 @@ pub fn remove(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<(), Error> {
 
 /// Those of these orders that wait.
 pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Backorder>, Error> {
-    let query = "SELECT order_id, priority, request FROM backorders WHERE order_id = ANY($1)";
+    let query = "SELECT order_id, priority, request, since, position FROM backorders WHERE order_id = ANY($1)";
     backorders(diesel::sql_query(query).bind::<Array<SqlUuid>, _>(orders).load(tx.conn())?)
 }
 
@@ -118,13 +177,13 @@ pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Backorder>, Err
 pub fn queue(tx: &mut Tx<'_>, sku: Option<&str>, after: Option<Place>, limit: i64) -> Result<Vec<Backorder>, Error> {
     let query = match sku {
         Some(_) => {
-            "SELECT b.order_id, b.priority, b.request FROM backorder_lines l \
+            "SELECT b.order_id, b.priority, b.request, b.since, b.position FROM backorder_lines l \
              JOIN backorders b ON b.order_id = l.order_id WHERE l.sku = $1 \
              AND ($2 IS NULL OR (l.priority, l.placed_at, l.order_id) > ($2, $3, $4)) \
              ORDER BY l.priority, l.placed_at, l.order_id LIMIT $5"
         }
         None => {
-            "SELECT order_id, priority, request FROM backorders \
+            "SELECT order_id, priority, request, since, position FROM backorders \
              WHERE $1 IS NULL AND ($2 IS NULL OR (priority, placed_at, order_id) > ($2, $3, $4)) \
              ORDER BY priority, placed_at, order_id LIMIT $5"
         }

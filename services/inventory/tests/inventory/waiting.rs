@@ -75,10 +75,9 @@ async fn what_waits_of_an_order_does_not_go_to_who_rejected_another_part_either(
     pool.receive(&[("A", "S1", 2)]).await;
     let id = pool.place(order(&[("A", 3)])).await;
     assert_eq!(pool.sourced(id).await, [(1, vec![row(1, "A", "S1", 2)])]);
-    pool.receive(&[("A", "S2", 2)]).await;
+    pool.receive(&[("A", "S2", 2), ("A", "S1", 5)]).await;
     pool.reject(id, "S1", vec![fulfilment_line(1, "A", 2)]).await.unwrap();
     assert_eq!(pool.sourced(id).await[1], (2, vec![row(1, "A", "S2", 2)]));
-    pool.receive(&[("A", "S1", 5)]).await;
     serve(&pool).await;
     assert_eq!(pool.sourced(id).await.len(), 2);
     pool.receive(&[("A", "S3", 1)]).await;
@@ -166,4 +165,39 @@ async fn a_hold_that_changed_since_it_was_read_is_left_alone() {
     };
     assert_eq!(extend("\"7\"").await, 412);
     assert_eq!(extend("\"1\"").await, 200);
+}
+
+#[actix_web::test]
+async fn who_rejected_is_asked_again_once_more_has_come_there() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 5)]).await;
+    let id = pool.place(order(&[("A", 1)])).await;
+    pool.reject(id, "S1", vec![fulfilment_line(1, "A", 1)]).await.unwrap();
+    serve(&pool).await;
+    assert_eq!(pool.sourced(id).await.len(), 1, "what is there was not found");
+    pool.receive(&[("B", "S1", 5)]).await;
+    serve(&pool).await;
+    assert_eq!(pool.sourced(id).await.len(), 1, "other goods have come");
+    pool.receive(&[("A", "S1", 1)]).await;
+    pool.service.run_job("serve_backorders").await;
+    assert_eq!(pool.sourced(id).await.last(), Some(&(3, vec![row(1, "A", "S1", 1)])));
+    // Rejected once more, it waits for what comes from then on.
+    pool.reject(id, "S1", vec![fulfilment_line(1, "A", 1)]).await.unwrap();
+    serve(&pool).await;
+    assert_eq!(pool.sourced(id).await.len(), 2);
+    pool.is_proved().await;
+}
+
+#[actix_web::test]
+async fn who_rejected_is_asked_again_after_a_day() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 5)]).await;
+    let id = pool.place(order(&[("A", 1)])).await;
+    pool.reject(id, "S1", vec![fulfilment_line(1, "A", 1)]).await.unwrap();
+    pool.service.test.clock.advance(Duration::from_secs(24 * 3600 - 1));
+    serve(&pool).await;
+    assert_eq!(pool.sourced(id).await.len(), 1);
+    pool.service.test.clock.advance(Duration::from_secs(1));
+    serve(&pool).await;
+    assert_eq!(pool.sourced(id).await.last(), Some(&(3, vec![row(1, "A", "S1", 1)])));
 }

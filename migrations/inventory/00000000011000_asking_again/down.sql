@@ -1,0 +1,1 @@
+ALTER TABLE backorders DROP COLUMN since, DROP COLUMN position;
