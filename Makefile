@@ -1,5 +1,5 @@
 # What one does here. Each verb is a script or a cargo command; nothing else lives in this file.
-.PHONY: help up test bench check replay siege
+.PHONY: help up test bench check replay siege simulate
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,6 +29,11 @@ siege: ## a million attempts to oversell the pool while its processes are killed
 	@tests/install build servers
 	cargo build --release -p onepool -p system-tests --bins
 	tests/servers run target/release/siege --attempts $(or $(ATTEMPTS),1000000)
+
+simulate: ## a month of a chain at random, with faults; the same seed is the same month: make simulate [SEED=n] [STEPS=n]
+	@tests/install build servers
+	SEED=$(or $(SEED),1) STEPS=$(or $(STEPS),5000) tests/servers run cargo test --release -p onepool --test simulation \
+		every_order_ends -- --nocapture
 
 check: ## what a change must pass besides the tests: format, lints, docs, house rules
 	@tests/install build

@@ -74,6 +74,12 @@ pub(crate) fn in_rounds(events: Vec<Event>, heard: &[&str]) -> Vec<Event> {
     placed.into_iter().map(|(_, event)| event).collect()
 }
 
+/// Takes events as they came, in the transaction of their effect: each once, however often it comes. Whoever delivers them by
+/// other means than a broker gets what a consumer does.
+pub fn take(tx: &mut Tx<'_>, subscription: &Subscription, events: Vec<Event>) -> Result<(), ConsumeError> {
+    apply(tx, subscription, &in_rounds(events, subscription.events))
+}
+
 /// Handles those of the events that were not taken before, and marks them as taken.
 pub(crate) fn apply(tx: &mut Tx<'_>, subscription: &Subscription, events: &[Event]) -> Result<(), ConsumeError> {
     let ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();

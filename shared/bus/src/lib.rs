@@ -29,6 +29,7 @@ use runtime::secrets::ExposeSecret;
 use runtime::settings::{BusSettings, EMBEDDED};
 use store::Store;
 
+pub use batch::take;
 pub use subscription::{ConsumeError, Handler, Subscription};
 pub use topology::{Hearing, Topology};
 pub use transport::{Error, Transport};

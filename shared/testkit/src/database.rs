@@ -76,16 +76,20 @@ pub struct TestStore {
 impl TestStore {
     /// A store for the service `schema` after `sets` of migrations, in the order they run.
     pub async fn new(schema: &str, sets: &[&'static EmbeddedMigrations]) -> Self {
+        Self::at(schema, sets, ManualClock::new()).await
+    }
+
+    /// As [`TestStore::new`], with a clock that others share.
+    pub async fn at(schema: &str, sets: &[&'static EmbeddedMigrations], clock: Arc<ManualClock>) -> Self {
         let (name, sets) = (schema.to_owned(), sets.to_vec());
         // Waiting for another test's template must not keep that test from being polled.
         #[expect(clippy::disallowed_methods, reason = "tests have no pool yet whose work this could be")]
         let made = tokio::task::spawn_blocking(move || TestDatabase::copy_of(&template(&name, &sets)));
-        Self::on(made.await.expect("a migrated database can be made"), schema)
+        Self::on(made.await.expect("a migrated database can be made"), schema, clock)
     }
 
-    /// A store for the service `schema` on a database that is there.
-    pub fn on(database: TestDatabase, schema: &str) -> Self {
-        let clock = ManualClock::new();
+    /// A store for the service `schema` on a database that is there, with this clock.
+    pub fn on(database: TestDatabase, schema: &str, clock: Arc<ManualClock>) -> Self {
         let store =
             Store::connect(StoreOptions::new(database.url(), schema), clock.clone()).expect("a valid schema name");
         Self { store, clock, database }

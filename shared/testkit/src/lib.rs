@@ -12,6 +12,7 @@ pub mod migrations;
 pub mod proxy;
 pub mod service;
 pub mod wait;
+pub mod world;
 
 pub use broker::TestBroker;
 pub use clock::ManualClock;
@@ -20,6 +21,7 @@ pub use database::{TestDatabase, TestStore, outbox_events, told};
 pub use proxy::FaultProxy;
 pub use service::{Reply, TestService, event};
 pub use wait::{DEADLINE, eventually};
+pub use world::{Faults, World};
 
 /// The address of a test server.
 fn address(variable: &str) -> String {

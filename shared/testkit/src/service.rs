@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, read_body};
-use bus::ConsumeError;
+use bus::{ConsumeError, Subscription};
 use contracts::envelope::SpecVersion;
 use contracts::{Event, Payload};
 use kernel::id::uuid_at;
@@ -22,7 +22,7 @@ use web::keys::Revocations;
 use web::testing::Credentials;
 use web::{Claims, Limits, Readiness, Site, SiteParts};
 
-use crate::{TestStore, unique};
+use crate::{ManualClock, TestStore, unique};
 
 /// A service without a socket and without a bus.
 pub struct TestService {
@@ -66,7 +66,12 @@ impl TestService {
 
     /// The service with some settings, as `("ORDER__RETURN_WINDOW_DAYS", "0")`.
     pub async fn with(descriptor: &Descriptor, settings: &[(&str, &str)]) -> Self {
-        let test = TestStore::new(descriptor.name, descriptor.migrations).await;
+        Self::at(descriptor, settings, ManualClock::new()).await
+    }
+
+    /// As [`TestService::with`], with a clock that others share.
+    pub async fn at(descriptor: &Descriptor, settings: &[(&str, &str)], clock: Arc<ManualClock>) -> Self {
+        let test = TestStore::at(descriptor.name, descriptor.migrations, clock).await;
         let variables = settings.iter().map(|(name, value)| (format!("ONEPOOL__{name}"), (*value).to_owned()));
         let settings = Settings::load(&[descriptor.defaults], None, variables).expect("usable settings");
         let data_dir = std::env::temp_dir().join(unique("onepool"));
@@ -144,6 +149,16 @@ impl TestService {
             self.test.store.transact("hear", move |tx| handle(tx, P::KIND, &events)).await?;
         }
         Ok(())
+    }
+
+    /// What it hears.
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.service.consumers
+    }
+
+    /// What it does by itself.
+    pub fn jobs(&self) -> &[Job] {
+        &self.service.jobs
     }
 
     /// A job by its name, to be run as a replica of the service runs it.
