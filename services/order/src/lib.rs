@@ -44,6 +44,6 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             consumers::members(),
             consumers::reference(references),
         ],
-        jobs: vec![jobs::completion(), housekeeping()],
+        jobs: vec![jobs::completion(), jobs::folding(), housekeeping()],
     })
 }

@@ -1,5 +1,6 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
+mod counts;
 mod fulfilments;
 mod import;
 mod moves;
@@ -7,6 +8,7 @@ mod optional;
 mod orders;
 mod pos;
 mod returns;
+mod search;
 mod summary;
 mod views;
 
@@ -26,7 +28,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, orders::list, orders::cancel, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, import::import, summary::summary, counts::counts,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
@@ -82,9 +84,10 @@ pub fn routes(app: App) -> Routes {
         app,
         vec![
             Route::post("/v1/orders", order_write, orders::place),
-            Route::get("/v1/orders", order_read, orders::list),
+            Route::get("/v1/orders", order_read, search::list),
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
+            Route::get("/v1/orders/counts", order_read, counts::counts),
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),

@@ -6,11 +6,14 @@ pub mod history;
 pub mod lines;
 pub mod locks;
 pub mod members;
+pub mod moves;
 pub mod orders;
 pub mod pos;
 pub mod references;
 pub mod returns;
+pub mod search;
 pub mod summary;
+pub mod terms;
 
 use kernel::Code;
 use serde::Serialize;

@@ -9,12 +9,14 @@
 
 mod cancelling;
 mod completing;
+mod counting;
 mod fulfilling;
 mod intake;
 mod moving;
 mod reading;
 mod recalling;
 mod returning;
+mod searching;
 mod sourcing;
 mod support;
 mod till_books;
