@@ -1,3 +1,4 @@
+DROP TABLE order_events;
 DROP TRIGGER moved_orders_are_counted ON orders;
 DROP TRIGGER orders_are_counted ON orders;
 DROP FUNCTION note_moved_orders, note_new_orders, order_document_terms;

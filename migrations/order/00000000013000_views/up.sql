@@ -99,3 +99,16 @@ INSERT INTO order_moves (channel, status, payment_status, moved, orders)
 SELECT channel, status, payment_status, count(*), array_agg(order_id)
 FROM (SELECT order_id, channel, status, payment_status, row_number() OVER (ORDER BY order_id) / 500 AS part FROM orders) o
 GROUP BY channel, status, payment_status, part;
+
+-- What happened to an order, as the services told it: a row for each event, added once and never changed.
+CREATE TABLE order_events (
+    order_id uuid        NOT NULL,
+    event_id uuid        NOT NULL,
+    kind     text        NOT NULL,
+    at       timestamptz NOT NULL,
+    source   text        NOT NULL,
+    -- The event that led to it, if one did.
+    cause_id uuid,
+    summary  text        NOT NULL,
+    PRIMARY KEY (order_id, event_id)
+);

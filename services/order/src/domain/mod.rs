@@ -9,3 +9,4 @@ pub mod line;
 pub mod pos;
 pub mod returning;
 pub mod state;
+pub mod timeline;

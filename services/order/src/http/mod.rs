@@ -10,6 +10,7 @@ mod pos;
 mod returns;
 mod search;
 mod summary;
+mod timeline;
 mod views;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::settings::{OrderSettings, Rules};
 #[openapi(
     paths(
         orders::place, orders::get, search::list, orders::cancel, import::import, summary::summary, counts::counts,
+        timeline::timeline,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
@@ -89,6 +91,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/summary", order_read, summary::summary),
             Route::get("/v1/orders/counts", order_read, counts::counts),
             Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),

@@ -67,7 +67,7 @@ pub struct ListQuery {
 
 /// List orders, the newest first
 ///
-/// All filters may be combined. A page looks at 4,000 orders at most: where several filters leave few of them, a page may
+/// All filters may be combined. A page looks at 2,000 orders at most: where several filters leave few of them, a page may
 /// hold fewer items than `limit`, also none, and there is more as long as it has a `next_cursor`.
 #[utoipa::path(get, path = "/v1/orders", tag = "order", params(ListQuery),
     responses((status = 200, body = Page<OrderView>), (status = 400, body = Problem)))]

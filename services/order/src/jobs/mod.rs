@@ -21,8 +21,8 @@ pub fn completion() -> Job {
 
 /// How often orders are sorted in where they are looked for. Until then they are looked at one by one.
 const SORT_IN_EVERY: Duration = Duration::from_secs(1);
-/// A burst is taken into the book first and sorted in after it: the job takes a fifth of a processor's time at most.
-const SORT_IN_REST: u32 = 4;
+/// A burst is taken into the book first and sorted in after it: the job takes a tenth of a processor's time at most.
+const SORT_IN_REST: u32 = 9;
 
 /// Adds what happened to orders to the counts, and sorts them in where they are looked for.
 pub fn folding() -> Job {

@@ -1,6 +1,7 @@
 //! The order book's tables: free functions over `&mut Tx`, set-based. Every `FOR UPDATE` is in [`locks`].
 
 pub mod completions;
+pub mod events;
 pub mod fulfilments;
 pub mod history;
 pub mod lines;

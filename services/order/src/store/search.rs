@@ -17,12 +17,12 @@ use uuid::Uuid;
 use super::{moves, terms};
 use crate::domain::state::{OrderStatus, PaymentStatus};
 
-/// The most proposals a page looks at: some ten milliseconds' work.
-const EXAMINED: i64 = 4_000;
+/// The most proposals a page looks at: some tens of milliseconds' work, as an order's document takes ten microseconds to read.
+const EXAMINED: i64 = 2_000;
 /// The most orders that a number, the beginning of one, or a member proposes at once.
-const AT_ONCE: i64 = 4_000;
+const AT_ONCE: i64 = 2_000;
 /// The most orders that are looked at because they are not sorted in yet.
-const NOT_SORTED_IN: i64 = 4_000;
+const NOT_SORTED_IN: i64 = 2_000;
 /// How many times as many proposals as the page has room for are looked at first, and then each time.
 const GROWTH: i64 = 4;
 
@@ -144,7 +144,8 @@ pub fn search(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Found, Err
     let room = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut found: BTreeSet<Place> = matching(tx, filter, &unsorted)?.into_iter().collect();
     let mut before = filter.beginning();
-    let mut chunk = if filter.is_plain() { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
+    let first = if filter.is_plain() { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
+    let mut chunk = first.min(EXAMINED);
     let mut left = EXAMINED;
     loop {
         let proposed = match &source {

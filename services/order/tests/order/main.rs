@@ -24,3 +24,4 @@ mod till_days;
 mod till_feed;
 mod till_poslog;
 mod tills;
+mod timeline;

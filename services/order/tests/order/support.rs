@@ -18,6 +18,7 @@ use runtime::settings::Settings;
 use serde_json::{Value, json};
 use service::{Job, Platform};
 use testkit::TestStore;
+use uuid::Uuid;
 use web::testing::{Credentials, service as site_service};
 use web::{Claims, Limits, Readiness, Site, SiteParts};
 
@@ -139,8 +140,15 @@ impl Shop {
     }
 
     pub async fn try_hear<P: Payload>(&self, payload: &P) -> Result<(), ConsumeError> {
+        let event = self.event(payload, None);
+        let hearer = self.consumers.iter().find(|it| it.events.contains(&P::KIND)).unwrap().clone();
+        self.test.store.transact("hear", move |tx| (hearer.handle)(tx, P::KIND, &[event])).await
+    }
+
+    /// An event as another service tells it.
+    pub fn event<P: Payload>(&self, payload: &P, cause: Option<Uuid>) -> Event {
         let now = self.test.store.now();
-        let event = Event {
+        Event {
             specversion: SpecVersion::V1,
             id: uuid_at(now),
             source: "onepool/test".to_owned(),
@@ -149,11 +157,18 @@ impl Shop {
             subject: payload.subject(),
             time: now,
             traceparent: None,
-            causationid: None,
+            causationid: cause,
             data: serde_json::value::to_raw_value(payload).unwrap(),
-        };
-        let hearer = self.consumers.iter().find(|it| it.events.contains(&P::KIND)).unwrap().clone();
-        self.test.store.transact("hear", move |tx| (hearer.handle)(tx, P::KIND, &[event])).await
+        }
+    }
+
+    /// Hands an event to everyone who hears it.
+    pub async fn deliver(&self, event: &Event) {
+        for hearer in self.consumers.iter().filter(|it| it.events.contains(&event.kind.as_str())) {
+            let (handle, event) = (hearer.handle.clone(), event.clone());
+            let handled = self.test.store.transact("hear", move |tx| handle(tx, &event.kind.clone(), &[event]));
+            handled.await.unwrap();
+        }
     }
 
     /// Runs a job once.
