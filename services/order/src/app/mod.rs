@@ -4,6 +4,7 @@ pub mod book;
 pub mod caller;
 pub mod cancel_order;
 pub mod complete_orders;
+pub mod export_orders;
 pub mod fold_moves;
 pub mod identify_buyers;
 pub mod move_fulfilment;

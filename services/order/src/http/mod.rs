@@ -1,6 +1,7 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
 mod counts;
+mod export;
 mod fulfilments;
 mod import;
 mod moves;
@@ -9,6 +10,7 @@ mod orders;
 mod pos;
 mod returns;
 mod search;
+mod sheets;
 mod summary;
 mod timeline;
 mod views;
@@ -30,7 +32,7 @@ use crate::settings::{OrderSettings, Rules};
 #[openapi(
     paths(
         orders::place, orders::get, search::list, orders::cancel, import::import, summary::summary, counts::counts,
-        timeline::timeline,
+        timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
@@ -90,6 +92,7 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
             Route::get("/v1/orders/counts", order_read, counts::counts),
+            Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),

@@ -10,6 +10,7 @@
 mod cancelling;
 mod completing;
 mod counting;
+mod exporting;
 mod fulfilling;
 mod intake;
 mod moving;

@@ -116,6 +116,16 @@ impl Shop {
         Answer { status, etag, location, body }
     }
 
+    /// The type and the bytes of an answer, where it may be of this type.
+    pub async fn bytes(&self, claims: &Claims, path: &str, accept: &str) -> (String, Vec<u8>) {
+        let token = self.credentials.signer().sign(claims).unwrap();
+        let app = site_service(&self.site).await;
+        let request = TestRequest::get().uri(path).insert_header(("Authorization", format!("Bearer {token}")));
+        let response = call_service(&app, request.insert_header(("Accept", accept)).to_request()).await;
+        let media_type = response.headers().get("content-type").unwrap().to_str().unwrap().to_owned();
+        (media_type, read_body(response).await.to_vec())
+    }
+
     /// What a client with these permissions and no bound may say.
     pub fn claims(&self, scope: &str) -> Claims {
         self.credentials.claims("oms", scope)
