@@ -77,6 +77,13 @@ pub struct Found {
     pub next: Option<Place>,
 }
 
+impl Place {
+    /// The place before which this one is the first.
+    fn just_after(self) -> Self {
+        Self { order_id: Uuid::from_u128(self.order_id.as_u128().saturating_add(1)), ..self }
+    }
+}
+
 /// What proposes orders.
 enum Source {
     /// These, all at once.
@@ -103,6 +110,13 @@ impl Filter {
     fn payment_terms(&self) -> Option<Vec<String>> {
         let statuses = self.payment_statuses.as_ref().filter(|all| !all.contains(&PaymentStatus::Paid))?;
         Some(statuses.iter().map(|it| terms::payment(it.as_str())).collect())
+    }
+
+    /// Every list of terms that an order must be in, unless it is not sorted in yet.
+    fn lists(&self) -> Vec<Vec<String>> {
+        let document = self.document_terms().unwrap_or_default().into_iter().map(|term| vec![term]);
+        let sku = self.sku.as_ref().map(|sku| vec![format!("sku:{sku}")]);
+        document.chain(self.payment_terms()).chain(sku).chain(self.status_terms()).collect()
     }
 
     /// Whether only time and channel narrow it: then the channels' lists propose nothing in vain.
@@ -151,7 +165,10 @@ pub fn search(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Found, Err
         let proposed = match &source {
             Source::Places(places) => places.clone(),
             Source::Channels => propose(tx, filter, None, before, chunk)?,
-            Source::Terms(terms) => propose(tx, filter, Some(terms.as_slice()), before, chunk)?,
+            Source::Terms(terms) => match skip(tx, filter, before)? {
+                Some(before) => propose(tx, filter, Some(terms.as_slice()), before, chunk)?,
+                None => Vec::new(),
+            },
         };
         let examined = i64::try_from(proposed.len()).unwrap_or(i64::MAX);
         let horizon = proposed.last().copied();
@@ -201,9 +218,19 @@ fn best_terms(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<String>>, E
             return Ok(filter.status_terms());
         }
     }
-    let document = filter.document_terms().and_then(|terms| terms.into_iter().next()).map(|term| vec![term]);
-    let sku = filter.sku.as_ref().map(|sku| vec![format!("sku:{sku}")]);
-    Ok(document.or_else(|| filter.payment_terms()).or(sku).or_else(|| filter.status_terms()))
+    Ok(filter.lists().into_iter().next())
+}
+
+/// The place from which on an order can be in all of its lists; none where one of them has ended. States follow time, so
+/// this leaps over most of what one list proposes in vain.
+fn skip(tx: &mut Tx<'_>, filter: &Filter, before: Place) -> Result<Option<Place>, Error> {
+    let lists = filter.lists();
+    let mut at = before;
+    for list in lists.iter().filter(|_| lists.len() > 1) {
+        let Some(head) = propose(tx, filter, Some(list.as_slice()), at, 1)?.pop() else { return Ok(None) };
+        at = head.just_after();
+    }
+    Ok(Some(at))
 }
 
 /// The orders that a number, the beginning of one, or a member names.

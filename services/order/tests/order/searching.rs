@@ -174,6 +174,8 @@ async fn a_search_that_finds_little_answers_after_bounded_work_and_goes_on() {
     }
     // Sorted in, the short list of the state proposes.
     assert_eq!(pages("sku=B&status=sourcing,cancelled").await, (vec!["T-1".to_owned()], 1));
+    // Where the states' long list has nothing older, the list of the SKU is not read either.
+    assert_eq!(pages("sku=B&status=shipped&until=2026-11-05T00:00:00Z").await, (Vec::new(), 1));
     assert_eq!(pages("sku=B&order_no_prefix=T-").await, (vec!["T-1".to_owned()], 1));
     assert_eq!(pages("sku=B&order_no_prefix=X-999").await.0.len(), 1);
     assert_eq!(pages("sku=B&limit=500").await.0.len(), 9001);
