@@ -15,6 +15,8 @@ CREATE TABLE order_moves (
     payment_status     text   NOT NULL,
     moved              bigint NOT NULL CHECK (moved > 0),
     orders             uuid[] NOT NULL,
+    -- The terms of their documents before, where those changed: another address has another telephone.
+    terms_before       text[],
     CONSTRAINT order_moves_before CHECK ((status_before IS NULL) = (payment_before IS NULL))
 );
 -- Ids do not compress.
@@ -83,11 +85,13 @@ CREATE TRIGGER orders_are_counted AFTER INSERT ON orders REFERENCING NEW TABLE A
 
 CREATE FUNCTION note_moved_orders() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO order_moves (channel, status_before, payment_before, status, payment_status, moved, orders)
-    SELECT n.channel, o.status, o.payment_status, n.status, n.payment_status, count(*), array_agg(n.order_id)
+    INSERT INTO order_moves (channel, status_before, payment_before, status, payment_status, moved, orders, terms_before)
+    SELECT n.channel, o.status, o.payment_status, n.status, n.payment_status, count(*), array_agg(n.order_id),
+        t.terms_before
     FROM then_there o JOIN now_there n USING (order_id)
-    WHERE (o.status, o.payment_status) IS DISTINCT FROM (n.status, n.payment_status)
-    GROUP BY n.channel, o.status, o.payment_status, n.status, n.payment_status;
+    CROSS JOIN LATERAL (SELECT CASE WHEN o.document <> n.document THEN order_document_terms(o.document) END) t (terms_before)
+    WHERE (o.status, o.payment_status, o.document) IS DISTINCT FROM (n.status, n.payment_status, n.document)
+    GROUP BY n.channel, o.status, o.payment_status, n.status, n.payment_status, t.terms_before;
     RETURN NULL;
 END $$;
 CREATE TRIGGER moved_orders_are_counted AFTER UPDATE ON orders

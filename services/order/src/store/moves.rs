@@ -34,6 +34,9 @@ pub struct Move {
     /// Which.
     #[diesel(sql_type = Array<SqlUuid>)]
     pub orders: Vec<Uuid>,
+    /// The terms of their documents before; none where those are the same.
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    pub terms_before: Option<Vec<String>>,
 }
 
 /// Takes the oldest moves, of about so many orders, off the list. One at a time does this.
@@ -42,7 +45,7 @@ pub fn take(tx: &mut Tx<'_>, orders: i64) -> Result<Vec<Move>, Error> {
         "DELETE FROM order_moves WHERE move_id = ANY (ARRAY(SELECT move_id FROM \
          (SELECT move_id, sum(moved) OVER (ORDER BY move_id) - moved AS before FROM \
          (SELECT move_id, moved FROM order_moves ORDER BY move_id LIMIT 1000) AS first) AS summed WHERE before < $1)) \
-         RETURNING channel, status_before, payment_before, status, payment_status, moved, orders",
+         RETURNING channel, status_before, payment_before, status, payment_status, moved, orders, terms_before",
     )
     .bind::<BigInt, _>(orders)
     .load(tx.conn())?)

@@ -32,6 +32,14 @@ pub fn sort_in(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
             }
             _ => new.extend(&it.orders),
         }
+        // Another document has other terms: they come as those of a new one do.
+        if let Some(before) = &it.terms_before {
+            new.extend(&it.orders);
+            for term in before {
+                left.extend(&it.orders);
+                terms.extend(it.orders.iter().map(|_| term.clone()));
+            }
+        }
     }
     sort_out(tx, &left, &terms)?;
     diesel::sql_query(
@@ -63,6 +71,7 @@ fn sort_out(tx: &mut Tx<'_>, orders: &[Uuid], terms: &[String]) -> Result<(), Er
     diesel::sql_query(
         "DELETE FROM order_terms t USING unnest($1, $2) AS n (order_id, term), orders o \
          WHERE o.order_id = n.order_id AND n.term <> 'status:' || o.status AND n.term <> 'payment:' || o.payment_status \
+         AND (n.term LIKE 'status:%' OR n.term LIKE 'payment:%' OR n.term <> ALL (order_document_terms(o.document))) \
          AND t.term = n.term COLLATE \"C\" AND t.channel = o.channel AND t.placed_at = o.placed_at \
          AND t.order_id = o.order_id",
     )

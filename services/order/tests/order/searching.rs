@@ -183,6 +183,29 @@ async fn a_search_that_finds_little_answers_after_bounded_work_and_goes_on() {
 }
 
 #[actix_web::test]
+async fn another_address_is_found_by_its_telephone_and_the_one_before_no_longer() {
+    let shop = Shop::new().await;
+    placed(&shop, "T-1", 1, json!([line(1, "A", 1, 1000)]), |body| {
+        body["fulfilment"]["ship_to"]["phone"] = json!("139 1234 5678");
+        body["guide"] = json!("G1");
+    })
+    .await;
+    shop.run_job("fold_moves").await;
+    shop.test
+        .database
+        .execute("SET search_path TO \"order\"; UPDATE orders SET document = replace(document, '139 1234 5678', '139 1234 9999')");
+    let expected: &[(&str, &[&str])] = &[
+        ("phone_tail=9999", &["T-1"]),
+        ("phone_tail=5678", &[]),
+        ("phone_tail=8000", &["T-1"]),
+        ("guide=G1", &["T-1"]),
+    ];
+    each_finds(&shop, expected).await;
+    assert_eq!(shop.number("SELECT count(*) FROM \"order\".order_terms WHERE term LIKE 'phone:%'"), 2);
+    assert_eq!(shop.get("/v1/orders/counts").await.body["orders"], 1);
+}
+
+#[actix_web::test]
 async fn a_caller_of_one_channel_finds_nothing_of_another() {
     let shop = Shop::new().await;
     a_book(&shop).await;
