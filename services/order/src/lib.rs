@@ -45,6 +45,13 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             consumers::reference(references),
             consumers::timeline(),
         ],
-        jobs: vec![jobs::completion(), jobs::folding(), housekeeping()],
+        jobs: vec![
+            jobs::completion(),
+            jobs::folding(),
+            jobs::lapsing_offers(settings.rules()),
+            jobs::pickup_reminders(),
+            jobs::lapsing_pickups(settings.rules()),
+            housekeeping(),
+        ],
     })
 }

@@ -1,5 +1,7 @@
 //! The `[order]` section; `defaults.toml` is its manual.
 
+use chrono::{DateTime, Utc};
+use kernel::Timestamp;
 use runtime::settings::{Faults, Settings};
 use serde::Deserialize;
 
@@ -27,6 +29,32 @@ pub struct OrderSettings {
     pub intake_rest_ms: u32,
     /// How many orders may wait for their transaction.
     pub intake_queue: u32,
+    /// How long locations and buyers have.
+    pub fulfilment: FulfilmentSettings,
+}
+
+/// `[order.fulfilment]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FulfilmentSettings {
+    /// How long a location has to answer an offer; 0: as long as it likes.
+    pub offer_lapses_after_seconds: u32,
+    /// How long a buyer has to collect; 0: as long as they like.
+    pub pickup_lapses_after_seconds: u32,
+    /// How long before that they are reminded; 0: not at all.
+    pub pickup_reminder_before_seconds: u32,
+}
+
+impl FulfilmentSettings {
+    /// Until when goods that wait from now on may be collected, and when the buyer is to be reminded.
+    pub fn collecting(&self, now: Timestamp) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let (after, before) = (self.pickup_lapses_after_seconds, self.pickup_reminder_before_seconds);
+        if after == 0 {
+            return (None, None);
+        }
+        let remind = (before > 0).then(|| now.plus_seconds(after.saturating_sub(before).into()).utc());
+        (Some(now.plus_seconds(after.into()).utc()), remind)
+    }
 }
 
 /// How money and time work for the changes of an order.
@@ -36,6 +64,8 @@ pub struct Rules {
     pub return_window_seconds: i64,
     /// When the freight goes back.
     pub freight_refund: FreightRefund,
+    /// How long locations and buyers have.
+    pub fulfilment: FulfilmentSettings,
 }
 
 impl OrderSettings {
@@ -59,7 +89,11 @@ impl OrderSettings {
 
     /// The rules in it.
     pub fn rules(&self) -> Rules {
-        Rules { return_window_seconds: self.return_window_seconds.into(), freight_refund: self.freight_refund }
+        Rules {
+            return_window_seconds: self.return_window_seconds.into(),
+            freight_refund: self.freight_refund,
+            fulfilment: self.fulfilment,
+        }
     }
 }
 
@@ -74,8 +108,16 @@ mod tests {
                 variables.iter().map(|(name, value)| (format!("ONEPOOL__ORDER__{name}"), (*value).to_owned()));
             OrderSettings::read(&Settings::load(&[DEFAULTS], None, variables).unwrap())
         };
-        let seven_days = Rules { return_window_seconds: 7 * 24 * 3600, freight_refund: FreightRefund::LastUnit };
-        assert_eq!(read(&[]).unwrap().rules(), seven_days);
+        let fulfilment = FulfilmentSettings {
+            offer_lapses_after_seconds: 24 * 3600,
+            pickup_lapses_after_seconds: 7 * 24 * 3600,
+            pickup_reminder_before_seconds: 24 * 3600,
+        };
+        let return_window_seconds = 7 * 24 * 3600;
+        let rules = Rules { return_window_seconds, freight_refund: FreightRefund::LastUnit, fulfilment };
+        assert_eq!(read(&[]).unwrap().rules(), rules);
+        let never = read(&[("FULFILMENT__OFFER_LAPSES_AFTER_SECONDS", "0")]).unwrap();
+        assert_eq!(never.fulfilment.offer_lapses_after_seconds, 0);
         assert_eq!(read(&[("RETURN_WINDOW_SECONDS", "0")]).unwrap().return_window_seconds, 0);
         let wrong = read(&[("INTAKE_BATCH", "0"), ("INTAKE_LANES", "0"), ("INTAKE_REST_MS", "1001")]).unwrap_err();
         let keys: Vec<&str> = wrong.iter().map(|fault| fault.key.as_str()).collect();

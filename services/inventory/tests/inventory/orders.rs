@@ -107,6 +107,33 @@ async fn only_the_rejected_part_moves() {
     pool.is_proved().await;
 }
 
+/// A location found one unit of three, and one component of a bundle fewer: what it found stays promised there.
+#[actix_web::test]
+async fn of_a_short_pick_only_what_is_missing_moves() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 5), ("CUP", "S1", 4), ("POT", "S1", 2), ("A", "S2", 5), ("POT", "S2", 5)]).await;
+    let id = pool.place(order(&[("A", 3), ("SET", 2)])).await;
+    let at_first = vec![row(1, "A", "S1", 3), row(2, "CUP", "S1", 4), row(2, "POT", "S1", 2)];
+    assert_eq!(pool.sourced(id).await, [(1, at_first)]);
+    pool.reject(id, "S1", vec![fulfilment_line(1, "A", 2), fulfilment_line(2, "POT", 1)]).await.unwrap();
+    assert_eq!(pool.sourced(id).await[1], (2, vec![row(1, "A", "S2", 2), row(2, "POT", "S2", 1)]));
+    for (sku, place, balance) in [
+        ("A", "S1", (5, 1, 0, 4)),
+        ("CUP", "S1", (4, 4, 0, 0)),
+        ("POT", "S1", (2, 1, 0, 1)),
+        ("A", "S2", (5, 2, 0, 3)),
+        ("POT", "S2", (5, 1, 0, 4)),
+    ] {
+        assert_eq!(pool.balance(sku, place).await, balance, "{sku} at {place}");
+    }
+    let found = vec![fulfilment_line(1, "A", 1), fulfilment_line(2, "CUP", 4), fulfilment_line(2, "POT", 1)];
+    pool.ship(id, "S1", found).await.unwrap();
+    pool.ship(id, "S2", vec![fulfilment_line(1, "A", 2), fulfilment_line(2, "POT", 1)]).await.unwrap();
+    assert_eq!(pool.balance("A", "S1").await, (4, 0, 0, 4));
+    assert_eq!(pool.balance("POT", "S2").await, (4, 0, 0, 4));
+    pool.is_proved().await;
+}
+
 #[actix_web::test]
 async fn a_rejected_pickup_waits_for_its_store() {
     let pool = Pool::new().await;

@@ -54,8 +54,19 @@ impl Book {
     /// Locks and reads orders; those that do not exist are left out.
     pub fn open_all(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Self>, Error> {
         let locked = locks::orders(tx, ids)?;
-        let mut lines = lines::of(tx, ids)?;
-        let mut fulfilments = fulfilments::of(tx, ids)?;
+        Self::read_all(tx, locked)
+    }
+
+    /// As [`Book::open_all`], without the orders that somebody else works on.
+    pub fn open_free(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Self>, Error> {
+        let locked = locks::free_orders(tx, ids)?;
+        Self::read_all(tx, locked)
+    }
+
+    fn read_all(tx: &mut Tx<'_>, locked: BTreeMap<Uuid, OrderRow>) -> Result<BTreeMap<Uuid, Self>, Error> {
+        let ids: Vec<Uuid> = locked.keys().copied().collect();
+        let mut lines = lines::of(tx, &ids)?;
+        let mut fulfilments = fulfilments::of(tx, &ids)?;
         let mut books = BTreeMap::new();
         for (id, order) in locked {
             let rows = lines.remove(&id).unwrap_or_default();

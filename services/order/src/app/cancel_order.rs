@@ -1,18 +1,20 @@
 //! Cancels an order, wholly or by units of its lines, before they ship.
 
 use ::store::{Error, Tx, outbox};
+use contracts::Cause;
 use contracts::events::OrderCancelled;
-use kernel::id::OrderId;
+use kernel::Timestamp;
+use kernel::id::{FulfilmentId, OrderId};
 
-use super::book::{Book, merge};
+use super::book::{Actor, Book, merge};
 use super::caller::Caller;
 use super::refusal::Refusal;
-use crate::domain::cover;
-use crate::domain::give_back::give_back;
+use crate::domain::cover::{self, CancelPlan};
+use crate::domain::give_back::{FreightRefund, give_back};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
 use crate::store::code;
-use crate::store::fulfilments;
+use crate::store::fulfilments::{self, Fulfilment};
 
 /// What is to be cancelled.
 #[derive(Clone, Debug)]
@@ -32,47 +34,92 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
     caller.check_channel(&code(&book.order.channel)?)?;
     caller.check_version(book.order.version)?;
     let steps = steps(&book, command)?;
-    let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps).map_err(|few| {
+    let why = Why { actor: caller.actor(Some(command.reason.clone())), cause: &caller.cause };
+    cancel_units(tx, &mut book, &steps, &why, rules)?;
+    Ok(book)
+}
+
+/// Who cancels and why, and what its events carry on.
+#[derive(Debug)]
+pub struct Why<'a> {
+    /// Who, with a reason.
+    pub actor: Actor,
+    /// What made it happen.
+    pub cause: &'a Cause,
+}
+
+/// Cancels units per line, each line named once, of an order that is locked.
+pub fn cancel_units(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    steps: &[(i32, i64)],
+    why: &Why<'_>,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let reason = why.actor.reason.clone().unwrap_or_default();
+    let plan = cover::plan_cancel(&book.lines, &book.pieces(), steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
             book.order.status, few.line_no
         ))
     })?;
-    let given =
-        give_back(&book.lines, &steps, rules.freight_refund).map_err(|_| Error::Broken("a plan fits its lines"))?;
-    for (line_no, units) in &steps {
+    let told = Cancelled { reason: &reason, lapsed: None };
+    let (changed, event) = take_out(book, (steps, plan), told, rules.freight_refund, tx.now())?;
+    fulfilments::save(tx, &changed)?;
+    let what = if event.whole { "cancelled" } else { "partly cancelled" };
+    book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
+    outbox::append(tx, &event, why.cause)?;
+    Ok(())
+}
+
+/// Why units are cancelled, as it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancelled<'a> {
+    /// The reason that is told.
+    pub reason: &'a str,
+    /// The fulfilment order that lapses by it, when nobody came to collect.
+    pub lapsed: Option<FulfilmentId>,
+}
+
+/// Takes planned units out of an order, in memory; answers the fulfilment orders to be saved and what is to be told.
+pub fn take_out(
+    book: &mut Book,
+    (steps, plan): (&[(i32, i64)], CancelPlan),
+    why: Cancelled<'_>,
+    freight_refund: FreightRefund,
+    now: Timestamp,
+) -> Result<(Vec<Fulfilment>, OrderCancelled), Error> {
+    let given = give_back(&book.lines, steps, freight_refund).map_err(|_| Error::Broken("a plan fits its lines"))?;
+    for (line_no, units) in steps {
         if let Some(line) = book.lines.iter_mut().find(|line| line.line_no == *line_no) {
             line.cancelled = line.cancelled.saturating_add(*units);
         }
     }
+    let mut changed = Vec::with_capacity(plan.reduced.len());
     for (fulfilment_id, lines) in plan.reduced {
         let Some(mut fulfilment) = book.fulfilments.iter().find(|it| it.id == fulfilment_id).cloned() else { continue };
         if lines.is_empty() {
             // What was in it stays readable: a cancelled fulfilment order covers nothing.
-            fulfilment.status = FulfilmentStatus::Cancelled;
-            fulfilment.reason = Some(command.reason.clone());
+            let lapsed = why.lapsed == Some(fulfilment_id);
+            fulfilment.status = if lapsed { FulfilmentStatus::Lapsed } else { FulfilmentStatus::Cancelled };
+            fulfilment.reason = Some(why.reason.to_owned());
         } else {
             fulfilment.lines = lines;
         }
-        let changed = book.change_fulfilment(fulfilment, tx.now())?;
-        fulfilments::save(tx, &[changed])?;
+        changed.push(book.change_fulfilment(fulfilment, now)?);
     }
-    let whole = book.lines.iter().all(|line| line.live() == 0);
     book.order.disturbed = true;
     book.order.backordered = book.order.backordered && !cover::is_covered(&book.lines, &book.pieces());
     book.give_back(&given)?;
-    let what = if whole { "cancelled" } else { "partly cancelled" };
-    book.settle(tx, &caller.actor(Some(command.reason.clone())), what, rules.return_window_seconds)?;
     let event = OrderCancelled {
-        order_id: id,
+        order_id: book.order.id(),
         lines: given.lines,
         allocations: plan.allocations,
-        whole,
-        reason: command.reason.clone(),
-        cancelled_at: tx.now(),
+        whole: book.lines.iter().all(|line| line.live() == 0),
+        reason: why.reason.to_owned(),
+        cancelled_at: now,
     };
-    outbox::append(tx, &event, &caller.cause)?;
-    Ok(book)
+    Ok((changed, event))
 }
 
 /// The units to cancel per line, each line named once.

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::store::{Error, Tx, outbox};
+use contracts::Cause;
 use contracts::events::{
-    FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentRejected, FulfilmentShipped, Parcel,
+    FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentRejected, FulfilmentShipped,
+    Parcel,
 };
 use kernel::Timestamp;
 use kernel::id::{FulfilmentId, uuid_at};
@@ -14,8 +16,13 @@ use super::book::{Book, Concluded, write_back};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::domain::cover;
+use crate::domain::picking::{Found, pick};
 use crate::domain::state::FulfilmentStatus;
+use crate::settings::{FulfilmentSettings, Rules};
 use crate::store::fulfilments::{self, Fulfilment};
+
+/// Why units that a location has not found are sourced elsewhere.
+pub const SHORT_PICK: &str = "short_pick";
 
 /// What a location does with a fulfilment order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +35,18 @@ pub enum Move {
         reason: String,
     },
     /// Has the goods off the shelf.
-    Pick,
+    Pick {
+        /// What was found; everything, when left out.
+        found: Option<Vec<Found>>,
+    },
     /// Has the goods in their parcels.
-    Pack,
+    Pack {
+        /// The parcels, where they have their numbers already.
+        parcels: Vec<Parcel>,
+    },
     /// Hands the parcels to the carrier.
     Ship {
-        /// The parcels; none when the location delivers by itself.
+        /// The parcels; those that were packed, or none when the location delivers by itself.
         parcels: Vec<Parcel>,
     },
     /// The goods reached the buyer.
@@ -53,8 +66,8 @@ impl Move {
         match self {
             Self::Accept => FulfilmentStatus::Accepted,
             Self::Reject { .. } => FulfilmentStatus::Rejected,
-            Self::Pick => FulfilmentStatus::Picked,
-            Self::Pack => FulfilmentStatus::Packed,
+            Self::Pick { .. } => FulfilmentStatus::Picked,
+            Self::Pack { .. } => FulfilmentStatus::Packed,
             Self::Ship { .. } => FulfilmentStatus::Shipped,
             Self::Deliver => FulfilmentStatus::Delivered,
             Self::Ready => FulfilmentStatus::Ready,
@@ -66,7 +79,7 @@ impl Move {
         match self {
             Self::Ship { .. } | Self::Deliver => matches!(kind, FulfilmentKind::Ship),
             Self::Ready | Self::Collect { .. } => matches!(kind, FulfilmentKind::Pickup),
-            Self::Accept | Self::Reject { .. } | Self::Pick | Self::Pack => true,
+            Self::Accept | Self::Reject { .. } | Self::Pick { .. } | Self::Pack { .. } => true,
         }
     }
 }
@@ -77,9 +90,9 @@ pub fn move_fulfilment(
     id: FulfilmentId,
     step: Move,
     caller: &Caller,
-    window_seconds: i64,
+    rules: Rules,
 ) -> Result<Fulfilment, Refusal> {
-    let moved = move_fulfilments(tx, &[(id, step)], caller, window_seconds)?.pop();
+    let moved = move_fulfilments(tx, &[(id, step)], caller, rules)?.pop();
     moved.ok_or(Error::Broken("a move has an outcome"))?
 }
 
@@ -89,7 +102,7 @@ pub fn move_fulfilments(
     tx: &mut Tx<'_>,
     moves: &[(FulfilmentId, Move)],
     caller: &Caller,
-    window_seconds: i64,
+    rules: Rules,
 ) -> Result<Vec<Result<Fulfilment, Refusal>>, Error> {
     let ids: Vec<Uuid> = moves.iter().map(|(id, _)| id.uuid()).collect();
     let orders = fulfilments::orders_of(tx, &ids)?;
@@ -102,7 +115,7 @@ pub fn move_fulfilments(
         let book = orders.get(&id.uuid()).and_then(|order| books.get_mut(order));
         let outcome = match book {
             None => Err(missing(*id)),
-            Some(book) => move_one(tx, book, (*id, step), caller),
+            Some(book) => move_one(tx, book, (*id, step), caller, rules.fulfilment),
         };
         match outcome {
             Ok((fulfilment, conclusion)) => {
@@ -118,12 +131,12 @@ pub fn move_fulfilments(
     if !changed.is_empty() {
         fulfilments::save(tx, &moved.into_values().collect::<Vec<_>>())?;
         let changed: Vec<&Book> = changed.iter().filter_map(|id| books.get(id)).collect();
-        write_back(tx, &changed, &concluded, window_seconds)?;
+        write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
     }
     Ok(outcomes)
 }
 
-fn missing(id: FulfilmentId) -> Refusal {
+pub(super) fn missing(id: FulfilmentId) -> Refusal {
     Refusal::NotFound { what: "fulfilment", key: id.to_string() }
 }
 
@@ -133,24 +146,46 @@ fn move_one(
     book: &mut Book,
     (id, step): (FulfilmentId, &Move),
     caller: &Caller,
+    settings: FulfilmentSettings,
 ) -> Result<(Fulfilment, Concluded), Refusal> {
     let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(|| missing(id))?;
     caller.check_location(&fulfilment.location)?;
     caller.check_version(fulfilment.version)?;
     check(&fulfilment, step)?;
     let now = tx.now();
-    let mut reason = None;
+    let mut refused = None;
     fulfilment.status = step.target();
     match step {
-        Move::Reject { reason: why } => {
-            fulfilment.reason = Some(why.clone());
-            reason = Some(why.clone());
-            book.order.disturbed = true;
+        Move::Reject { reason } => refused = Some((reason.as_str(), fulfilment.lines.clone())),
+        Move::Pick { found: Some(found) } => {
+            let picked = pick(&fulfilment.lines, found).map_err(|fault| Refusal::Invalid(vec![fault]))?;
+            if picked.taken.is_empty() {
+                fulfilment.status = FulfilmentStatus::Rejected;
+            } else {
+                fulfilment.lines = picked.taken;
+            }
+            refused = Some((SHORT_PICK, picked.missing)).filter(|(_, missing)| !missing.is_empty());
         }
-        Move::Ship { parcels } => fulfilment.parcels.clone_from(parcels),
-        Move::Ready => fulfilment.collect_code = Some(collect_code(now)),
-        Move::Accept | Move::Pick | Move::Pack | Move::Deliver | Move::Collect { .. } => {}
+        Move::Pack { parcels } | Move::Ship { parcels } if !parcels.is_empty() => {
+            fulfilment.parcels.clone_from(parcels)
+        }
+        Move::Ready => {
+            fulfilment.collect_code = Some(collect_code(now));
+            (fulfilment.times.collect_by, fulfilment.times.remind_at) = settings.collecting(now);
+        }
+        Move::Accept
+        | Move::Pick { found: None }
+        | Move::Pack { .. }
+        | Move::Ship { .. }
+        | Move::Deliver
+        | Move::Collect { .. } => {}
     }
+    fulfilment.times.note(fulfilment.status, now);
+    let reason = refused.as_ref().map(|(reason, _)| (*reason).to_owned());
+    if fulfilment.status == FulfilmentStatus::Rejected {
+        fulfilment.reason.clone_from(&reason);
+    }
+    book.order.disturbed |= refused.is_some();
     let fulfilment = book.change_fulfilment(fulfilment, now)?;
     let pieces = book.pieces();
     for line in &mut book.lines {
@@ -158,7 +193,7 @@ fn move_one(
     }
     let what = format!("{} {}", fulfilment.location, fulfilment.status);
     let concluded = book.conclude(&caller.actor(reason), &what)?;
-    tell(tx, &fulfilment, step, caller)?;
+    tell(tx, &fulfilment, refused, &caller.cause)?;
     Ok((fulfilment, concluded))
 }
 
@@ -175,7 +210,9 @@ fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
         )));
     }
     match step {
-        Move::Ship { parcels } => check_parcels(fulfilment, parcels),
+        // Units that were cancelled after they were packed must not leave.
+        Move::Ship { parcels } if parcels.is_empty() => check_parcels(fulfilment, &fulfilment.parcels),
+        Move::Pack { parcels } | Move::Ship { parcels } => check_parcels(fulfilment, parcels),
         Move::Collect { code } if fulfilment.collect_code.as_ref() != Some(code) => {
             Err(Refusal::Rule(contracts::FieldError {
                 field: "code".to_owned(),
@@ -187,7 +224,7 @@ fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
 }
 
 /// Parcels that name their content may not hold more than the fulfilment order.
-fn check_parcels(fulfilment: &Fulfilment, parcels: &[Parcel]) -> Result<(), Refusal> {
+pub(super) fn check_parcels(fulfilment: &Fulfilment, parcels: &[Parcel]) -> Result<(), Refusal> {
     let mut left = std::collections::HashMap::new();
     for line in &fulfilment.lines {
         let units: &mut i64 = left.entry(line.line_no).or_default();
@@ -211,40 +248,42 @@ fn collect_code(now: Timestamp) -> String {
     format!("{:06}", uuid_at(now).as_u128() % 1_000_000)
 }
 
-fn tell(tx: &mut Tx<'_>, it: &Fulfilment, step: &Move, caller: &Caller) -> Result<(), Refusal> {
+/// Tells what a move has changed for others: what was refused, with its reason, or where the fulfilment order is now.
+fn tell(
+    tx: &mut Tx<'_>,
+    it: &Fulfilment,
+    refused: Option<(&str, Vec<FulfilmentLine>)>,
+    cause: &Cause,
+) -> Result<(), Error> {
     let now = tx.now();
     let (fulfilment_id, order_id, location) = (it.id, it.order_id, it.location.clone());
-    match step {
-        Move::Accept => {
-            let event = FulfilmentAccepted { fulfilment_id, order_id, location, accepted_at: now };
-            outbox::append(tx, &event, &caller.cause)?;
-        }
-        Move::Reject { reason } => {
-            let event = FulfilmentRejected {
-                fulfilment_id,
-                order_id,
-                location,
-                lines: it.lines.clone(),
-                reason: reason.clone(),
-                recalled: false,
-                recalled_with: Vec::new(),
-                sourced_with: None,
-                rejected_at: now,
-            };
-            outbox::append(tx, &event, &caller.cause)?;
-        }
-        Move::Ship { .. } | Move::Collect { .. } => {
-            let (lines, parcels) = (it.lines.clone(), it.parcels.clone());
-            let event = FulfilmentShipped { fulfilment_id, order_id, location, lines, parcels, shipped_at: now };
-            outbox::append(tx, &event, &caller.cause)?;
-        }
-        Move::Deliver | Move::Pick | Move::Pack | Move::Ready => {}
+    if let Some((reason, lines)) = refused {
+        let event = FulfilmentRejected {
+            fulfilment_id,
+            order_id,
+            location: location.clone(),
+            lines,
+            reason: reason.to_owned(),
+            recalled: false,
+            recalled_with: Vec::new(),
+            sourced_with: None,
+            rejected_at: now,
+        };
+        outbox::append(tx, &event, cause)?;
+    }
+    if it.status == FulfilmentStatus::Accepted {
+        let event = FulfilmentAccepted { fulfilment_id, order_id, location, accepted_at: now };
+        return outbox::append(tx, &event, cause);
     }
     // What the buyer takes away leaves the shelf and arrives at once.
+    if matches!(it.status, FulfilmentStatus::Shipped | FulfilmentStatus::Collected) {
+        let (lines, parcels, location) = (it.lines.clone(), it.parcels.clone(), location.clone());
+        let event = FulfilmentShipped { fulfilment_id, order_id, location, lines, parcels, shipped_at: now };
+        outbox::append(tx, &event, cause)?;
+    }
     if it.status.has_arrived() {
-        let location = it.location.clone();
         let event = FulfilmentDelivered { fulfilment_id, order_id, location, delivered_at: now };
-        outbox::append(tx, &event, &caller.cause)?;
+        outbox::append(tx, &event, cause)?;
     }
     Ok(())
 }

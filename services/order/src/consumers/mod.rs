@@ -6,6 +6,7 @@ mod order_events;
 mod references_changed;
 mod stock_backordered;
 mod stock_better_found;
+mod stock_shorted;
 mod stock_sourced;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::app::source_orders::Refusal;
 pub const SOURCING: Hearing = Hearing {
     service: "order",
     subscription: "sourcing",
-    events: &["stock.sourced", "stock.backordered", "stock.better_found"],
+    events: &["stock.sourced", "stock.backordered", "stock.better_found", "stock.shorted"],
     partitions: 1,
     gives_way: false,
 };
@@ -50,6 +51,7 @@ pub const TIMELINE: Hearing = Hearing {
     subscription: "timeline",
     events: &[
         "order.placed",
+        "order.changed",
         "order.cancelled",
         "order.completed",
         "fulfilment.offered",
@@ -57,6 +59,7 @@ pub const TIMELINE: Hearing = Hearing {
         "fulfilment.rejected",
         "fulfilment.shipped",
         "fulfilment.delivered",
+        "fulfilment.pickup_due",
         "return.received",
         "return.inspected",
         "refund.issued",
@@ -78,6 +81,7 @@ pub fn sourcing(window_seconds: i64) -> Subscription {
         "stock.sourced" => stock_sourced::consume(tx, events, window_seconds),
         "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
         "stock.better_found" => stock_better_found::consume(tx, events, window_seconds),
+        "stock.shorted" => stock_shorted::consume(tx, events, window_seconds),
         other => Err(unheard(other)),
     }))
 }

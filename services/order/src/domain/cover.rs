@@ -125,15 +125,46 @@ pub struct TooFew {
 /// Plans the cancelling of `wanted` units per line (each line named once): first those that have no location yet, then
 /// those that a location has done the least for, then those of the newest attempt, the highest location code first.
 pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> Result<CancelPlan, TooFew> {
+    plan(lines, pieces, wanted, None)
+}
+
+/// Plans the cancelling of everything in one fulfilment order: the units per line, and the plan. A bundle is cancelled as
+/// a whole, wherever the rest of it is. It cannot be if a part of it has left.
+pub fn plan_lapse(lines: &[Line], pieces: &[Piece], lapsed: &Piece) -> Result<(Vec<(i32, i64)>, CancelPlan), TooFew> {
+    let mut wanted: BTreeMap<i32, i64> = BTreeMap::new();
+    for held in &lapsed.lines {
+        let line = lines.iter().find(|it| it.line_no == held.line_no).ok_or(TooFew { line_no: held.line_no })?;
+        for (_, per) in line.parts().into_iter().filter(|(sku, _)| **sku == held.sku) {
+            let begun = held.quantity.get().saturating_add(per.saturating_sub(1)).checked_div(per).unwrap_or_default();
+            let units = wanted.entry(held.line_no).or_default();
+            *units = begun.max(*units);
+        }
+    }
+    let wanted: Vec<(i32, i64)> = wanted.into_iter().collect();
+    let plan = plan(lines, pieces, &wanted, Some(lapsed.id))?;
+    Ok((wanted, plan))
+}
+
+/// Plans a cancelling that takes from `first`, if there is one, before everything else.
+fn plan(
+    lines: &[Line],
+    pieces: &[Piece],
+    wanted: &[(i32, i64)],
+    first: Option<FulfilmentId>,
+) -> Result<CancelPlan, TooFew> {
     let mut free = uncovered(lines, pieces);
     let mut open: Vec<Piece> = pieces.iter().filter(|piece| piece.status.is_open()).cloned().collect();
     open.sort_by(|a, b| (a.status, b.attempt, &b.location).cmp(&(b.status, a.attempt, &a.location)));
+    let (mut before, mut open): (Vec<Piece>, Vec<Piece>) = open.into_iter().partition(|it| Some(it.id) == first);
     let mut plan = CancelPlan::default();
     let mut touched = Vec::new();
     for (line_no, units) in wanted {
         let line = lines.iter().find(|line| line.line_no == *line_no).ok_or(TooFew { line_no: *line_no })?;
         for (sku, per) in line.parts() {
             let mut need = units.saturating_mul(per);
+            for piece in &mut before {
+                need = need.saturating_sub(take(piece, *line_no, sku, need, &mut plan.allocations, &mut touched));
+            }
             if let Some(left) = free.get_mut(&(*line_no, sku)) {
                 let taken = need.min(*left);
                 *left = left.saturating_sub(taken);
@@ -147,8 +178,8 @@ pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> R
             }
         }
     }
-    plan.reduced =
-        open.into_iter().filter(|piece| touched.contains(&piece.id)).map(|piece| (piece.id, piece.lines)).collect();
+    let changed = before.into_iter().chain(open).filter(|piece| touched.contains(&piece.id));
+    plan.reduced = changed.map(|piece| (piece.id, piece.lines)).collect();
     plan.reduced.sort_by_key(|(id, _)| *id);
     Ok(plan)
 }
@@ -280,6 +311,35 @@ mod tests {
         let plan = plan_cancel(&lines, &pieces, &[(1, 5)]).unwrap();
         assert_eq!(plan.allocations, [allocation(1, "A", "W2", 3), allocation(1, "A", "W1", 1)]);
         assert_eq!(plan.reduced, [(pieces[0].id, vec![units(1, "A", 1)]), (pieces[1].id, vec![])]);
+    }
+
+    #[test]
+    fn what_was_not_collected_is_cancelled_with_the_rest_of_its_bundles() {
+        let mut bundle = line(1, "SET", 3);
+        let part =
+            |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
+        bundle.components = vec![part("CUP", 2), part("POT", 1)];
+        let lines = [bundle, line(2, "A", 4)];
+        let here = vec![units(1, "CUP", 3), units(1, "POT", 1), units(2, "A", 1)];
+        let mut pieces = [
+            piece(1, "S1", FulfilmentStatus::Ready, here),
+            piece(2, "S1", FulfilmentStatus::Offered, vec![units(1, "CUP", 3), units(2, "A", 3)]),
+        ];
+        // Three cups belong to two sets: the fourth cup comes off the other part; the second pot has no location yet.
+        let (wanted, plan) = plan_lapse(&lines, &pieces, &pieces[0]).unwrap();
+        assert_eq!(wanted, [(1, 2), (2, 1)]);
+        let given_up = [
+            allocation(1, "CUP", "S1", 3),
+            allocation(1, "CUP", "S1", 1),
+            allocation(1, "POT", "S1", 1),
+            allocation(2, "A", "S1", 1),
+        ];
+        assert_eq!(plan.allocations, given_up);
+        let left = vec![units(1, "CUP", 2), units(2, "A", 3)];
+        assert_eq!(plan.reduced, [(pieces[0].id, vec![]), (pieces[1].id, left)]);
+        // With the other cups and the pot gone, there are no two sets left to cancel.
+        pieces[1].status = FulfilmentStatus::Collected;
+        assert_eq!(plan_lapse(&lines, &pieces, &pieces[0]), Err(TooFew { line_no: 1 }));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, Sk
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::picking::Found;
+
 /// A new order.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -202,6 +204,26 @@ pub struct QuantityOfLineForm {
     pub line_no: i32,
     /// How many units.
     pub quantity: Quantity,
+}
+
+/// So many units of a fulfilment order's line that were found.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FoundForm {
+    /// The order line.
+    pub line_no: i32,
+    /// Which component of a bundle; may be left out where the fulfilment order has one SKU of the line.
+    #[serde(default)]
+    pub sku: Option<SkuCode>,
+    /// How many units, from 0.
+    #[schema(minimum = 0)]
+    pub quantity: i64,
+}
+
+impl From<FoundForm> for Found {
+    fn from(form: FoundForm) -> Self {
+        Self { line_no: form.line_no, sku: form.sku, quantity: form.quantity }
+    }
 }
 
 /// A parcel that leaves.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::events::{
-    BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentRejected,
-    FulfilmentShipped, OrderCancelled, OrderCompleted, OrderPlaced, RebateAccrued, RebateReversed, RefundIssued,
-    ReturnInspected, ReturnLine, ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
+    BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue,
+    FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderPlaced, RebateAccrued,
+    RebateReversed, RefundIssued, ReturnInspected, ReturnLine, ReturnReceived, StockBackordered, StockBetterFound,
+    StockReleased, StockSourced,
 };
 use contracts::{Event, PayloadError};
 use kernel::id::OrderId;
@@ -34,6 +35,10 @@ fn of_order(event: &Event) -> Result<(OrderId, String), PayloadError> {
             let units = it.lines.iter().map(|line| line.quantity.get()).sum::<i64>();
             let what = if it.whole { "cancelled".to_owned() } else { format!("{units} units cancelled") };
             (it.order_id, format!("{what}: {}", it.reason))
+        }
+        "order.changed" => {
+            let it: OrderChanged = event.payload()?;
+            (it.order_id, format!("changed: {}", it.fields.join(", ")))
         }
         "order.completed" => {
             let it: OrderCompleted = event.payload()?;
@@ -66,6 +71,10 @@ fn of_fulfilment(event: &Event) -> Result<(OrderId, String), PayloadError> {
                 format!("{} rejected: {}", it.location, it.reason)
             };
             (it.order_id, text)
+        }
+        "fulfilment.pickup_due" => {
+            let it: FulfilmentPickupDue = event.payload()?;
+            (it.order_id, format!("to be collected at {} by {}", it.location, it.collect_by))
         }
         "fulfilment.shipped" => {
             let it: FulfilmentShipped = event.payload()?;

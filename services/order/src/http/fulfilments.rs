@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use contracts::Problem;
+use contracts::events::Parcel;
 use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Page};
 use serde::Deserialize;
@@ -16,13 +17,11 @@ use super::views::FulfilmentView;
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilment};
 use crate::app::refusal::Refusal;
-use crate::domain::form::ParcelForm;
+use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::intake::{Faults, MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
 use crate::domain::state::FulfilmentStatus;
+use crate::domain::tracking::MAX_PARCELS;
 use crate::store::fulfilments::{self, Filter};
-
-/// The most parcels of a fulfilment order: a lorry load of single cartons.
-const MAX_PARCELS: usize = 200;
 
 /// Which fulfilment orders to list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -80,10 +79,10 @@ pub async fn get(app: Data<App>, meta: Meta, path: Path<FulfilmentId>) -> Result
 }
 
 async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {
-    let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
+    let (caller, rules) = (Caller::of(meta), app.rules);
     write(meta, &app.store, "move_fulfilment", move |tx| -> Result<Answer, Refusal> {
         let made_code = matches!(step, Move::Ready);
-        let moved = move_fulfilment(tx, id, step, &caller, window_seconds)?;
+        let moved = move_fulfilment(tx, id, step, &caller, rules)?;
         // The code is told once, to whoever made it, so that it can be sent to the buyer.
         let view = if made_code { FulfilmentView::with_code(&moved) } else { FulfilmentView::without_code(&moved) };
         Ok(Answer::ok(&view, moved.version)?)
@@ -139,8 +138,8 @@ pub fn rejection(reason: String) -> Result<Move, Refusal> {
     Ok(Move::Reject { reason })
 }
 
-/// A checked shipment.
-pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
+/// Checked parcels.
+pub fn checked_parcels(parcels: Vec<ParcelForm>) -> Result<Vec<Parcel>, Refusal> {
     let mut faults = Faults::default();
     if parcels.len() > MAX_PARCELS {
         faults.add("parcels", format!("has at most {MAX_PARCELS} entries"));
@@ -150,40 +149,66 @@ pub fn shipment(parcels: Vec<ParcelForm>) -> Result<Move, Refusal> {
         faults.text(&format!("parcels[{index}].tracking_no"), &parcel.tracking_no, MAX_TEXT_LENGTH);
     }
     faults.into_result().map_err(Refusal::Invalid)?;
-    Ok(Move::Ship { parcels: parcels.into_iter().map(Into::into).collect() })
+    Ok(parcels.into_iter().map(Into::into).collect())
+}
+
+/// What was found on the shelves.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PickBody {
+    /// What was found; a line that is not named was not. Everything was, when left out.
+    #[serde(default)]
+    lines: Option<Vec<FoundForm>>,
+}
+
+/// A checked pick.
+pub fn picking(lines: Option<Vec<FoundForm>>) -> Move {
+    Move::Pick { found: lines.map(|lines| lines.into_iter().map(Into::into).collect()) }
 }
 
 /// Say that the goods are off the shelf
+///
+/// What was not found leaves the fulfilment order and is sourced elsewhere; if nothing was, the fulfilment order is rejected.
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/pick", tag = "order",
-    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
-    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = PickBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn pick(
     app: Data<App>,
     meta: Meta,
     path: Path<FulfilmentId>,
-    _: Optional<NothingMore>,
+    body: Optional<PickBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Pick).await
+    run(&app, &meta, path.into_inner(), picking(body.0.lines)).await
+}
+
+/// The goods in their parcels.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackBody {
+    /// The parcels, where they have their numbers already.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    parcels: Vec<ParcelForm>,
 }
 
 /// Say that the goods are in their parcels
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/pack", tag = "order",
-    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = PackBody,
     responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
 pub async fn pack(
     app: Data<App>,
     meta: Meta,
     path: Path<FulfilmentId>,
-    _: Optional<NothingMore>,
+    body: Optional<PackBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Pack).await
+    run(&app, &meta, path.into_inner(), Move::Pack { parcels: checked_parcels(body.0.parcels)? }).await
 }
 
 /// What leaves.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShipBody {
-    /// The parcels; none when the location delivers by itself.
+    /// The parcels, in place of those that were packed; those, or none if the location delivers by itself, when left out.
     #[serde(default)]
     #[schema(max_items = 200)]
     parcels: Vec<ParcelForm>,
@@ -199,7 +224,7 @@ pub async fn ship(
     path: Path<FulfilmentId>,
     body: Optional<ShipBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), shipment(body.0.parcels)?).await
+    run(&app, &meta, path.into_inner(), Move::Ship { parcels: checked_parcels(body.0.parcels)? }).await
 }
 
 /// Say that the goods reached the buyer

@@ -1,8 +1,10 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
+mod changes;
 mod counts;
 mod export;
 mod fulfilments;
+mod handovers;
 mod import;
 mod moves;
 mod optional;
@@ -13,6 +15,7 @@ mod search;
 mod sheets;
 mod summary;
 mod timeline;
+mod tracking;
 mod views;
 
 use std::time::Duration;
@@ -31,10 +34,11 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, import::import, summary::summary, counts::counts,
-        timeline::timeline, export::export,
+        orders::place, orders::get, search::list, orders::cancel, changes::change, import::import, summary::summary,
+        counts::counts, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
+        tracking::track, tracking::get, handovers::create, handovers::get,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
         pos::transactions::record, pos::transactions::list, pos::transactions::get, pos::days::close, pos::days::list,
@@ -57,6 +61,7 @@ pub struct App {
 impl App {
     /// Starts what the handlers work with.
     pub fn start(platform: &Platform, settings: &OrderSettings, references: References) -> Self {
+        let rules = settings.rules();
         let options = BatchOptions {
             name: "place_orders",
             max_batch: size(settings.intake_batch),
@@ -67,9 +72,11 @@ impl App {
         Self {
             store: platform.store.clone(),
             references,
-            intake: Batcher::new(&platform.store, options, &platform.lifecycle, place_orders),
+            intake: Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, orders| {
+                place_orders(tx, orders, rules)
+            }),
             settled: Settled::start(platform.store.clone(), &platform.lifecycle),
-            rules: settings.rules(),
+            rules,
         }
     }
 }
@@ -95,6 +102,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
+            Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
@@ -107,6 +115,10 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/fulfilments/{id}/deliver", fulfilment_write, fulfilments::deliver),
             Route::post("/v1/fulfilments/{id}/ready", fulfilment_write, fulfilments::ready),
             Route::post("/v1/fulfilments/{id}/collect", fulfilment_write, fulfilments::collect),
+            Route::post("/v1/fulfilments/{id}/tracking", fulfilment_write, tracking::track),
+            Route::get("/v1/fulfilments/{id}/tracking", fulfilment_read, tracking::get),
+            Route::post("/v1/handover-lists", fulfilment_write, handovers::create),
+            Route::get("/v1/handover-lists/{id}", fulfilment_read, handovers::get),
             Route::post("/v1/returns", return_write, returns::request),
             Route::get("/v1/returns", return_read, returns::list),
             Route::get("/v1/returns/{id}", return_read, returns::get),

@@ -8,11 +8,11 @@ use web::ndjson::{self, Incoming, LineAnswer};
 use web::{Answer, Data, Failure, Meta};
 
 use super::App;
-use super::fulfilments::{rejection, shipment};
+use super::fulfilments::{checked_parcels, picking, rejection};
 use crate::app::caller::Caller;
 use crate::app::move_fulfilment::{Move, move_fulfilments};
 use crate::app::refusal::Refusal;
-use crate::domain::form::ParcelForm;
+use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::state::FulfilmentStatus;
 
 /// Lines moved in one transaction: enough to share its cost, few enough that nobody waits long for their orders' locks.
@@ -48,25 +48,29 @@ pub struct MoveLine {
     #[serde(default)]
     #[schema(max_length = 1000)]
     reason: Option<String>,
-    /// The parcels it ships in.
+    /// The parcels it is packed in, or ships in.
     #[serde(default)]
     #[schema(max_items = 200)]
     parcels: Vec<ParcelForm>,
+    /// What was picked; everything, when left out.
+    #[serde(default)]
+    lines: Option<Vec<FoundForm>>,
 }
 
 impl MoveLine {
     fn checked(self) -> Result<(FulfilmentId, Move), Refusal> {
         let misplaced = |field| Err(Refusal::invalid(field, "does not belong to this action"));
         let step = match self.action {
+            _ if self.lines.is_some() && !matches!(self.action, Action::Pick) => return misplaced("lines"),
             Action::Reject if self.parcels.is_empty() => rejection(self.reason.unwrap_or_default())?,
-            Action::Ship if self.reason.is_none() => shipment(self.parcels)?,
+            Action::Pack if self.reason.is_none() => Move::Pack { parcels: checked_parcels(self.parcels)? },
+            Action::Ship if self.reason.is_none() => Move::Ship { parcels: checked_parcels(self.parcels)? },
             _ if !self.parcels.is_empty() => return misplaced("parcels"),
             _ if self.reason.is_some() => return misplaced("reason"),
             Action::Accept => Move::Accept,
-            Action::Pick => Move::Pick,
-            Action::Pack => Move::Pack,
+            Action::Pick => picking(self.lines),
             Action::Deliver => Move::Deliver,
-            Action::Reject | Action::Ship => return misplaced("action"),
+            Action::Reject | Action::Pack | Action::Ship => return misplaced("action"),
         };
         Ok((self.id, step))
     }
@@ -106,8 +110,8 @@ async fn move_all(app: &App, meta: &Meta, lines: Vec<MoveLine>) -> Result<Vec<Re
     for line in lines {
         checked.push(line.checked().map(|it| moves.push(it)));
     }
-    let (caller, window_seconds) = (Caller::of(meta), app.rules.return_window_seconds);
-    let run = app.store.transact("move_fulfilments", move |tx| move_fulfilments(tx, &moves, &caller, window_seconds));
+    let (caller, rules) = (Caller::of(meta), app.rules);
+    let run = app.store.transact("move_fulfilments", move |tx| move_fulfilments(tx, &moves, &caller, rules));
     let mut moved = run.await?.into_iter();
     let outcome = |checked: Result<(), Refusal>| -> Result<Moved, Problem> {
         checked?;

@@ -164,7 +164,7 @@ pub struct FulfilmentView {
     pub lines: Vec<FulfilmentLine>,
     /// Its parcels, once it left.
     pub parcels: Vec<Parcel>,
-    /// Why it was rejected, recalled or cancelled.
+    /// Why it was rejected, recalled or cancelled, or that it lapsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether it stands as rejected because it was taken back for nearer stock: its location has refused nothing.
@@ -175,6 +175,30 @@ pub struct FulfilmentView {
     pub collect_code: Option<String>,
     /// When it was offered.
     pub offered_at: Timestamp,
+    /// When the location took it on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Timestamp>,
+    /// When the goods were off the shelf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picked_at: Option<Timestamp>,
+    /// When the goods were in their parcels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packed_at: Option<Timestamp>,
+    /// When the goods waited at the counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
+    /// When the goods left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipped_at: Option<Timestamp>,
+    /// When the goods reached the buyer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
+    /// When the buyer took the goods away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected_at: Option<Timestamp>,
+    /// Until when the buyer may collect it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect_by: Option<Timestamp>,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// Grows with every change; also the ETag.
@@ -366,6 +390,14 @@ impl FulfilmentView {
             recalled: it.recalled,
             collect_code: it.collect_code.clone(),
             offered_at: it.offered_at,
+            accepted_at: it.times.accepted_at.map(Into::into),
+            picked_at: it.times.picked_at.map(Into::into),
+            packed_at: it.times.packed_at.map(Into::into),
+            ready_at: it.times.ready_at.map(Into::into),
+            shipped_at: it.times.shipped_at.map(Into::into),
+            delivered_at: it.times.delivered_at.map(Into::into),
+            collected_at: it.times.collected_at.map(Into::into),
+            collect_by: it.times.collect_by.map(Into::into),
             changed_at: it.changed_at,
             version: it.version,
         }

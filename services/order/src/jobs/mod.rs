@@ -6,9 +6,15 @@ use service::{Job, Progress};
 
 use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
 use crate::app::fold_moves::fold_moves;
+use crate::app::lapse_offers::lapse_offers;
+use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
+use crate::settings::Rules;
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How often what has lapsed is looked for: seconds against the hours that a location has.
+const LAPSES_EVERY: Duration = Duration::from_secs(10);
 
 /// Completes delivered orders whose return window has passed.
 pub fn completion() -> Job {
@@ -29,4 +35,23 @@ pub fn folding() -> Job {
     let job =
         Job::new("fold_moves", SORT_IN_EVERY, |tx| Ok(if fold_moves(tx)? { Progress::More } else { Progress::Done }));
     job.resting(SORT_IN_REST)
+}
+
+/// Takes offers back that no location has answered in time.
+pub fn lapsing_offers(rules: Rules) -> Job {
+    Job::new("lapse_offers", LAPSES_EVERY, move |tx| Ok(progress(lapse_offers(tx, rules)?)))
+}
+
+/// Tells that buyers should collect soon.
+pub fn pickup_reminders() -> Job {
+    Job::new("remind_pickups", LAPSES_EVERY, |tx| Ok(progress(remind_pickups(tx)?)))
+}
+
+/// Cancels what was not collected in time.
+pub fn lapsing_pickups(rules: Rules) -> Job {
+    Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+fn progress(is_more: bool) -> Progress {
+    if is_more { Progress::More } else { Progress::Done }
 }

@@ -15,6 +15,58 @@ use super::orders::kind_of;
 use crate::domain::cover::Piece;
 use crate::domain::state::FulfilmentStatus;
 
+/// When a fulfilment order came to where it stands and through what, and until when it may stay there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, QueryableByName)]
+pub struct Times {
+    /// The location took it on.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// The goods were off the shelf.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub picked_at: Option<DateTime<Utc>>,
+    /// The goods were in their parcels.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub packed_at: Option<DateTime<Utc>>,
+    /// The goods waited at the counter.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub ready_at: Option<DateTime<Utc>>,
+    /// The goods left.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub shipped_at: Option<DateTime<Utc>>,
+    /// The goods reached the buyer.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// The buyer took the goods away.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub collected_at: Option<DateTime<Utc>>,
+    /// Until when the buyer may collect it.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub collect_by: Option<DateTime<Utc>>,
+    /// When the buyer is to be reminded; none once that was told.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub remind_at: Option<DateTime<Utc>>,
+}
+
+impl Times {
+    /// Notes when a state was reached; states that end the work without goods have no time of their own.
+    pub fn note(&mut self, status: FulfilmentStatus, at: Timestamp) {
+        let place = match status {
+            FulfilmentStatus::Accepted => &mut self.accepted_at,
+            FulfilmentStatus::Picked => &mut self.picked_at,
+            FulfilmentStatus::Packed => &mut self.packed_at,
+            FulfilmentStatus::Ready => &mut self.ready_at,
+            FulfilmentStatus::Shipped => &mut self.shipped_at,
+            FulfilmentStatus::Delivered => &mut self.delivered_at,
+            FulfilmentStatus::Collected => &mut self.collected_at,
+            FulfilmentStatus::Offered
+            | FulfilmentStatus::Rejected
+            | FulfilmentStatus::Cancelled
+            | FulfilmentStatus::Lapsed => return,
+        };
+        *place = Some(at.utc());
+    }
+}
+
 /// A fulfilment order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fulfilment {
@@ -42,6 +94,8 @@ pub struct Fulfilment {
     pub collect_code: Option<String>,
     /// When it was offered.
     pub offered_at: Timestamp,
+    /// When it came through what.
+    pub times: Times,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// Grows with every change.
@@ -91,6 +145,8 @@ struct Row {
     changed_at: DateTime<Utc>,
     #[diesel(sql_type = BigInt)]
     version: i64,
+    #[diesel(embed)]
+    times: Times,
 }
 
 impl TryFrom<Row> for Fulfilment {
@@ -110,6 +166,7 @@ impl TryFrom<Row> for Fulfilment {
             recalled: row.recalled,
             collect_code: row.collect_code,
             offered_at: row.offered_at.into(),
+            times: row.times,
             changed_at: row.changed_at.into(),
             version: row.version,
         })
@@ -220,8 +277,13 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     }
     diesel::sql_query(
         "UPDATE fulfilments f SET status = n.status, lines = n.lines, parcels = n.parcels, reason = n.reason, \
-         collect_code = n.code, changed_at = $8, version = n.version, recalled = n.recalled \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9) AS n (id, status, lines, parcels, reason, code, version, recalled) \
+         collect_code = n.code, changed_at = $8, version = n.version, recalled = n.recalled, \
+         accepted_at = n.accepted, picked_at = n.picked, packed_at = n.packed, ready_at = n.ready, \
+         shipped_at = n.shipped, delivered_at = n.delivered, collected_at = n.collected, collect_by = n.collect_by, \
+         remind_at = n.remind \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS n (id, status, \
+         lines, parcels, reason, code, version, recalled, accepted, picked, packed, ready, shipped, delivered, collected, \
+         collect_by, remind) \
          WHERE f.fulfilment_id = n.id",
     )
     .bind::<Array<SqlUuid>, _>(changed.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
@@ -233,6 +295,15 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
     .bind::<Timestamptz, _>(now)
     .bind::<Array<Bool>, _>(changed.iter().map(|it| it.recalled).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.accepted_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.picked_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.packed_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.ready_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.shipped_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.delivered_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collected_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collect_by).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.remind_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

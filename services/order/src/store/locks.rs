@@ -17,12 +17,21 @@ use super::returns::ReturnRow;
 /// Locks orders; those that do not exist are left out. Their documents and digests, most of their bytes, stay behind:
 /// no change needs them.
 pub fn orders(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, OrderRow>, Error> {
-    let rows: Vec<OrderRow> = diesel::sql_query(
+    lock(tx, ids, "FOR UPDATE")
+}
+
+/// As [`orders`], without those that somebody else has locked: a job finds them again.
+pub fn free_orders(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, OrderRow>, Error> {
+    lock(tx, ids, "FOR UPDATE SKIP LOCKED")
+}
+
+fn lock(tx: &mut Tx<'_>, ids: &[Uuid], how: &str) -> Result<BTreeMap<Uuid, OrderRow>, Error> {
+    let rows: Vec<OrderRow> = diesel::sql_query(format!(
         "SELECT order_id, channel, channel_order_no, ''::bytea AS content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
-         '' AS document, status, payment_status, backordered, disturbed, given_back_amount, given_back_freight, version \
-         FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE",
-    )
+         '' AS document, status, payment_status, backordered, disturbed, changing, given_back_amount, \
+         given_back_freight, version FROM orders WHERE order_id = ANY ($1) ORDER BY order_id {how}"
+    ))
     .bind::<Array<SqlUuid>, _>(ids)
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| (row.order_id, row)).collect())

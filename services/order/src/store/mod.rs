@@ -1,14 +1,17 @@
 //! The order book's tables: free functions over `&mut Tx`, set-based. Every `FOR UPDATE` is in [`locks`].
 
 pub mod completions;
+pub mod deadlines;
 pub mod events;
 pub mod fulfilments;
+pub mod handovers;
 pub mod history;
 pub mod lines;
 pub mod locks;
 pub mod members;
 pub mod moves;
 pub mod orders;
+pub mod parcel_updates;
 pub mod pos;
 pub mod references;
 pub mod returns;

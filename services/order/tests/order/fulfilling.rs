@@ -35,6 +35,26 @@ async fn from_offered_to_delivered() {
 }
 
 #[actix_web::test]
+async fn every_step_leaves_its_time() {
+    let shop = Shop::new().await;
+    let id = shop.sourced("T-1", json!([line(1, "A", 1, 1000)]), &[(1, "A", "W1", 1)]).await;
+    let [fulfilment] = shop.fulfilments(&id).await.try_into().unwrap();
+    let mut at = std::collections::BTreeMap::new();
+    let steps = [("accept", "accepted_at"), ("pack", "packed_at"), ("ship", "shipped_at"), ("deliver", "delivered_at")];
+    for (step, field) in steps {
+        shop.test.clock.advance(std::time::Duration::from_secs(60));
+        let moved = shop.act(&format!("/v1/fulfilments/{fulfilment}/{step}")).await;
+        at.insert(field, moved.body["changed_at"].clone());
+    }
+    let read = shop.get(&format!("/v1/fulfilments/{fulfilment}")).await;
+    for (_, field) in steps {
+        assert_eq!(read.body[field], at[field], "{field}");
+    }
+    assert!(read.body.get("picked_at").is_none(), "it was packed without");
+    assert!(at["accepted_at"].as_str() < at["packed_at"].as_str());
+}
+
+#[actix_web::test]
 async fn parcels_hold_no_more_than_the_fulfilment() {
     let shop = Shop::new().await;
     let id = shop.sourced("T-1", json!([line(1, "A", 2, 1000)]), &[(1, "A", "W1", 2)]).await;

@@ -8,16 +8,22 @@
 )]
 
 mod cancelling;
+mod changing;
 mod completing;
 mod counting;
 mod exporting;
 mod fulfilling;
+mod handing_over;
 mod intake;
+mod lapsing;
 mod moving;
+mod pickups;
 mod reading;
 mod recalling;
 mod returning;
 mod searching;
+mod short_picks;
+mod shorting;
 mod sourcing;
 mod support;
 mod till_books;
@@ -26,3 +32,4 @@ mod till_feed;
 mod till_poslog;
 mod tills;
 mod timeline;
+mod tracking;

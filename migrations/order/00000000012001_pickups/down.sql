@@ -1,0 +1,1 @@
+ALTER TABLE fulfilments DROP COLUMN collect_by, DROP COLUMN remind_at;

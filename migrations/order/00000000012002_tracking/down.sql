@@ -1,0 +1,1 @@
+DROP TABLE parcel_updates;
