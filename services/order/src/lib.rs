@@ -26,7 +26,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "order",
     defaults: settings::DEFAULTS,
     migrations: &[&::store::MIGRATIONS, &MIGRATIONS],
-    hears: &[consumers::SOURCING, consumers::MEMBERS, consumers::REFERENCE],
+    hears: &[consumers::SOURCING, consumers::MEMBERS, consumers::REFERENCE, consumers::TIMELINE],
     check: |settings| OrderSettings::read(settings).map(drop),
     build: service,
 };
@@ -43,9 +43,11 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             consumers::sourcing(settings.rules().return_window_seconds),
             consumers::members(),
             consumers::reference(references),
+            consumers::timeline(),
         ],
         jobs: vec![
             jobs::completion(),
+            jobs::folding(),
             jobs::lapsing_offers(settings.rules()),
             jobs::pickup_reminders(),
             jobs::lapsing_pickups(settings.rules()),

@@ -1,5 +1,7 @@
 //! Reads orders with everything that belongs to them, in a constant number of statements.
 
+use std::cmp::Reverse;
+
 use ::store::{Error, Tx};
 use kernel::id::OrderId;
 use uuid::Uuid;
@@ -8,8 +10,9 @@ use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, ChangeRow};
 use crate::store::lines::{self, LineRow};
 use crate::store::members;
-use crate::store::orders::{self, Filter, OrderRow};
+use crate::store::orders::{self, OrderRow};
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
+use crate::store::search::{self, Filter, Place};
 
 /// A return with its lines.
 #[derive(Clone, Debug)]
@@ -48,10 +51,22 @@ pub fn read_order(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<ReadOrder>, Err
     Ok(Some(order))
 }
 
+/// A page of a list of orders.
+#[derive(Clone, Debug)]
+pub struct OrdersPage {
+    /// The orders, the newest first.
+    pub orders: Vec<ReadOrder>,
+    /// Where the next page goes on; none after the last.
+    pub next: Option<Place>,
+}
+
 /// A page of orders.
-pub fn list_orders(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<ReadOrder>, Error> {
-    let rows = orders::list(tx, filter, limit)?;
-    with_parts(tx, rows)
+pub fn list_orders(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<OrdersPage, Error> {
+    let found = search::search(tx, filter, limit)?;
+    let ids: Vec<Uuid> = found.places.iter().map(|place| place.order_id).collect();
+    let mut rows = orders::with_ids(tx, &ids)?;
+    rows.sort_unstable_by_key(|row| Reverse((row.placed_at, row.order_id)));
+    Ok(OrdersPage { orders: with_parts(tx, rows)?, next: found.next })
 }
 
 /// One return.

@@ -1,6 +1,8 @@
-//! What the order book hears: the inventory's answers, who bought, and the things that orders refer to.
+//! What the order book hears: the inventory's answers, who bought, the things that orders refer to, and for timelines
+//! every event of an order.
 
 mod buyer_identified;
+mod order_events;
 mod references_changed;
 mod stock_backordered;
 mod stock_better_found;
@@ -43,6 +45,36 @@ pub const REFERENCE: Hearing = Hearing {
     gives_way: false,
 };
 
+/// The stream `timeline`. It gives way: who bought and sold waits for what is promised, and nobody waits for a timeline.
+pub const TIMELINE: Hearing = Hearing {
+    service: "order",
+    subscription: "timeline",
+    events: &[
+        "order.placed",
+        "order.changed",
+        "order.cancelled",
+        "order.completed",
+        "fulfilment.offered",
+        "fulfilment.accepted",
+        "fulfilment.rejected",
+        "fulfilment.shipped",
+        "fulfilment.delivered",
+        "fulfilment.pickup_due",
+        "return.received",
+        "return.inspected",
+        "refund.issued",
+        "stock.sourced",
+        "stock.backordered",
+        "stock.released",
+        "stock.better_found",
+        "buyer.identified",
+        "rebate.accrued",
+        "rebate.reversed",
+    ],
+    partitions: 1,
+    gives_way: true,
+};
+
 /// The stream `sourcing` with what happens to its events.
 pub fn sourcing(window_seconds: i64) -> Subscription {
     SOURCING.handled_by(Arc::new(move |tx, kind, events| match kind {
@@ -68,6 +100,11 @@ pub fn reference(references: References) -> Subscription {
         "listing.changed" => references_changed::listings(tx, &references, events),
         other => Err(unheard(other)),
     }))
+}
+
+/// The stream `timeline` with what happens to its events.
+pub fn timeline() -> Subscription {
+    TIMELINE.handled_by(Arc::new(|tx, _, events| order_events::consume(tx, events)))
 }
 
 fn unheard(kind: &str) -> ConsumeError {

@@ -10,4 +10,5 @@ pub mod picking;
 pub mod pos;
 pub mod returning;
 pub mod state;
+pub mod timeline;
 pub mod tracking;

@@ -1,6 +1,8 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
 mod changes;
+mod counts;
+mod export;
 mod fulfilments;
 mod handovers;
 mod import;
@@ -9,7 +11,10 @@ mod optional;
 mod orders;
 mod pos;
 mod returns;
+mod search;
+mod sheets;
 mod summary;
+mod timeline;
 mod tracking;
 mod views;
 
@@ -29,7 +34,8 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, orders::list, orders::cancel, changes::change, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, changes::change, import::import, summary::summary,
+        counts::counts, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -89,10 +95,13 @@ pub fn routes(app: App) -> Routes {
         app,
         vec![
             Route::post("/v1/orders", order_write, orders::place),
-            Route::get("/v1/orders", order_read, orders::list),
+            Route::get("/v1/orders", order_read, search::list),
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
+            Route::get("/v1/orders/counts", order_read, counts::counts),
+            Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use contracts::Problem;
-use kernel::id::{MemberId, OrderId};
-use kernel::{ChannelCode, Page, Timestamp};
+use kernel::ChannelCode;
+use kernel::id::OrderId;
 use serde::Deserialize;
 use service::{Answer, write};
 use store::{Error, Tx};
-use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
-use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
+use utoipa::ToSchema;
+use web::{Data, Failure, Json, Meta, Path, answer};
 
 use super::App;
 use super::optional::Optional;
@@ -20,13 +19,11 @@ use super::views::OrderView;
 use crate::app::caller::Caller;
 use crate::app::cancel_order::{Cancel, cancel_order};
 use crate::app::place_orders::{self, Document, Origin, Place, Placed};
-use crate::app::read_orders::{list_orders, read_order};
+use crate::app::read_orders::read_order;
 use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
 use crate::domain::form::{OrderForm, QuantityOfLineForm};
 use crate::domain::intake::{self, MAX_NOTE_LENGTH};
-use crate::domain::state::OrderStatus;
-use crate::store::orders::Filter;
 
 /// Take an order into the book
 ///
@@ -99,55 +96,6 @@ pub async fn get(app: Data<App>, meta: Meta, path: Path<OrderId>) -> Result<Http
     let view = find(&app, path.into_inner()).await?;
     meta.principal.require_channel(&view.channel)?;
     Ok(answer::versioned(&view, view.version))
-}
-
-/// Which orders to list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// The channel.
-    channel: Option<ChannelCode>,
-    /// The channel's own number.
-    channel_order_no: Option<String>,
-    /// Where they stand.
-    status: Option<OrderStatus>,
-    /// The member who bought.
-    #[param(value_type = Option<Uuid>)]
-    member: Option<MemberId>,
-    /// Placed at or after.
-    #[param(value_type = Option<String>)]
-    from: Option<Timestamp>,
-    /// Placed before.
-    #[param(value_type = Option<String>)]
-    until: Option<Timestamp>,
-    /// At most so many items (default 50, at most 500).
-    limit: Option<i64>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// List orders, the newest first
-#[utoipa::path(get, path = "/v1/orders", tag = "order", params(ListQuery),
-    responses((status = 200, body = Page<OrderView>), (status = 400, body = Problem)))]
-pub async fn list(app: Data<App>, meta: Meta, query: Query<ListQuery>) -> Result<HttpResponse, Failure> {
-    let query = query.into_inner();
-    let (limit, before) = page::<(Timestamp, Uuid)>(query.limit, query.cursor)?;
-    let mut faults = intake::Faults::default();
-    faults.optional_text("channel_order_no", query.channel_order_no.as_deref(), intake::MAX_NUMBER_LENGTH);
-    faults.into_result().map_err(Refusal::Invalid)?;
-    let filter = Filter {
-        channels: channels(&meta, query.channel)?,
-        channel_order_no: query.channel_order_no,
-        status: query.status,
-        member: query.member.map(MemberId::uuid),
-        from: query.from,
-        until: query.until,
-        before,
-    };
-    let read = app.store.read("list_orders", move |tx| list_orders(tx, &filter, limit.saturating_add(1))).await?;
-    let views = read.iter().map(OrderView::of).collect::<Result<Vec<_>, Error>>()?;
-    Ok(answer::ok(&Page::from_rows(views, limit, |view| (view.placed_at, view.id))))
 }
 
 /// The channels to narrow a list to: the one that is asked for, if the caller may see it, or all that they may see.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use service::{Job, Progress};
 
 use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
+use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::settings::Rules;
@@ -22,6 +23,18 @@ pub fn completion() -> Job {
         let more = i64::try_from(due).is_ok_and(|due| due >= ORDERS_PER_STEP);
         Ok(if more { Progress::More } else { Progress::Done })
     })
+}
+
+/// How often orders are sorted in where they are looked for. Until then they are looked at one by one.
+const SORT_IN_EVERY: Duration = Duration::from_secs(1);
+/// A burst is taken into the book first and sorted in after it: the job takes a tenth of a processor's time at most.
+const SORT_IN_REST: u32 = 9;
+
+/// Adds what happened to orders to the counts, and sorts them in where they are looked for.
+pub fn folding() -> Job {
+    let job =
+        Job::new("fold_moves", SORT_IN_EVERY, |tx| Ok(if fold_moves(tx)? { Progress::More } else { Progress::Done }));
+    job.resting(SORT_IN_REST)
 }
 
 /// Takes offers back that no location has answered in time.

@@ -2,18 +2,22 @@
 
 pub mod completions;
 pub mod deadlines;
+pub mod events;
 pub mod fulfilments;
 pub mod handovers;
 pub mod history;
 pub mod lines;
 pub mod locks;
 pub mod members;
+pub mod moves;
 pub mod orders;
 pub mod parcel_updates;
 pub mod pos;
 pub mod references;
 pub mod returns;
+pub mod search;
 pub mod summary;
+pub mod terms;
 
 use kernel::Code;
 use serde::Serialize;

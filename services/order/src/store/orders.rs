@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use contracts::events::{FulfilmentKind, OrderTotals};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::Currency;
 use kernel::id::OrderId;
-use kernel::{Currency, Timestamp};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
@@ -247,6 +247,13 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Orders by their ids, in no particular order.
+pub fn with_ids(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<OrderRow>, Error> {
+    Ok(diesel::sql_query("SELECT * FROM orders WHERE order_id = ANY ($1)")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .load(tx.conn())?)
+}
+
 /// Writes what an order says after it was changed: its document, and where the channel changed it the digest and the time of
 /// that.
 pub fn rewrite(tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), Error> {
@@ -257,48 +264,6 @@ pub fn rewrite(tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), Error> {
         .bind::<Nullable<Timestamptz>, _>(row.channel_updated_at)
         .execute(tx.conn())?;
     Ok(())
-}
-
-/// Which orders a list shows; what is left out does not narrow it.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// These channels.
-    pub channels: Option<Vec<String>>,
-    /// This number.
-    pub channel_order_no: Option<String>,
-    /// This state.
-    pub status: Option<OrderStatus>,
-    /// This member's.
-    pub member: Option<Uuid>,
-    /// Placed at or after.
-    pub from: Option<Timestamp>,
-    /// Placed before.
-    pub until: Option<Timestamp>,
-    /// Older than this one: the page before ended here.
-    pub before: Option<(Timestamp, Uuid)>,
-}
-
-/// The newest `limit` orders of a list.
-pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<OrderRow>, Error> {
-    Ok(diesel::sql_query(
-        "SELECT o.* FROM orders o \
-         WHERE ($1 IS NULL OR o.channel = ANY ($1)) AND ($2 IS NULL OR o.channel_order_no = $2) \
-         AND ($3 IS NULL OR o.status = $3) \
-         AND ($4 IS NULL OR o.order_id IN (SELECT m.order_id FROM order_members m WHERE m.member_id = $4)) \
-         AND ($5 IS NULL OR o.placed_at >= $5) AND ($6 IS NULL OR o.placed_at < $6) \
-         AND ($7 IS NULL OR (o.placed_at, o.order_id) < ($7, $8)) \
-         ORDER BY o.placed_at DESC, o.order_id DESC LIMIT $9",
-    )
-    .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
-    .bind::<Nullable<Text>, _>(filter.channel_order_no.as_deref())
-    .bind::<Nullable<Text>, _>(filter.status.map(OrderStatus::as_str))
-    .bind::<Nullable<SqlUuid>, _>(filter.member)
-    .bind::<Nullable<Timestamptz>, _>(filter.from.map(Timestamp::utc))
-    .bind::<Nullable<Timestamptz>, _>(filter.until.map(Timestamp::utc))
-    .bind::<Nullable<Timestamptz>, _>(filter.before.map(|(at, _)| at.utc()))
-    .bind::<Nullable<SqlUuid>, _>(filter.before.map(|(_, id)| id))
-    .bind::<BigInt, _>(limit)
-    .load(tx.conn())?)
 }
 
 /// Where orders stand that somebody waits for: those that are no longer being sourced.

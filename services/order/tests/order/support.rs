@@ -18,6 +18,7 @@ use runtime::settings::Settings;
 use serde_json::{Value, json};
 use service::{Job, Platform};
 use testkit::TestStore;
+use uuid::Uuid;
 use web::testing::{Credentials, service as site_service};
 use web::{Claims, Limits, Readiness, Site, SiteParts};
 
@@ -115,6 +116,16 @@ impl Shop {
         Answer { status, etag, location, body }
     }
 
+    /// The type and the bytes of an answer, where it may be of this type.
+    pub async fn bytes(&self, claims: &Claims, path: &str, accept: &str) -> (String, Vec<u8>) {
+        let token = self.credentials.signer().sign(claims).unwrap();
+        let app = site_service(&self.site).await;
+        let request = TestRequest::get().uri(path).insert_header(("Authorization", format!("Bearer {token}")));
+        let response = call_service(&app, request.insert_header(("Accept", accept)).to_request()).await;
+        let media_type = response.headers().get("content-type").unwrap().to_str().unwrap().to_owned();
+        (media_type, read_body(response).await.to_vec())
+    }
+
     /// What a client with these permissions and no bound may say.
     pub fn claims(&self, scope: &str) -> Claims {
         self.credentials.claims("oms", scope)
@@ -139,8 +150,15 @@ impl Shop {
     }
 
     pub async fn try_hear<P: Payload>(&self, payload: &P) -> Result<(), ConsumeError> {
+        let event = self.event(payload, None);
+        let hearer = self.consumers.iter().find(|it| it.events.contains(&P::KIND)).unwrap().clone();
+        self.test.store.transact("hear", move |tx| (hearer.handle)(tx, P::KIND, &[event])).await
+    }
+
+    /// An event as another service tells it.
+    pub fn event<P: Payload>(&self, payload: &P, cause: Option<Uuid>) -> Event {
         let now = self.test.store.now();
-        let event = Event {
+        Event {
             specversion: SpecVersion::V1,
             id: uuid_at(now),
             source: "onepool/test".to_owned(),
@@ -149,11 +167,18 @@ impl Shop {
             subject: payload.subject(),
             time: now,
             traceparent: None,
-            causationid: None,
+            causationid: cause,
             data: serde_json::value::to_raw_value(payload).unwrap(),
-        };
-        let hearer = self.consumers.iter().find(|it| it.events.contains(&P::KIND)).unwrap().clone();
-        self.test.store.transact("hear", move |tx| (hearer.handle)(tx, P::KIND, &[event])).await
+        }
+    }
+
+    /// Hands an event to everyone who hears it.
+    pub async fn deliver(&self, event: &Event) {
+        for hearer in self.consumers.iter().filter(|it| it.events.contains(&event.kind.as_str())) {
+            let (handle, event) = (hearer.handle.clone(), event.clone());
+            let handled = self.test.store.transact("hear", move |tx| handle(tx, &event.kind.clone(), &[event]));
+            handled.await.unwrap();
+        }
     }
 
     /// Runs a job once.

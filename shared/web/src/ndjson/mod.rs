@@ -11,6 +11,7 @@ mod spool;
 pub use export::{Format, export_as};
 pub use incoming::{Incoming, Line};
 pub use outgoing::{LineAnswer, export, import, stream};
+pub use spool::chunks;
 
 /// The media type of newline-delimited JSON.
 pub const NDJSON: &str = "application/x-ndjson";

@@ -48,18 +48,19 @@ impl Spool {
             Some(mut file) => {
                 file.flush().await?;
                 file.rewind().await?;
-                Some(file)
+                Some(chunks(file))
             }
             None => None,
         };
-        let spilled = stream::try_unfold(spilled, |file| async move {
-            let Some(mut file) = file else {
-                return Ok(None);
-            };
-            let mut chunk = Vec::with_capacity(CHUNK);
-            let read = (&mut file).take(u64::try_from(CHUNK).unwrap_or(u64::MAX)).read_to_end(&mut chunk).await?;
-            Ok((read > 0).then(|| (Bytes::from(chunk), Some(file))))
-        });
-        Ok(spilled.chain(rest))
+        Ok(stream::iter(spilled).flatten().chain(rest))
     }
+}
+
+/// A file from where it stands to its end, piece by piece.
+pub fn chunks(file: File) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold(file, |mut file| async move {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = (&mut file).take(u64::try_from(CHUNK).unwrap_or(u64::MAX)).read_to_end(&mut chunk).await?;
+        Ok((read > 0).then(|| (Bytes::from(chunk), file)))
+    })
 }
