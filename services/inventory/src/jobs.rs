@@ -7,6 +7,7 @@ use service::{Job, Progress};
 use tokio::sync::Notify;
 
 use crate::app::Pool;
+use crate::app::ask_for_owed::ask_for_owed;
 use crate::app::improve_orders::improve_orders;
 use crate::app::prove_stock::prove_stock;
 use crate::app::replay_orders::Replays;
@@ -44,6 +45,7 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
         }),
         Job::new("improve_orders", Duration::from_secs(1), move |tx| Ok(progress(improve_orders(tx, &mover)?)))
             .resting(4),
+        Job::new("ask_for_owed", Duration::from_secs(10), |tx| Ok(progress(ask_for_owed(tx)?))),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("tell_availability", Duration::from_millis(250), move |tx| {
             Ok(progress(tell_availability(tx, thresholds)?))

@@ -1,6 +1,6 @@
 //! The inventory service: one stock pool — locations, balances, reservations, sourcing. It never oversells.
 //!
-//! It owns the schema `inventory`, hears what happens to orders and SKUs, and tells where orders ship from and how stock
+//! It owns the schema `inventory`, hears what happens to orders, tills and SKUs, and tells where orders ship from and how stock
 //! changes. It must not know prices, members or payees.
 
 pub mod app;
@@ -29,7 +29,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "inventory",
     defaults: include_str!("defaults.toml"),
     migrations: &[&::store::MIGRATIONS, &MIGRATIONS],
-    hears: &[consumers::ORDERS, consumers::CATALOG],
+    hears: &[consumers::ORDERS, consumers::TILLS, consumers::CATALOG],
     check: |settings| InventorySettings::read(settings).map(drop),
     build: service,
 };
@@ -45,7 +45,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
         name: DESCRIPTOR.name,
         routes: http::routes(http::State::new(platform, settings, pool.clone(), stock_arrived)),
         openapi: http::Document::openapi(),
-        consumers: vec![consumers::orders(pool), consumers::catalog()],
+        consumers: vec![consumers::orders(pool), consumers::tills(), consumers::catalog()],
         jobs,
     })
 }

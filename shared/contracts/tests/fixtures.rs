@@ -66,10 +66,12 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<StockBackordered>(&mut seen);
     check::<StockReleased>(&mut seen);
     check::<StockBetterFound>(&mut seen);
+    check::<StockShorted>(&mut seen);
     check::<StockChanged>(&mut seen);
     check::<AvailabilityChanged>(&mut seen);
     check::<ReservationExpired>(&mut seen);
     check::<OrderPlaced>(&mut seen);
+    check::<OrderChanged>(&mut seen);
     check::<OrderCancelled>(&mut seen);
     check::<OrderCompleted>(&mut seen);
     check::<FulfilmentOffered>(&mut seen);

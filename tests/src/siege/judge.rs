@@ -123,7 +123,7 @@ fn shares_add_up(deployment: &Deployment) {
         deployment,
         "SKUs of which availability is not the sum of the balances",
         "SELECT count(*) AS number FROM inventory.availability v WHERE available <> (SELECT coalesce(sum(greatest(0,
-             on_hand - reserved - quarantined - safety)), 0) FROM inventory.stock s WHERE s.sku = v.sku AND sells)",
+             on_hand - reserved - quarantined - owed - safety)), 0) FROM inventory.stock s WHERE s.sku = v.sku AND sells)",
     );
 }
 
@@ -188,7 +188,7 @@ fn used(channel: &str, sku: &str) -> String {
 /// What can be promised of a SKU where a channel may sell.
 fn in_reach(channel: &str, sku: &str) -> String {
     format!(
-        "SELECT coalesce(sum(greatest(0, on_hand - reserved - quarantined - safety)), 0)::bigint AS number
+        "SELECT coalesce(sum(greatest(0, on_hand - reserved - quarantined - owed - safety)), 0)::bigint AS number
          FROM inventory.stock s JOIN inventory.sharing_rules r ON r.id = '{channel}'
          WHERE s.sku = '{sku}' AND sells AND (r.locations IS NULL OR s.location = ANY (r.locations))"
     )

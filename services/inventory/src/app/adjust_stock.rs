@@ -174,7 +174,7 @@ impl Books {
             let key = (adjustment.sku.to_string(), adjustment.location.to_string());
             let now = tried.get(&key).or_else(|| self.balances.get(&key)).cloned().unwrap_or_else(|| empty(&key));
             match self.adjusted(adjustment, &now) {
-                Ok(then) => {
+                Ok(mut then) => {
                     made.push((
                         adjustment,
                         Delta {
@@ -184,6 +184,8 @@ impl Books {
                             ..Delta::default()
                         },
                     ));
+                    // The draft books what this settles.
+                    then.settle();
                     tried.insert(key, then);
                 }
                 Err((field, code, detail)) => faults.push(Fault { index, field, code, detail }),
@@ -214,7 +216,8 @@ impl Books {
                 let detail = format!("there are {} units, not {expected}", now.on_hand);
                 return Err(("expected_on_hand", ProblemCode::ExpectationFailed, detail));
             }
-            Change::To { on_hand, .. } => ("on_hand", on_hand),
+            // What is stated is there: what was sold without cover is not, and comes off the books besides.
+            Change::To { on_hand, .. } => ("on_hand", on_hand.saturating_add(now.owed)),
             Change::Kept => return Ok(Balance { safety: wanted.safety.unwrap_or(now.safety), ..now.clone() }),
             Change::Sorted { units, quarantined, to } => return sorted(now, units, quarantined, to),
         };
@@ -259,7 +262,7 @@ fn sorted(
 
 fn empty(key: &Key) -> Balance {
     let (sku, location) = key.clone();
-    Balance { sku, location, on_hand: 0, reserved: 0, safety: 0, quarantined: 0, incoming: 0, version: 0 }
+    Balance::empty(sku, location)
 }
 
 fn record(draft: &mut Draft, adjustment: &Adjustment, delta: Delta, actor: &str) {
@@ -274,6 +277,7 @@ fn record(draft: &mut Draft, adjustment: &Adjustment, delta: Delta, actor: &str)
             },
             on_hand: delta.on_hand,
             quarantined: delta.quarantined,
+            owed: 0,
             reason: adjustment.reason.clone(),
             reference: adjustment.reference.clone(),
             actor: actor.to_owned(),

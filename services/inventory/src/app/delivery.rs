@@ -100,6 +100,7 @@ impl Document {
             kind,
             on_hand: units.0,
             quarantined: units.1,
+            owed: 0,
             reason: self.head.reason.clone().unwrap_or_else(|| self.kind.as_str().to_owned()),
             reference: Some(self.head.id.to_string()),
             actor: caller.name(),

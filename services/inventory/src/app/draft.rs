@@ -12,11 +12,13 @@ use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
 use super::Planned;
+use super::ship_orders::ORDER_SERVICE;
 use crate::domain::{Outcome, Request};
 use crate::store::backorders::{self, Backorder};
+use crate::store::debts::{Debts, Place};
 use crate::store::decisions::{self, NewDecision};
 use crate::store::loads::{self, Load};
-use crate::store::movements::{self, Movement};
+use crate::store::movements::{self, Movement, MovementKind};
 use crate::store::reservations::NewReservation;
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::shares::{self, UseDelta, UseDeltas};
@@ -27,6 +29,7 @@ use crate::store::stock::{self, Balance, Delta, Deltas};
 pub struct Draft {
     deltas: Deltas,
     movements: Vec<Movement>,
+    debts: Debts,
     promised: Vec<ReservedLine>,
     holds: Vec<NewReservation>,
     taken_off: Vec<ReservedLine>,
@@ -59,6 +62,8 @@ pub struct Decided {
     pub priority: i16,
     /// What made it happen.
     pub cause: Cause,
+    /// The version of the order with the change that it answers, if it does.
+    pub answers_version: Option<i64>,
 }
 
 impl Draft {
@@ -80,13 +85,55 @@ impl Draft {
         delta.quarantined = delta.quarantined.saturating_add(by.quarantined);
         delta.safety = delta.safety.saturating_add(by.safety);
         delta.incoming = delta.incoming.saturating_add(by.incoming);
+        delta.owed = delta.owed.saturating_add(by.owed);
     }
 
     /// Moves units and records the movement.
     pub fn move_units(&mut self, movement: Movement) {
-        let by = Delta { on_hand: movement.on_hand, quarantined: movement.quarantined, ..Delta::default() };
+        let (on_hand, quarantined, owed) = (movement.on_hand, movement.quarantined, movement.owed);
+        let by = Delta { on_hand, quarantined, owed, ..Delta::default() };
         self.change(&movement.sku, &movement.location, by);
         self.movements.push(movement);
+    }
+
+    /// Works with what is owed at these balances.
+    pub fn know_debts(&mut self, tx: &mut Tx<'_>, places: &[Place]) -> Result<(), Error> {
+        self.debts.read(tx, places.iter())
+    }
+
+    /// A till's transaction has sold units without cover; the movement says so too.
+    pub fn owe(&mut self, place: &Place, transaction: Uuid, units: i64) {
+        self.debts.owe(place, transaction, units);
+    }
+
+    /// Takes units that have become free off the books again for what is owed.
+    pub fn settle(&mut self, place: &Place, units: i64) {
+        for (transaction, units) in self.debts.settle(place, units) {
+            let (sku, location) = place.clone();
+            self.move_units(Movement {
+                sku,
+                location,
+                kind: MovementKind::PosDebt,
+                on_hand: units.saturating_neg(),
+                quarantined: 0,
+                owed: units.saturating_neg(),
+                reason: "sold at a till before".to_owned(),
+                reference: Some(transaction.to_string()),
+                actor: ORDER_SERVICE.to_owned(),
+            });
+        }
+    }
+
+    /// Whatever frees units, they go to what is owed first. Where something is owed nothing was free before, so that what
+    /// a batch frees there in all is what is free after it.
+    fn settle_first(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let freed = self.deltas.iter().filter(|(_, delta)| delta.freed() > 0);
+        let freed: Vec<(Place, i64)> = freed.map(|(place, delta)| (place.clone(), delta.freed())).collect();
+        self.debts.read(tx, freed.iter().map(|(place, _)| place))?;
+        for (place, units) in freed {
+            self.settle(&place, units);
+        }
+        Ok(())
     }
 
     /// Promises units.
@@ -175,7 +222,7 @@ impl Draft {
 
     /// Drafts a decision: its promises, or its place in the queue, and what is told of it.
     pub fn decide(&mut self, at: Timestamp, decided: Decided) -> Result<(), Error> {
-        let Decided { order_id, attempt, planned, days, priority, cause } = decided;
+        let Decided { order_id, attempt, planned, days, priority, cause, answers_version } = decided;
         self.loaded.extend(days.into_iter().map(|(location, day)| Load { order: order_id.uuid(), location, day }));
         for line in planned.promises(order_id.uuid()) {
             self.promise(line);
@@ -186,17 +233,22 @@ impl Draft {
         let rest = decision.rest();
         match decision.outcome {
             Outcome::Sourced { allocations, missing, .. } => {
-                let event = StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at };
+                let event =
+                    StockSourced { order_id, decision_id: id, attempt, allocations, sourced_at: at, answers_version };
                 self.sourced.push((event, cause.clone()));
                 if let Some(request) = rest {
                     let (priority, request) = (backorders::PROMISED_BEFORE, as_it_waits(request));
                     self.waiting.push(Backorder { order_id, priority, request });
-                    self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                    self.backordered.push((
+                        StockBackordered { order_id, decision_id: id, attempt, missing, answers_version },
+                        cause,
+                    ));
                 }
             }
             Outcome::Backordered { missing } => {
                 self.waiting.push(Backorder { order_id, priority, request: as_it_waits(decision.request) });
-                self.backordered.push((StockBackordered { order_id, decision_id: id, attempt, missing }, cause));
+                self.backordered
+                    .push((StockBackordered { order_id, decision_id: id, attempt, missing, answers_version }, cause));
             }
         }
         Ok(())
@@ -204,6 +256,7 @@ impl Draft {
 
     /// Writes everything; answers the changed balances.
     pub fn write(mut self, tx: &mut Tx<'_>) -> Result<Vec<Balance>, Error> {
+        self.settle_first(tx)?;
         // What is promised and taken back within one batch is no change; what moved was there in between.
         let moved: HashSet<(&SkuCode, &LocationCode)> =
             self.movements.iter().map(|movement| (&movement.sku, &movement.location)).collect();
@@ -222,6 +275,7 @@ impl Draft {
             stock::apply(tx, &self.deltas)?
         };
         movements::record(tx, &self.movements, &balances)?;
+        self.debts.write(tx)?;
         // Before anything is promised anew: it may be the same line of an order, or use another day of the same location.
         reserved::take_off(tx, &self.taken_off)?;
         loads::give_back(tx, &self.unloaded)?;

@@ -1,6 +1,7 @@
 //! The commands: one file each, synchronous, over an open transaction.
 
 pub mod adjust_stock;
+pub mod ask_for_owed;
 pub mod availability;
 pub mod caller;
 pub mod cancel_count;
@@ -19,6 +20,7 @@ pub mod pool;
 pub mod prove_stock;
 pub mod receive_goods;
 pub mod receive_returns;
+pub mod redirect_orders;
 pub mod refusal;
 pub mod release_orders;
 pub mod replay_orders;
@@ -27,6 +29,7 @@ pub mod reserve_stock;
 pub mod resource_orders;
 pub mod save_locations;
 pub mod save_sharing_rules;
+pub mod sell_at_tills;
 pub mod serve_backorders;
 pub mod ship_orders;
 pub mod ship_transfer;

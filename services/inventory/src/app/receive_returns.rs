@@ -96,6 +96,7 @@ impl Returned<'_> {
             kind,
             on_hand,
             quarantined,
+            owed: 0,
             reason: reason.to_owned(),
             reference: Some(self.id.to_string()),
             actor: ORDER_SERVICE.to_owned(),

@@ -72,14 +72,16 @@ pub fn resource_orders(
         }
         let planned = desk.plan(Request { lines, claim: None, ..last.clone() });
         let days = desk.load(&planned.decision);
-        if rejection.recalled {
+        if rejection.recalled && rejection.reason == FulfilmentRejected::RECALLED {
             let before: BTreeSet<_> = parts(rejection).map(|(location, _)| location).collect();
             let stayed = planned.decision.locations() == before;
             answers.push(Answer { order: order_id, attempt: *attempt, stayed });
         }
         let priority = backorders::PROMISED_BEFORE;
         let cause = cause.clone();
-        draft.decide(tx.now(), Decided { order_id, attempt: *attempt, planned, days, priority, cause })?;
+        let attempt = *attempt;
+        let decided = Decided { order_id, attempt, planned, days, priority, cause, answers_version: None };
+        draft.decide(tx.now(), decided)?;
     }
     drop(desk);
     join_queue(tx, &rejections, &mut draft)?;

@@ -52,7 +52,8 @@ pub fn serve_backorders(tx: &mut Tx<'_>, pool: &Pool) -> Result<bool, Error> {
         let (order_id, priority) = (waiting.order_id, waiting.priority);
         draft.no_longer_waits(order_id);
         let cause = Cause::default();
-        draft.decide(tx.now(), Decided { order_id, attempt, planned, days, priority, cause })?;
+        let decided = Decided { order_id, attempt, planned, days, priority, cause, answers_version: None };
+        draft.decide(tx.now(), decided)?;
     }
     pool.write(tx, draft)?;
     let to_the_end = i64::try_from(queue.len()).is_ok_and(|looked_at| looked_at < MAX_SERVED);

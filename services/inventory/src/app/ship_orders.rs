@@ -38,6 +38,7 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
                 kind: MovementKind::Shipment,
                 on_hand: units.saturating_neg(),
                 quarantined: 0,
+                owed: 0,
                 reason: "shipped".to_owned(),
                 reference: Some(shipment.fulfilment_id.to_string()),
                 actor: ORDER_SERVICE.to_owned(),

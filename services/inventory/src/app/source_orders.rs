@@ -71,7 +71,8 @@ pub fn source_orders(tx: &mut Tx<'_>, pool: &Pool, mut orders: Vec<PlacedOrder>)
             draft.hand_on(hold.lines, lines);
         }
         let days = desk.load(&planned.decision);
-        let decided = Decided { order_id, attempt: 1, planned, days, priority: backorders::NEW, cause };
+        let priority = backorders::NEW;
+        let decided = Decided { order_id, attempt: 1, planned, days, priority, cause, answers_version: None };
         draft.decide(tx.now(), decided)?;
     }
     let watched = desk.beside().map(|measure| measure.ruleset.id().version);

@@ -125,6 +125,7 @@ fn correction(count: &Count, location: &LocationCode, found: (&Found, i64), call
         kind: MovementKind::Count,
         on_hand: found.1,
         quarantined: 0,
+        owed: 0,
         reason: "counted".to_owned(),
         reference: Some(count.id.to_string()),
         actor: caller.name(),

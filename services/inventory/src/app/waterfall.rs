@@ -56,9 +56,11 @@ pub enum TermName {
     Reserved,
     /// Kept apart.
     Quarantined,
+    /// Sold by tills and still on the books.
+    Owed,
     /// Safety stock.
     Safety,
-    /// Safety stock that is not there; it takes nothing away elsewhere.
+    /// Safety stock, or units owed, that are not there; it takes nothing away elsewhere.
     Uncovered,
     /// Kept for other channels alone.
     ExclusiveToOthers,
@@ -159,16 +161,14 @@ impl Stock {
         let on_hand = sum(&mut self.balances.iter().map(|it| it.on_hand));
         let selling = sum(&mut self.selling().map(|it| it.on_hand));
         let there = sum(&mut within.iter().map(|it| it.on_hand));
-        let uncovered = |it: &&Balance| {
-            let spoken_for = it.reserved.saturating_add(it.quarantined).saturating_add(it.safety);
-            it.available().saturating_sub(it.on_hand.saturating_sub(spoken_for))
-        };
+        let uncovered = |it: &&Balance| it.available().saturating_sub(it.free().saturating_sub(it.safety));
         let all = [
             (TermName::OnHand, on_hand),
             (TermName::Inactive, selling.saturating_sub(on_hand)),
             (TermName::OutOfReach, there.saturating_sub(selling)),
             (TermName::Reserved, sum(&mut within.iter().map(|it| it.reserved)).saturating_neg()),
             (TermName::Quarantined, sum(&mut within.iter().map(|it| it.quarantined)).saturating_neg()),
+            (TermName::Owed, sum(&mut within.iter().map(|it| it.owed)).saturating_neg()),
             (TermName::Safety, sum(&mut within.iter().map(|it| it.safety)).saturating_neg()),
             (TermName::Uncovered, sum(&mut within.iter().map(uncovered))),
         ];

@@ -1,9 +1,11 @@
-//! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, and SKUs.
+//! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, tills, and SKUs.
 
 mod fulfilment_rejected;
 mod fulfilment_shipped;
 mod order_cancelled;
+mod order_changed;
 mod order_placed;
+mod pos_recorded;
 mod return_inspected;
 mod return_received;
 mod sku_changed;
@@ -22,6 +24,7 @@ pub const ORDERS: Hearing = Hearing {
     subscription: "orders",
     events: &[
         "order.placed",
+        "order.changed",
         "order.cancelled",
         "fulfilment.rejected",
         "fulfilment.shipped",
@@ -31,6 +34,10 @@ pub const ORDERS: Hearing = Hearing {
     partitions: 1,
     gives_way: false,
 };
+
+/// The stream `tills`: apart, so that a store's day sent at once does not hold up orders.
+pub const TILLS: Hearing =
+    Hearing { service: "inventory", subscription: "tills", events: &["pos.recorded"], partitions: 1, gives_way: false };
 
 /// The stream `catalog`.
 pub const CATALOG: Hearing = Hearing {
@@ -45,6 +52,7 @@ pub const CATALOG: Hearing = Hearing {
 pub fn orders(pool: Arc<Pool>) -> Subscription {
     ORDERS.handled_by(Arc::new(move |tx, kind, events| match kind {
         "order.placed" => order_placed::consume(tx, &pool, events),
+        "order.changed" => order_changed::consume(tx, &pool, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, events),
         "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),
@@ -52,6 +60,11 @@ pub fn orders(pool: Arc<Pool>) -> Subscription {
         "return.inspected" => return_inspected::consume(tx, events),
         other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
     }))
+}
+
+/// The stream `tills` with what happens to its events.
+pub fn tills() -> Subscription {
+    TILLS.handled_by(Arc::new(|tx, _, events| pos_recorded::consume(tx, events)))
 }
 
 /// The stream `catalog` with what happens to its events.

@@ -15,8 +15,8 @@ use crate::store::stock::{self, Filter};
 /// Balances read at once: a megabyte of them, in some tens of milliseconds.
 const PAGE: i64 = 5_000;
 /// The fields of a balance, in their order.
-const COLUMNS: [&str; 9] =
-    ["sku", "location", "on_hand", "reserved", "safety", "quarantined", "incoming", "available", "version"];
+const COLUMNS: [&str; 10] =
+    ["sku", "location", "on_hand", "reserved", "safety", "quarantined", "incoming", "owed", "available", "version"];
 
 /// Which balances to export.
 #[derive(Clone, Debug, Deserialize, IntoParams)]

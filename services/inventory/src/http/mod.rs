@@ -6,6 +6,7 @@ mod backorders;
 mod comparison;
 mod counts;
 mod damage;
+mod debts;
 mod deliveries;
 mod export;
 mod keyed;
@@ -95,6 +96,7 @@ use crate::settings::InventorySettings;
         counts::submit,
         counts::cancel,
         damage::post,
+        debts::list,
         export::export
     ),
     tags((name = "inventory", description = "One stock pool: locations, balances, reservations, sourcing"))
@@ -152,6 +154,7 @@ pub fn routes(state: State) -> Routes {
             Route::post("/v1/stock/adjustments", stock_write, adjustments::post),
             Route::post("/v1/stock/import", stock_write, adjustments::import),
             Route::get("/v1/stock/proof", stock_read, proof::get),
+            Route::get("/v1/stock/debts", stock_read, debts::list),
             Route::get("/v1/stock/{sku}", stock_read, stock::of_sku),
             Route::get("/v1/stock/{sku}/movements", stock_read, stock::movements),
             Route::get("/v1/stock", stock_read, stock::list),

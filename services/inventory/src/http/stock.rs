@@ -29,7 +29,9 @@ pub struct StockView {
     pub quarantined: i64,
     /// Units on their way here.
     pub incoming: i64,
-    /// Units that may be promised: on hand − reserved − safety − quarantined, at least 0.
+    /// Units that tills have sold and the books could not spare; nothing is available while it is above 0.
+    pub owed: i64,
+    /// Units that may be promised: on hand − reserved − safety − quarantined − owed, at least 0.
     pub available: i64,
     /// Grows with every change.
     pub version: i64,
@@ -48,6 +50,7 @@ impl TryFrom<Balance> for StockView {
             safety: balance.safety,
             quarantined: balance.quarantined,
             incoming: balance.incoming,
+            owed: balance.owed,
             version: balance.version,
         })
     }

@@ -50,7 +50,7 @@ impl From<Row> for Drift {
 // `{of}` says which SKUs. What shipped is added up only as far as a share has counted, in the order of the index.
 const OF_SKUS: &str = "\
 WITH there AS (
-    SELECT sku, sum(greatest(on_hand - reserved - quarantined - safety, 0)) FILTER (WHERE sells) AS units
+    SELECT sku, sum(greatest(on_hand - reserved - quarantined - owed - safety, 0)) FILTER (WHERE sells) AS units
     FROM stock WHERE {of} GROUP BY sku
 ), kept AS (
     SELECT sku, available FROM availability WHERE {of}

@@ -178,9 +178,10 @@ pub fn skus_at(tx: &mut Tx<'_>, location: &str, limit: i64) -> Result<Vec<String
 /// A SKU that is looked up in the books: as of an instant, or as of when counting began.
 pub type Asked<'a> = (&'a str, Option<Timestamp>);
 
-// What another count has put right since is right already: it must not be put right twice.
+// What another count has put right since is right already: it must not be put right twice. What was owed had been sold and
+// was not there.
 const BOOKED: &str = "\
-SELECT a.sku, coalesce(m.on_hand_after, 0) + coalesce(c.corrected, 0) AS booked
+SELECT a.sku, coalesce(m.on_hand_after, 0) - coalesce(o.owed, 0) + coalesce(c.corrected, 0) AS booked
 FROM (
     SELECT t.sku, CASE WHEN t.at IS NULL THEN $3 ELSE coalesce(p.id, 0) END AS position
     FROM unnest($1, $2) AS t (sku, at)
@@ -189,7 +190,9 @@ FROM (
 LEFT JOIN LATERAL (SELECT on_hand_after FROM movements x WHERE x.sku = a.sku AND x.location = $4
     AND x.id <= a.position ORDER BY x.id DESC LIMIT 1) m ON true
 LEFT JOIN LATERAL (SELECT sum(x.on_hand)::bigint AS corrected FROM movements x WHERE x.sku = a.sku AND x.location = $4
-    AND x.id > a.position AND x.kind = 'count') c ON true";
+    AND x.id > a.position AND x.kind = 'count') c ON true
+LEFT JOIN LATERAL (SELECT sum(x.owed)::bigint AS owed FROM movements x WHERE x.sku = a.sku AND x.location = $4
+    AND x.id <= a.position AND x.owed IS NOT NULL) o ON true";
 
 /// What the books said when counting began, or at another instant, of each SKU at the location of a count.
 pub fn booked(tx: &mut Tx<'_>, count: &Count, asked: &[Asked<'_>]) -> Result<Vec<(String, i64)>, Error> {

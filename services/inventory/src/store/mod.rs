@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod changes;
 pub mod counters;
 pub mod counts;
+pub mod debts;
 pub mod decisions;
 pub mod deliveries;
 pub mod loads;

@@ -19,6 +19,10 @@ pub enum MovementKind {
     Receipt,
     /// They left to a buyer.
     Shipment,
+    /// A till sold them, or undid a sale.
+    PosSale,
+    /// A till had sold them before the books could spare them.
+    PosDebt,
     /// A buyer brought them back.
     Return,
     /// They left to another location.
@@ -39,6 +43,8 @@ impl MovementKind {
         match self {
             Self::Receipt => "receipt",
             Self::Shipment => "shipment",
+            Self::PosSale => "pos_sale",
+            Self::PosDebt => "pos_debt",
             Self::Return => "return",
             Self::TransferOut => "transfer_out",
             Self::TransferIn => "transfer_in",
@@ -62,9 +68,11 @@ pub struct Movement {
     pub on_hand: i64,
     /// Units put apart (or back, below 0).
     pub quarantined: i64,
+    /// Units that are owed from then on (or no longer, below 0).
+    pub owed: i64,
     /// Why.
     pub reason: String,
-    /// What it belongs to: a fulfilment, a return, a stock document, the caller's own reference.
+    /// What it belongs to: a fulfilment, a return, a till's transaction, a stock document, the caller's own reference.
     pub reference: Option<String>,
     /// Who did it.
     pub actor: String,
@@ -80,10 +88,11 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     let at = tx.now().utc();
     let column = |pick: fn(&Movement) -> i64| movements.iter().map(pick).collect::<Vec<i64>>();
     statement(
-        "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, \
+        "INSERT INTO movements (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, owed, reason, \
          reference, actor, at) SELECT sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, \
-         reason, reference, actor, greatest($1, (SELECT at FROM movements ORDER BY id DESC LIMIT 1)) FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS t \
-         (sku, location, kind, on_hand, quarantined, on_hand_after, quarantined_after, reason, reference, actor, place) \
+         owed, reason, reference, actor, greatest($1, (SELECT at FROM movements ORDER BY id DESC LIMIT 1)) \
+         FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) WITH ORDINALITY AS t (sku, location, kind, on_hand, \
+         quarantined, on_hand_after, quarantined_after, owed, reason, reference, actor, place) \
          ORDER BY place",
     )
     .bind::<Timestamptz, _>(at)
@@ -94,6 +103,7 @@ pub fn record(tx: &mut Tx<'_>, movements: &[Movement], balances: &[Balance]) -> 
     .bind::<Array<BigInt>, _>(column(|it| it.quarantined))
     .bind::<Array<BigInt>, _>(after.iter().map(|(on_hand, _)| *on_hand).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(after.iter().map(|(_, quarantined)| *quarantined).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(movements.iter().map(|it| Some(it.owed).filter(|it| *it != 0)).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(movements.iter().map(|it| it.reference.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(movements.iter().map(|it| it.actor.as_str()).collect::<Vec<_>>())

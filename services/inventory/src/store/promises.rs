@@ -37,7 +37,7 @@ const WEIGHED: &str = "\
 , fences AS (
     SELECT p.sku, p.available, p.channel, p.id, p.value, greatest(p.value - coalesce(u.promised + u.shipped, 0), 0) AS kept,
         CASE WHEN p.locations IS NULL OR p.id <> $1 THEN p.available ELSE (
-            SELECT coalesce(sum(greatest(on_hand - reserved - quarantined - safety, 0)), 0)::bigint FROM stock s
+            SELECT coalesce(sum(greatest(on_hand - reserved - quarantined - owed - safety, 0)), 0)::bigint FROM stock s
             WHERE s.sku = p.sku AND s.sells AND s.location = ANY (p.locations)) END AS there
     FROM applied p LEFT JOIN shares_used u ON u.sku = p.sku AND u.count_id = p.count_id WHERE p.mode = 'exclusive'
 ), own AS (

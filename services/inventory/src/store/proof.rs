@@ -1,5 +1,5 @@
 //! The proof: on hand and quarantined = Σ movements, and each movement goes on from the one before it; reserved = Σ promised
-//! lines; incoming = Σ of what receipts and transfers still expect. What is counted beside the balances is proved in
+//! lines; incoming = Σ of what receipts and transfers still expect; owed = Σ of what movements say and = Σ debts. What is counted beside the balances is proved in
 //! `counters`. Nothing here repairs anything.
 
 use std::collections::BTreeSet;
@@ -13,8 +13,18 @@ use store::{Error, Tx};
 use utoipa::ToSchema;
 
 /// Every number that is proved.
-pub const BALANCES: [&str; 8] =
-    ["available", "day_orders", "incoming", "on_hand", "quarantined", "reserved", "share_promised", "share_shipped"];
+pub const BALANCES: [&str; 10] = [
+    "available",
+    "day_orders",
+    "debts",
+    "incoming",
+    "on_hand",
+    "owed",
+    "quarantined",
+    "reserved",
+    "share_promised",
+    "share_shipped",
+];
 
 /// A number that is not the sum of its parts, or whose movements do not follow from each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,7 +35,7 @@ pub struct Drift {
     /// The location; none for what is counted of a SKU over all locations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Which number: of a balance `on_hand`, `quarantined`, `reserved` or `incoming`; of a SKU `available`, and what shares of
+    /// Which number: of a balance `on_hand`, `quarantined`, `reserved`, `incoming`, `owed` or `debts`; of a SKU `available`, and what shares of
     /// it have counted as `share_promised` and `share_shipped`; of a location's day `day_orders`.
     pub balance: String,
     /// What it says.
@@ -64,12 +74,13 @@ pub struct Since {
 // `{of}` says which balances.
 const COMPARED: &str = "\
 WITH steps AS (
-    SELECT id, sku, location, on_hand, quarantined,
+    SELECT id, sku, location, on_hand, quarantined, owed,
         on_hand_after <> coalesce(lag(on_hand_after) OVER w, 0) + on_hand AS on_hand_broken,
         quarantined_after <> coalesce(lag(quarantined_after) OVER w, 0) + quarantined AS quarantined_broken
     FROM movements WHERE {of} WINDOW w AS (PARTITION BY sku, location ORDER BY id)
 ), moved AS (
-    SELECT sku, location, sum(on_hand)::bigint AS on_hand, sum(quarantined)::bigint AS quarantined, max(id) AS newest,
+    SELECT sku, location, sum(on_hand)::bigint AS on_hand, sum(quarantined)::bigint AS quarantined,
+        coalesce(sum(owed), 0)::bigint AS owed, max(id) AS newest,
         min(id) FILTER (WHERE on_hand_broken) AS on_hand_broken,
         min(id) FILTER (WHERE quarantined_broken) AS quarantined_broken
     FROM steps GROUP BY sku, location
@@ -78,16 +89,21 @@ WITH steps AS (
 ), expected AS (
     SELECT sku, location, sum(incoming)::bigint AS incoming FROM delivery_lines WHERE incoming > 0 AND ({of})
     GROUP BY sku, location
+), indebted AS (
+    SELECT sku, location, sum(owed)::bigint AS owed FROM debts WHERE {of} GROUP BY sku, location
 ), held AS (
-    SELECT sku, location, on_hand, quarantined, reserved, incoming FROM stock WHERE {of}
+    SELECT sku, location, on_hand, quarantined, reserved, incoming, owed FROM stock WHERE {of}
 ), compared AS (
     SELECT sku, location, d.* FROM held h FULL JOIN moved m USING (sku, location)
     FULL JOIN promised p USING (sku, location) FULL JOIN expected e USING (sku, location)
+    FULL JOIN indebted i USING (sku, location)
     CROSS JOIN LATERAL (VALUES
         ('on_hand', coalesce(h.on_hand, 0), coalesce(m.on_hand, 0), m.newest, m.on_hand_broken),
         ('quarantined', coalesce(h.quarantined, 0), coalesce(m.quarantined, 0), m.newest, m.quarantined_broken),
         ('reserved', coalesce(h.reserved, 0), coalesce(p.reserved, 0), NULL, NULL),
-        ('incoming', coalesce(h.incoming, 0), coalesce(e.incoming, 0), NULL, NULL)
+        ('incoming', coalesce(h.incoming, 0), coalesce(e.incoming, 0), NULL, NULL),
+        ('owed', coalesce(h.owed, 0), coalesce(m.owed, 0), NULL, NULL),
+        ('debts', coalesce(i.owed, 0), coalesce(h.owed, 0), NULL, NULL)
     ) AS d (balance, \"is\", should_be, newest, broken)
     WHERE d.is <> d.should_be OR d.broken IS NOT NULL";
 
@@ -177,7 +193,7 @@ pub struct Place {
 // The newest movement of each balance carries the balance itself, so a stretch is proved without adding up its history.
 const STRETCH: &str = "\
 WITH stretch AS (
-    SELECT sku, location, on_hand, quarantined, reserved, incoming FROM stock WHERE (sku, location) > ($1, $2)
+    SELECT sku, location, on_hand, quarantined, reserved, incoming, owed FROM stock WHERE (sku, location) > ($1, $2)
     ORDER BY sku, location LIMIT $3
 )
 SELECT s.sku, s.location FROM stretch s
@@ -185,10 +201,14 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS reserved FROM r
     WHERE r.sku = s.sku AND r.location = s.location) p
 CROSS JOIN LATERAL (SELECT coalesce(sum(incoming), 0)::bigint AS incoming FROM delivery_lines d
     WHERE d.sku = s.sku AND d.location = s.location AND d.incoming > 0) e
+CROSS JOIN LATERAL (SELECT coalesce(sum(owed), 0)::bigint AS owed FROM debts b
+    WHERE b.sku = s.sku AND b.location = s.location) b
+CROSS JOIN LATERAL (SELECT coalesce(sum(owed), 0)::bigint AS owed FROM movements x
+    WHERE x.sku = s.sku AND x.location = s.location AND x.owed IS NOT NULL) o
 LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
     WHERE x.sku = s.sku AND x.location = s.location ORDER BY x.id DESC LIMIT 1) m ON true
-WHERE (s.on_hand, s.quarantined, s.reserved, s.incoming)
-    <> (coalesce(m.on_hand_after, 0), coalesce(m.quarantined_after, 0), p.reserved, e.incoming)";
+WHERE (s.on_hand, s.quarantined, s.reserved, s.incoming, s.owed, s.owed)
+    <> (coalesce(m.on_hand_after, 0), coalesce(m.quarantined_after, 0), p.reserved, e.incoming, b.owed, o.owed)";
 
 /// Looks at up to `limit` balances after a place: which of them are wrong, and the last one unless there are no more.
 pub fn stretch(tx: &mut Tx<'_>, after: &Place, limit: i64) -> Result<(Vec<Place>, Option<Place>), Error> {

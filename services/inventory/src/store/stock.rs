@@ -24,13 +24,19 @@ pub struct Delta {
     pub safety: i64,
     /// Units on their way here.
     pub incoming: i64,
+    /// Units sold that the books could not spare.
+    pub owed: i64,
 }
 
 impl Delta {
     /// Whether more can be promised after it.
     fn gains(&self) -> bool {
-        let taken = self.reserved.saturating_add(self.quarantined).saturating_add(self.safety);
-        self.on_hand > taken
+        self.freed().saturating_sub(self.owed).saturating_sub(self.safety) > 0
+    }
+
+    /// Units that it frees: there, neither promised nor kept apart.
+    pub const fn freed(&self) -> i64 {
+        self.on_hand.saturating_sub(self.reserved).saturating_sub(self.quarantined)
     }
 }
 
@@ -61,6 +67,9 @@ pub struct Balance {
     /// Units on their way here.
     #[diesel(sql_type = BigInt)]
     pub incoming: i64,
+    /// Units that tills have sold and the books could not spare: nothing is free while it is above 0.
+    #[diesel(sql_type = BigInt)]
+    pub owed: i64,
     /// Grows with every change.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
@@ -69,7 +78,25 @@ pub struct Balance {
 impl Balance {
     /// Units that may be promised.
     pub fn available(&self) -> i64 {
-        self.on_hand.saturating_sub(self.reserved).saturating_sub(self.quarantined).saturating_sub(self.safety).max(0)
+        self.free().saturating_sub(self.safety).max(0)
+    }
+
+    /// Units on the shelf that nobody was promised, the safety stock among them; below 0 where units are owed.
+    pub const fn free(&self) -> i64 {
+        self.on_hand.saturating_sub(self.reserved).saturating_sub(self.quarantined).saturating_sub(self.owed)
+    }
+
+    /// Takes units that are free off for what is owed; says how many.
+    pub fn settle(&mut self) -> i64 {
+        let units = self.free().saturating_add(self.owed).min(self.owed).max(0);
+        self.on_hand = self.on_hand.saturating_sub(units);
+        self.owed = self.owed.saturating_sub(units);
+        units
+    }
+
+    /// A balance that has no row yet.
+    pub const fn empty(sku: String, location: String) -> Self {
+        Self { sku, location, on_hand: 0, reserved: 0, safety: 0, quarantined: 0, incoming: 0, owed: 0, version: 0 }
     }
 }
 
@@ -77,31 +104,32 @@ impl Balance {
 // total, the line in the change log, and the wake-ups for orders that wait for what arrived or are promised it elsewhere.
 const ASKED: &str = "\
 WITH asked AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (sku, location, on_hand, reserved, quarantined, safety, incoming)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+        AS t (sku, location, on_hand, reserved, quarantined, safety, incoming, owed)
 ), changed AS (";
 
 // Balances that are there already.
 const CHANGE: &str = "
     UPDATE stock s SET on_hand = s.on_hand + a.on_hand, reserved = s.reserved + a.reserved,
         quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, incoming = s.incoming + a.incoming,
-        version = s.version + 1
+        owed = s.owed + a.owed, version = s.version + 1
     FROM asked a
     WHERE s.sku = a.sku AND s.location = a.location
-      AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.safety >= a.reserved)
-    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
-        s.sells, s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
-        a.on_hand - a.reserved - a.quarantined - a.safety AS gained";
+      AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.owed - s.safety >= a.reserved)
+    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.owed, s.version,
+        s.sells, s.on_hand - s.reserved - s.quarantined - s.owed - s.safety AS balance,
+        a.on_hand - a.reserved - a.quarantined - a.owed - a.safety AS gained";
 
 // Balances that have no row yet. Opening them with their units, and not at zero to be changed, halves what an import costs.
 const OPEN: &str = "
-    INSERT INTO stock AS s (sku, location, on_hand, reserved, quarantined, safety, incoming, version, sells)
-    SELECT a.sku, a.location, a.on_hand, a.reserved, a.quarantined, a.safety, a.incoming, 1,
+    INSERT INTO stock AS s (sku, location, on_hand, reserved, quarantined, safety, incoming, owed, version, sells)
+    SELECT a.sku, a.location, a.on_hand, a.reserved, a.quarantined, a.safety, a.incoming, a.owed, 1,
         l.active AND (l.ships OR l.hands_over)
     FROM asked a JOIN locations l ON l.code = a.location
     WHERE a.reserved <= 0 OR a.on_hand - a.quarantined - a.safety >= a.reserved
-    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version,
-        s.sells, s.on_hand - s.reserved - s.quarantined - s.safety AS balance,
-        s.on_hand - s.reserved - s.quarantined - s.safety AS gained";
+    RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.owed, s.version,
+        s.sells, s.on_hand - s.reserved - s.quarantined - s.owed - s.safety AS balance,
+        s.on_hand - s.reserved - s.quarantined - s.owed - s.safety AS gained";
 
 const TOLD: &str = "
 ), summed AS (
@@ -113,7 +141,7 @@ const TOLD: &str = "
     RETURNING v.sku, v.available, v.version
 ), logged AS (
     INSERT INTO changes (at, skus, locations, on_hand, reserved, available, totalled, totals, versions)
-    SELECT $8, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
+    SELECT $9, array_agg(sku), array_agg(location), array_agg(on_hand), array_agg(reserved), array_agg(balance),
         coalesce((SELECT array_agg(sku) FROM totalled), '{}'), coalesce((SELECT array_agg(available) FROM totalled), '{}'),
         coalesce((SELECT array_agg(version) FROM totalled), '{}')
     FROM changed HAVING count(*) > 0
@@ -136,7 +164,7 @@ const WOKEN: &str = ", woken AS (
 )";
 
 const ANSWER: &str = "
-SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, version FROM changed";
+SELECT sku, location, on_hand, reserved, safety, quarantined, incoming, owed, version FROM changed";
 
 /// Changes balances, all or nothing, and answers them as they are now. The caller holds the pool's lock and has seen that
 /// the changes fit; the guards of the statement and the table's checks have the last word.
@@ -207,6 +235,7 @@ fn asked<'a>(tx: &Tx<'_>, text: String, deltas: &'a Deltas) -> Statement<impl Va
         .bind::<Array<BigInt>, _>(column(|delta| delta.quarantined))
         .bind::<Array<BigInt>, _>(column(|delta| delta.safety))
         .bind::<Array<BigInt>, _>(column(|delta| delta.incoming))
+        .bind::<Array<BigInt>, _>(column(|delta| delta.owed))
         .bind::<Timestamptz, _>(tx.now().utc())
 }
 
@@ -224,7 +253,7 @@ pub fn set_selling(tx: &mut Tx<'_>, locations: &[(&str, bool)]) -> Result<(), Er
         "WITH asked AS (SELECT * FROM unnest($1, $2) AS t (location, sells)), \
          turned AS (UPDATE stock s SET sells = a.sells FROM asked a WHERE s.location = a.location AND s.sells <> a.sells \
             RETURNING s.sku, CASE WHEN a.sells THEN 1 ELSE -1 END \
-                * greatest(s.on_hand - s.reserved - s.quarantined - s.safety, 0) AS gained), \
+                * greatest(s.on_hand - s.reserved - s.quarantined - s.owed - s.safety, 0) AS gained), \
          summed AS (SELECT sku, sum(gained)::bigint AS gained FROM turned GROUP BY sku) \
          UPDATE availability v SET available = v.available + s.gained, version = v.version + 1 \
          FROM summed s WHERE v.sku = s.sku AND s.gained <> 0",
@@ -243,7 +272,7 @@ pub fn of_pairs<'a>(
     let (skus, locations): (Vec<&str>, Vec<&str>) =
         keys.map(|(sku, location)| (sku.as_str(), location.as_str())).unzip();
     Ok(diesel::sql_query(
-        "SELECT s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.version \
+        "SELECT s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.owed, s.version \
          FROM (SELECT DISTINCT sku, location FROM unnest($1, $2) AS t (sku, location)) k \
          JOIN stock s ON s.sku = k.sku AND s.location = k.location",
     )
@@ -261,7 +290,7 @@ pub struct Place {
     /// The location.
     #[diesel(sql_type = Text)]
     pub location: String,
-    /// On hand − reserved − quarantined − safety.
+    /// On hand − reserved − quarantined − owed − safety.
     #[diesel(sql_type = BigInt)]
     pub balance: i64,
 }
@@ -269,7 +298,7 @@ pub struct Place {
 /// Every location's balance of these SKUs.
 pub fn of_skus(tx: &mut Tx<'_>, skus: &BTreeSet<&SkuCode>) -> Result<Vec<Place>, Error> {
     Ok(diesel::sql_query(
-        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock WHERE sku = ANY($1) \
+        "SELECT sku, location, on_hand - reserved - quarantined - owed - safety AS balance FROM stock WHERE sku = ANY($1) \
          ORDER BY sku",
     )
     .bind::<Array<Text>, _>(skus.iter().map(|sku| sku.as_str()).collect::<Vec<_>>())
@@ -303,7 +332,7 @@ WITH page AS (
     WHERE r.state = 'held' AND r.expires_at <= $7 GROUP BY l.sku, l.location
 )
 SELECT p.sku, p.location, p.on_hand, p.reserved - coalesce(l.units, 0) AS reserved, p.safety, p.quarantined, p.incoming,
-    p.version
+    p.owed, p.version
 FROM page p LEFT JOIN lapsed l USING (sku, location) ORDER BY p.sku, p.location";
 
 /// Balances by (sku, location).
@@ -363,7 +392,7 @@ pub fn totals(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Vec<Total>, Error> {
 /// What some locations can promise of some SKUs.
 pub fn at_locations(tx: &mut Tx<'_>, skus: &[&str], locations: &[&str]) -> Result<Vec<Place>, Error> {
     Ok(statement(
-        "SELECT sku, location, on_hand - reserved - quarantined - safety AS balance FROM stock \
+        "SELECT sku, location, on_hand - reserved - quarantined - owed - safety AS balance FROM stock \
          WHERE sku = ANY($1) AND location = ANY($2)",
     )
     .bind::<Array<Text>, _>(skus)

@@ -1,6 +1,6 @@
 //! Random histories: whatever happens in whatever order, the books are right and nothing is promised twice.
 
-use contracts::events::{Disposition, ReturnInspected, ReturnLine, ReturnReceived};
+use contracts::events::{Disposition, PosKind, ReturnInspected, ReturnLine, ReturnReceived};
 use kernel::Timestamp;
 use kernel::id::{OrderId, ReturnId};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
-use crate::support::{Pool, Row, code, fulfilment_line, order};
+use crate::support::{Pool, Row, code, fulfilment_line, order, till};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -19,6 +19,8 @@ enum Step {
     Reject(usize),
     Cancel(usize),
     Return(usize, usize, i64),
+    /// Lines of one transaction: units sold, or below 0 brought back, to the shelf or apart.
+    Till(usize, Vec<(usize, i64)>),
     Wait(u64),
     Jobs,
 }
@@ -35,6 +37,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0usize..20).prop_map(Step::Reject),
         1 => (0usize..20).prop_map(Step::Cancel),
         1 => (0usize..3, 0usize..3, 1i64..4).prop_map(|(sku, place, units)| Step::Return(sku, place, units)),
+        3 => (0usize..3, prop::collection::vec((0usize..4, prop_oneof![2 => 1i64..5, 1 => -3i64..0]), 1..4))
+            .prop_map(|(place, lines)| Step::Till(place, lines)),
         1 => (1u64..20).prop_map(Step::Wait),
         1 => Just(Step::Jobs),
     ];
@@ -72,9 +76,17 @@ async fn run(pool: &Pool, step: Step, orders: &mut Vec<OrderId>) {
         }
         Step::Cancel(n) if n < orders.len() => pool.cancel(orders[n], &[], &[]).await.unwrap(),
         Step::Return(sku, place, units) => give_back(pool, SKUS[sku], PLACES[place], units).await,
+        Step::Till(place, lines) => {
+            let line = |(sku, units): &(usize, i64)| {
+                let to = if *units == -1 { Disposition::Quarantine } else { Disposition::Restock };
+                (SKUS[*sku], *units, (*units < 0).then_some(to))
+            };
+            let lines: Vec<_> = lines.iter().map(line).collect();
+            pool.service.hear(&[till(PLACES[place], PosKind::Exchange, &lines)]).await.unwrap();
+        }
         Step::Wait(seconds) => pool.service.test.clock.advance(std::time::Duration::from_secs(seconds)),
         Step::Jobs => {
-            for job in ["sweep_reservations", "serve_backorders", "tell_stock", "prove_stock"] {
+            for job in ["sweep_reservations", "serve_backorders", "ask_for_owed", "tell_stock", "prove_stock"] {
                 pool.service.run_job(job).await;
             }
         }
@@ -107,7 +119,7 @@ async fn the_books_are_right_after_any_history() {
         pool.is_proved().await;
         // The kept totals are the sums of the balances, and no two orders hold the same unit.
         let totals = "SELECT count(*) FROM availability v WHERE available <> (SELECT coalesce(sum(greatest(0, \
-            on_hand - reserved - quarantined - safety)), 0) FROM stock s WHERE s.sku = v.sku)";
+            on_hand - reserved - quarantined - owed - safety)), 0) FROM stock s WHERE s.sku = v.sku)";
         assert_eq!(pool.number(totals).await, 0);
         assert_eq!(pool.number("SELECT count(*) FROM stock WHERE reserved + quarantined > on_hand").await, 0);
     }

@@ -31,8 +31,8 @@ async fn an_export_has_every_balance_as_the_list_shows_it() {
     let listed = pool.service.get("/v1/stock").await.body["items"].as_array().unwrap().clone();
     assert_eq!(rows(&export(&pool, "", "application/x-ndjson").await), listed);
     assert_eq!(rows(&export(&pool, "?location=S1&sku=A", "*/*").await), [listed[0].clone()]);
-    let csv = "sku,location,on_hand,reserved,safety,quarantined,incoming,available,version\n\
-        A,S1,5,2,0,0,0,3,2\nA,S2,7,0,0,0,0,7,1\nB,S1,3,0,0,0,0,3,1\n";
+    let csv = "sku,location,on_hand,reserved,safety,quarantined,incoming,owed,available,version\n\
+        A,S1,5,2,0,0,0,0,3,2\nA,S2,7,0,0,0,0,0,7,1\nB,S1,3,0,0,0,0,0,3,1\n";
     assert_eq!(export(&pool, "", "text/csv").await, csv);
 }
 

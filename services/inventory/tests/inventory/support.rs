@@ -5,7 +5,8 @@ use contracts::events::{
     FulfilmentRequest, FulfilmentShipped, OrderCancelled, OrderLine, OrderPlaced, OrderTotals, RefundLine, SkuChanged,
     SkuStatus, StockBackordered, StockSourced,
 };
-use kernel::id::{FulfilmentId, OrderId, ReservationId};
+use contracts::events::{Disposition, PosKind, PosLine, PosRecorded};
+use kernel::id::{FulfilmentId, OrderId, PosTransactionId, ReservationId};
 use kernel::{Code, Currency, GeoPoint, Timestamp};
 use serde_json::{Value, json};
 use testkit::{Reply, TestService, told};
@@ -79,6 +80,37 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         reservation_id: None,
         guide: None,
         store: None,
+    }
+}
+
+/// What a till of a store sold, `(sku, units)`, or took back, below 0, and where that goes.
+pub fn till(store: &str, kind: PosKind, lines: &[(&str, i64, Option<Disposition>)]) -> PosRecorded {
+    let lines = lines.iter().zip(1..).map(|((sku, quantity, disposition), line_no)| PosLine {
+        line_no,
+        sku: code(sku),
+        category: None,
+        quantity: *quantity,
+        list_amount: 0,
+        discount_amount: 0,
+        paid_amount: 0,
+        disposition: *disposition,
+    });
+    let occurred_at: Timestamp = "2026-11-11T00:00:00+08:00".parse().unwrap();
+    PosRecorded {
+        transaction_id: PosTransactionId::at(occurred_at),
+        store: code(store),
+        terminal: "T1".to_owned(),
+        business_date: "2026-11-11".parse().unwrap(),
+        sequence: 1,
+        kind,
+        voids: None,
+        channel: code("pos"),
+        occurred_at,
+        currency: "CNY".parse::<Currency>().unwrap(),
+        buyer: Buyer::default(),
+        guide: None,
+        lines: lines.collect(),
+        total_amount: 0,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Cancels an order, wholly or by units of its lines, before they ship.
 
 use ::store::{Error, Tx, outbox};
+use contracts::Cause;
 use contracts::events::OrderCancelled;
 use kernel::Timestamp;
 use kernel::id::{FulfilmentId, OrderId};
 
-use super::book::{Book, merge};
+use super::book::{Actor, Book, merge};
 use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::domain::cover::{self, CancelPlan};
@@ -33,19 +34,42 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
     caller.check_channel(&code(&book.order.channel)?)?;
     caller.check_version(book.order.version)?;
     let steps = steps(&book, command)?;
-    let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps).map_err(|few| {
+    let why = Why { actor: caller.actor(Some(command.reason.clone())), cause: &caller.cause };
+    cancel_units(tx, &mut book, &steps, &why, rules)?;
+    Ok(book)
+}
+
+/// Who cancels and why, and what its events carry on.
+#[derive(Debug)]
+pub struct Why<'a> {
+    /// Who, with a reason.
+    pub actor: Actor,
+    /// What made it happen.
+    pub cause: &'a Cause,
+}
+
+/// Cancels units per line, each line named once, of an order that is locked.
+pub fn cancel_units(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    steps: &[(i32, i64)],
+    why: &Why<'_>,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let reason = why.actor.reason.clone().unwrap_or_default();
+    let plan = cover::plan_cancel(&book.lines, &book.pieces(), steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
             book.order.status, few.line_no
         ))
     })?;
-    let why = Cancelled { reason: &command.reason, lapsed: None };
-    let (changed, event) = take_out(&mut book, (&steps, plan), why, rules.freight_refund, tx.now())?;
+    let cancelled = Cancelled { reason: &reason, lapsed: None };
+    let (changed, event) = take_out(book, (steps, plan), cancelled, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
-    book.settle(tx, &caller.actor(Some(command.reason.clone())), what, rules.return_window_seconds)?;
-    outbox::append(tx, &event, &caller.cause)?;
-    Ok(book)
+    book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
+    outbox::append(tx, &event, why.cause)?;
+    Ok(())
 }
 
 /// Why units are cancelled.

@@ -3,6 +3,7 @@
 pub mod book;
 pub mod caller;
 pub mod cancel_order;
+pub mod change_order;
 pub mod complete_orders;
 pub mod hand_over;
 pub mod identify_buyers;
@@ -19,4 +20,6 @@ pub mod refusal;
 pub mod request_return;
 pub mod settled;
 pub mod source_orders;
+pub mod take_back_shorted;
 pub mod track_parcels;
+pub mod update_orders;

@@ -1,12 +1,14 @@
 //! Takes orders into the book. Everything that can be worked out beforehand is, so that a batch is a few statements:
 //! numbers, lines, events.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ::store::idempotency::{self, Key, Started, StoredAnswer};
 use ::store::{Error, Tx, outbox};
 use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
+use contracts::requests::Address;
 use contracts::{Cause, FieldError, Problem, ProblemCode};
 use kernel::id::{OrderId, ReservationId};
 use kernel::{LocationCode, Money, PayeeCode, Timestamp};
@@ -15,13 +17,16 @@ use service::Answer;
 use uuid::Uuid;
 
 use super::references::{self, Known, Sku};
+use super::refusal;
+use super::update_orders::{Updated, update_order};
 use crate::domain::content::{Content, buyer_key};
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::state::{OrderStatus, PaymentStatus};
+use crate::settings::Rules;
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
-use crate::store::{lines, orders, to_json_list};
+use crate::store::{lines, locks, orders, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +73,8 @@ pub enum Refusal {
         /// The fields that differ.
         fields: Vec<&'static str>,
     },
+    /// The channel's update cannot be made.
+    Update(refusal::Refusal),
     /// The idempotency key belongs to another request.
     KeyReused,
     /// The transaction failed.
@@ -113,6 +120,7 @@ impl From<Refusal> for Problem {
             ),
             Refusal::KeyReused => Self::new(ProblemCode::IdempotencyKeyReused)
                 .field("Idempotency-Key", "was used before for another method, path or body"),
+            Refusal::Update(refusal) => refusal.into(),
             Refusal::Store(error) => error.into(),
         }
     }
@@ -201,6 +209,7 @@ impl Place {
             payment_status: PaymentStatus::Paid.as_str().to_owned(),
             backordered: false,
             disturbed: false,
+            changing: None,
             given_back_amount: 0,
             given_back_freight: 0,
             version: 1,
@@ -266,12 +275,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         buyer: form.buyer.clone().into(),
         fulfilment: FulfilmentRequest {
             kind: form.fulfilment.kind,
-            destination: form.fulfilment.ship_to.as_ref().map(|address| Destination {
-                country: address.country.clone(),
-                province: address.province.clone(),
-                city: address.city.clone(),
-                point: address.point().ok().flatten(),
-            }),
+            destination: form.fulfilment.ship_to.as_ref().map(destination),
             location: form.fulfilment.location.clone(),
         },
         lines: form.lines.iter().zip(&priced.lines).zip(skus).map(line).collect(),
@@ -282,8 +286,18 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
     }
 }
 
+/// As much of an address as sourcing needs.
+pub fn destination(address: &Address) -> Destination {
+    Destination {
+        country: address.country.clone(),
+        province: address.province.clone(),
+        city: address.city.clone(),
+        point: address.point().ok().flatten(),
+    }
+}
+
 /// Takes a batch of orders: a constant number of statements, however many there are.
-pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place]) -> Result<Vec<Result<Placed, Refusal>>, Error> {
+pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], rules: Rules) -> Result<Vec<Result<Placed, Refusal>>, Error> {
     let keys: Vec<Option<&Key>> = commands.iter().map(|command| command.key.as_ref()).collect();
     let started = idempotency::begin_batch(tx, &keys)?;
     let mut fresh: Vec<&Place> = commands
@@ -300,7 +314,7 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place]) -> Result<Vec<Result<Pl
         .filter(|command| !inserted.contains(&command.order.order_id))
         .map(|command| command.number())
         .collect();
-    let known = if others.is_empty() { HashMap::new() } else { orders::numbered(tx, &others)? };
+    let mut known = if others.is_empty() { HashMap::new() } else { lock_updated(tx, &fresh, &others)? };
     let mut results = Vec::with_capacity(commands.len());
     let mut stored = Vec::new();
     let mut released = Vec::new();
@@ -310,11 +324,11 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place]) -> Result<Vec<Result<Pl
             Started::Reused => Err(Refusal::KeyReused),
             Started::InFlight if !is_fresh(command, &Started::InFlight, commands) => Err(Refusal::KeyReused),
             Started::Fresh | Started::InFlight if inserted.contains(&command.order.order_id) => Ok(Placed::New),
-            Started::Fresh | Started::InFlight => compare(command, &known),
+            Started::Fresh | Started::InFlight => meet(tx, command, &mut known, rules),
         };
         match (&result, &command.key, &command.answer) {
             (Ok(Placed::New), Some(key), Some(answer)) => stored.push((key, answer.to_stored())),
-            (Ok(Placed::Known(_)) | Err(Refusal::Contradiction { .. }), Some(key), _) => released.push(key),
+            (Ok(Placed::Known(_)) | Err(_), Some(key), _) => released.push(key),
             _ => {}
         }
         results.push(result);
@@ -354,12 +368,55 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place]) -> Result<HashSet<Uuid>, Error> {
     Ok(inserted)
 }
 
-fn compare(command: &Place, known: &HashMap<(String, String), orders::Numbered>) -> Result<Placed, Refusal> {
+/// What is known by these numbers. Orders that are to be updated are locked together, and seen as they are then.
+fn lock_updated(
+    tx: &mut Tx<'_>,
+    fresh: &[&Place],
+    numbers: &[(&str, &str)],
+) -> Result<HashMap<(String, String), orders::Numbered>, Error> {
+    let known = orders::numbered(tx, numbers)?;
+    let updated = fresh.iter().filter_map(|command| {
+        let (channel, number) = command.number();
+        let order = known.get(&(channel.to_owned(), number.to_owned()))?;
+        let newer = command.order.channel_updated_at > order.channel_updated_at;
+        (newer && order.content != command.order.content).then_some(order.order_id)
+    });
+    let updated: Vec<Uuid> = updated.collect();
+    if updated.is_empty() {
+        return Ok(known);
+    }
+    locks::orders(tx, &updated)?;
+    orders::numbered(tx, numbers)
+}
+
+/// An order whose number is in the book: the same again, an older state of it, an update, or a contradiction.
+fn meet(
+    tx: &mut Tx<'_>,
+    command: &Place,
+    known: &mut HashMap<(String, String), orders::Numbered>,
+    rules: Rules,
+) -> Result<Placed, Refusal> {
     let (channel, number) = command.number();
-    let Some(order) = known.get(&(channel.to_owned(), number.to_owned())) else {
+    let Some(order) = known.get_mut(&(channel.to_owned(), number.to_owned())) else {
         return Err(Refusal::Store(Error::Conflict("an order with this number is on its way".to_owned())));
     };
     let fields = Content(order.content.clone()).differences(&Content(command.order.content.clone()));
     let order_id = OrderId(order.order_id);
-    if fields.is_empty() { Ok(Placed::Known(order_id)) } else { Err(Refusal::Contradiction { order_id, fields }) }
+    if fields.is_empty() {
+        return Ok(Placed::Known(order_id));
+    }
+    match command.order.channel_updated_at.map(|sent| order.channel_updated_at.cmp(&Some(sent))) {
+        Some(Ordering::Greater) => Ok(Placed::Known(order_id)),
+        Some(Ordering::Less) => match update_order(tx, command, (order_id, &fields), &command.cause, rules) {
+            Ok(Updated::Done) => {
+                order.content.clone_from(&command.order.content);
+                order.channel_updated_at = command.order.channel_updated_at;
+                Ok(Placed::Known(order_id))
+            }
+            Ok(Updated::Contradicts(fields)) => Err(Refusal::Contradiction { order_id, fields }),
+            Err(refusal::Refusal::Store(error)) => Err(Refusal::Store(error)),
+            Err(refusal) => Err(Refusal::Update(refusal)),
+        },
+        Some(Ordering::Equal) | None => Err(Refusal::Contradiction { order_id, fields }),
+    }
 }

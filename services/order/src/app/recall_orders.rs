@@ -15,7 +15,7 @@ use crate::domain::state::FulfilmentStatus;
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// Why a recalled fulfilment order stands as rejected.
-const REASON: &str = "recalled";
+const REASON: &str = FulfilmentRejected::RECALLED;
 
 /// Recalls what was asked for, at most one request per order. An order moves as a whole or not at all: if anything that
 /// was asked for is picked, collected by the buyer, or no longer there, the request is let rest.

@@ -47,7 +47,10 @@ pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], window_second
     let mut others = Vec::new();
     for (answer, _) in answers {
         let id = answer.order_id.uuid();
-        let order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
+        let mut order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
+        if is_overtaken(tx, &mut order, answer.answers_version)? {
+            continue;
+        }
         if is_undisturbed(&order)? {
             offers.extend(offers_of(tx, answer, &order, cover::group(&answer.allocations)));
             undisturbed.push(order);
@@ -67,6 +70,20 @@ pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], window_second
 /// Whether nothing happened to the order since it was placed: then the answer fits it as it is.
 fn is_undisturbed(order: &OrderRow) -> Result<bool, Error> {
     Ok(order.status()? == OrderStatus::Sourcing && !order.disturbed)
+}
+
+/// Whether an answer is about a destination that the order no longer has: what it promised there has been taken back, or
+/// will be. With the first answer about the new one, the order is like any other again.
+fn is_overtaken(tx: &mut Tx<'_>, order: &mut OrderRow, answers: Option<i64>) -> Result<bool, Error> {
+    if order.changing.is_none() {
+        return Ok(false);
+    }
+    if order.changing != answers {
+        return Ok(true);
+    }
+    order.changing = None;
+    orders::save(tx, &[&*order])?;
+    Ok(false)
 }
 
 fn offers_of(
@@ -140,8 +157,11 @@ pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], window_seconds
     let ids: Vec<Uuid> = answers.iter().map(|answer| answer.order_id.uuid()).collect();
     let mut locked = locks::orders(tx, &ids)?;
     let mut undisturbed = Vec::new();
-    for id in ids {
-        let order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
+    for (id, answer) in ids.into_iter().zip(answers) {
+        let mut order = locked.remove(&id).ok_or(Refusal::Unknown(id))?;
+        if is_overtaken(tx, &mut order, answer.answers_version)? {
+            continue;
+        }
         if is_undisturbed(&order)? {
             undisturbed.push(order);
             continue;

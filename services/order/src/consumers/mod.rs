@@ -4,6 +4,7 @@ mod buyer_identified;
 mod references_changed;
 mod stock_backordered;
 mod stock_better_found;
+mod stock_shorted;
 mod stock_sourced;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::app::source_orders::Refusal;
 pub const SOURCING: Hearing = Hearing {
     service: "order",
     subscription: "sourcing",
-    events: &["stock.sourced", "stock.backordered", "stock.better_found"],
+    events: &["stock.sourced", "stock.backordered", "stock.better_found", "stock.shorted"],
     partitions: 1,
     gives_way: false,
 };
@@ -48,6 +49,7 @@ pub fn sourcing(window_seconds: i64) -> Subscription {
         "stock.sourced" => stock_sourced::consume(tx, events, window_seconds),
         "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
         "stock.better_found" => stock_better_found::consume(tx, events, window_seconds),
+        "stock.shorted" => stock_shorted::consume(tx, events, window_seconds),
         other => Err(unheard(other)),
     }))
 }

@@ -117,6 +117,32 @@ impl Faults {
         }
     }
 
+    /// Refuses addresses that are not usable.
+    pub fn address(&mut self, field: &str, address: &Address) {
+        self.text(&format!("{field}.country"), address.country.as_deref().unwrap_or_default(), MAX_TEXT_LENGTH);
+        let parts = [
+            ("name", &address.name),
+            ("phone", &address.phone),
+            ("province", &address.province),
+            ("city", &address.city),
+            ("district", &address.district),
+            ("street", &address.street),
+            ("postcode", &address.postcode),
+            ("adcode", &address.adcode),
+        ];
+        for (name, text) in parts {
+            // Platforms send empty fields for what they do not know; only what is there is judged.
+            let known = text.as_deref().filter(|text| !text.is_empty());
+            self.optional_text(&format!("{field}.{name}"), known, MAX_TEXT_LENGTH);
+        }
+        if address.latitude.is_some() != address.longitude.is_some() {
+            self.add(field, "has both latitude and longitude, or neither");
+        }
+        if let Err(error) = address.point() {
+            self.add(field, error.to_string());
+        }
+    }
+
     /// What was found, if anything.
     pub fn into_result(self) -> Result<(), Vec<FieldError>> {
         if self.0.is_empty() { Ok(()) } else { Err(self.0) }
@@ -159,35 +185,10 @@ fn check_fulfilment(fulfilment: &FulfilmentForm, faults: &mut Faults) {
         (FulfilmentKind::Ship, Some(_), Some(_)) => {
             faults.add("fulfilment.location", "is where a pickup is collected; a shipment's is found by sourcing");
         }
-        (FulfilmentKind::Ship, Some(address), None) => check_address(address, faults),
+        (FulfilmentKind::Ship, Some(address), None) => faults.address("fulfilment.ship_to", address),
         (FulfilmentKind::Pickup, _, None) => faults.add("fulfilment.location", "is needed to collect"),
         (FulfilmentKind::Pickup, Some(_), Some(_)) => faults.add("fulfilment.ship_to", "has no place in a pickup"),
         (FulfilmentKind::Pickup, None, Some(_)) => {}
-    }
-}
-
-fn check_address(address: &Address, faults: &mut Faults) {
-    faults.text("fulfilment.ship_to.country", address.country.as_deref().unwrap_or_default(), MAX_TEXT_LENGTH);
-    let parts = [
-        ("name", &address.name),
-        ("phone", &address.phone),
-        ("province", &address.province),
-        ("city", &address.city),
-        ("district", &address.district),
-        ("street", &address.street),
-        ("postcode", &address.postcode),
-        ("adcode", &address.adcode),
-    ];
-    for (name, text) in parts {
-        // Platforms send empty fields for what they do not know; only what is there is judged.
-        let known = text.as_deref().filter(|text| !text.is_empty());
-        faults.optional_text(&format!("fulfilment.ship_to.{name}"), known, MAX_TEXT_LENGTH);
-    }
-    if address.latitude.is_some() != address.longitude.is_some() {
-        faults.add("fulfilment.ship_to", "has both latitude and longitude, or neither");
-    }
-    if let Err(error) = address.point() {
-        faults.add("fulfilment.ship_to", error.to_string());
     }
 }
 

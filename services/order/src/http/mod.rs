@@ -1,5 +1,6 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
+mod changes;
 mod fulfilments;
 mod handovers;
 mod import;
@@ -28,7 +29,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, orders::list, orders::cancel, import::import, summary::summary,
+        orders::place, orders::get, orders::list, orders::cancel, changes::change, import::import, summary::summary,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -54,6 +55,7 @@ pub struct App {
 impl App {
     /// Starts what the handlers work with.
     pub fn start(platform: &Platform, settings: &OrderSettings, references: References) -> Self {
+        let rules = settings.rules();
         let options = BatchOptions {
             name: "place_orders",
             max_batch: size(settings.intake_batch),
@@ -64,9 +66,11 @@ impl App {
         Self {
             store: platform.store.clone(),
             references,
-            intake: Batcher::new(&platform.store, options, &platform.lifecycle, place_orders),
+            intake: Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, orders| {
+                place_orders(tx, orders, rules)
+            }),
             settled: Settled::start(platform.store.clone(), &platform.lifecycle),
-            rules: settings.rules(),
+            rules,
         }
     }
 }
@@ -89,6 +93,7 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
             Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),

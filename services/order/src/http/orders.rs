@@ -30,8 +30,8 @@ use crate::store::orders::Filter;
 
 /// Take an order into the book
 ///
-/// Named by channel and number: the same order again is answered 200 with the order as it is now, another content with
-/// 409. With `Prefer: wait=n` the answer comes when the order is sourced or backordered, at the latest after n seconds.
+/// Named by channel and number: the same order again is answered 200 with the order as it is now. Another content with a
+/// newer `channel_updated_at` updates the order, with an older one changes nothing, and is answered 409 otherwise. With `Prefer: wait=n` the answer comes when the order is sourced or backordered, at the latest after n seconds.
 #[utoipa::path(post, path = "/v1/orders", tag = "order", request_body = OrderForm, responses(
     (status = 201, body = OrderView), (status = 200, body = OrderView, description = "It was in the book already"),
     (status = 409, body = Problem), (status = 422, body = Problem)))]
@@ -208,7 +208,7 @@ fn cancellation(order_id: OrderId, body: CancelBody) -> Result<Cancel, Refusal> 
 }
 
 /// The order as this transaction has left it.
-fn view(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderView, Error> {
+pub(super) fn view(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderView, Error> {
     let read = read_order(tx, id)?.ok_or(Error::Broken("an order that was changed is in the book"))?;
     OrderView::whole(&read)
 }

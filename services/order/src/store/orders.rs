@@ -76,6 +76,9 @@ pub struct OrderRow {
     /// Whether any unit was ever cancelled or rejected.
     #[diesel(sql_type = Bool)]
     pub disturbed: bool,
+    /// The version at which it got another destination, until the inventory has answered that.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub changing: Option<i64>,
     /// What went back to the buyer.
     #[diesel(sql_type = BigInt)]
     pub given_back_amount: i64,
@@ -194,12 +197,15 @@ pub struct Numbered {
     /// The digest of its content.
     #[diesel(sql_type = Binary)]
     pub content: Vec<u8>,
+    /// When the channel last changed it.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub channel_updated_at: Option<DateTime<Utc>>,
 }
 
 /// The orders that have these numbers, by channel and number.
 pub fn numbered(tx: &mut Tx<'_>, numbers: &[(&str, &str)]) -> Result<HashMap<(String, String), Numbered>, Error> {
     let rows: Vec<Numbered> = diesel::sql_query(
-        "SELECT o.channel, o.channel_order_no, o.order_id, o.content FROM orders o \
+        "SELECT o.channel, o.channel_order_no, o.order_id, o.content, o.channel_updated_at FROM orders o \
          JOIN unnest($1, $2) AS n (channel, number) ON o.channel = n.channel AND o.channel_order_no = n.number",
     )
     .bind::<Array<Text>, _>(numbers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
@@ -223,9 +229,9 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     }
     diesel::sql_query(
         "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
-         disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
-         AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version) \
+         disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version, \
+         changing = n.changing FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing) \
          WHERE o.order_id = n.order_id",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -236,7 +242,20 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.given_back_amount).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.given_back_freight).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.changing).collect::<Vec<_>>())
     .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Writes what an order says after it was changed: its document, and where the channel changed it the digest and the time of
+/// that.
+pub fn rewrite(tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), Error> {
+    diesel::sql_query("UPDATE orders SET document = $2, content = $3, channel_updated_at = $4 WHERE order_id = $1")
+        .bind::<SqlUuid, _>(row.order_id)
+        .bind::<Text, _>(&row.document)
+        .bind::<Binary, _>(&row.content)
+        .bind::<Nullable<Timestamptz>, _>(row.channel_updated_at)
+        .execute(tx.conn())?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod cancelling;
+mod changing;
 mod completing;
 mod fulfilling;
 mod handing_over;
@@ -19,6 +20,7 @@ mod reading;
 mod recalling;
 mod returning;
 mod short_picks;
+mod shorting;
 mod sourcing;
 mod support;
 mod till_books;

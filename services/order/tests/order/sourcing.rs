@@ -16,6 +16,7 @@ fn waits(order: &str, attempt: i32, sku: &str, missing: i64) -> StockBackordered
         decision_id: DecisionId::at(Timestamp::EPOCH),
         attempt,
         missing: vec![BackorderedSku { sku: code(sku), missing: missing.try_into().unwrap() }],
+        answers_version: None,
     }
 }
 

@@ -319,5 +319,6 @@ pub fn answered(order: &str, attempt: i32, allocations: &[(i32, &str, &str, i64)
         attempt,
         allocations: allocations.iter().map(allocation).collect(),
         sourced_at: at,
+        answers_version: None,
     }
 }

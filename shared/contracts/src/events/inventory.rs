@@ -64,6 +64,9 @@ pub struct StockSourced {
     pub allocations: Vec<Allocation>,
     /// When it was decided.
     pub sourced_at: Timestamp,
+    /// The version of the order with the change of destination that this answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_version: Option<i64>,
 }
 
 /// How much of a SKU is missing.
@@ -86,6 +89,9 @@ pub struct StockBackordered {
     pub attempt: i32,
     /// What is missing.
     pub missing: Vec<BackorderedSku>,
+    /// As in `stock.sourced`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_version: Option<i64>,
 }
 
 /// An order's reserved stock was given back.
@@ -115,6 +121,31 @@ pub struct StockBetterFound {
     pub fewer_parts: i64,
     /// When it was found.
     pub found_at: Timestamp,
+}
+
+/// Units promised to an order where a till has sold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockOwing {
+    /// The order.
+    pub order_id: OrderId,
+    /// Units of the SKU promised to it at the location.
+    pub quantity: Quantity,
+}
+
+/// A till has sold units that are promised to orders. The order book takes fulfilment orders back that nobody has picked,
+/// until as many units are given back as are owed; units that are on their way back already count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockShorted {
+    /// The SKU.
+    pub sku: SkuCode,
+    /// Where it was sold.
+    pub location: LocationCode,
+    /// Units owed.
+    pub units: Quantity,
+    /// The newest orders with units there, the newest first.
+    pub promised: Vec<StockOwing>,
+    /// When it was found.
+    pub shorted_at: Timestamp,
 }
 
 /// The balance of one SKU at one location after a change.
@@ -174,6 +205,7 @@ payload!(StockSourced, "stock.sourced", |it| it.order_id.to_string());
 payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
 payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
 payload!(StockBetterFound, "stock.better_found", |it| it.order_id.to_string());
+payload!(StockShorted, "stock.shorted", |it| it.sku.to_string());
 payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
 payload!(AvailabilityChanged, "availability.changed", |it| it.sku.to_string());
 payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

@@ -29,14 +29,15 @@ mod rebate;
 pub use gateway::ChannelChanged;
 pub use inventory::{
     Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
-    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockReleased, StockSourced,
+    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockReleased,
+    StockShorted, StockSourced,
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
     FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity,
-    OrderCancelled, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart,
-    RefundIssued, RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
+    OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
+    RecalledPart, RefundIssued, RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};

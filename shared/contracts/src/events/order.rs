@@ -149,6 +149,23 @@ pub struct QuantityOfLine {
     pub quantity: Quantity,
 }
 
+/// Something of an order changed that is not told otherwise. With a destination, everything of it that has not been picked
+/// was taken back from its locations and is sourced anew; the answer names the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderChanged {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its version with the change.
+    pub version: i64,
+    /// What changed: `ship_to`, `note`.
+    pub fields: Vec<String>,
+    /// Where it goes now, if sourcing can tell the difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Destination>,
+    /// When.
+    pub changed_at: Timestamp,
+}
+
 /// An order, or a part of it, was cancelled before it shipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCancelled {
@@ -242,8 +259,8 @@ pub struct FulfilmentRejected {
     pub lines: Vec<FulfilmentLine>,
     /// Why.
     pub reason: String,
-    /// Whether the order book took it back because nearer stock was found: the location has refused nothing, and may get it
-    /// again.
+    /// Whether the order book took it back, because nearer stock was found or a till has sold it: the location has refused
+    /// nothing, and may get it again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recalled: bool,
     /// What was recalled together with it, on the first event of a recall: all of it is sourced as one.
@@ -254,6 +271,15 @@ pub struct FulfilmentRejected {
     pub sourced_with: Option<FulfilmentId>,
     /// When.
     pub rejected_at: Timestamp,
+}
+
+impl FulfilmentRejected {
+    /// The reason where nearer stock was found.
+    pub const RECALLED: &str = "recalled";
+    /// The reason where the order goes somewhere else.
+    pub const READDRESSED: &str = "readdressed";
+    /// The reason where a till has sold the goods.
+    pub const SHORTED: &str = "shorted";
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -407,6 +433,7 @@ pub struct RefundIssued {
 }
 
 payload!(OrderPlaced, "order.placed", |it| it.order_id.to_string());
+payload!(OrderChanged, "order.changed", |it| it.order_id.to_string());
 payload!(OrderCancelled, "order.cancelled", |it| it.order_id.to_string());
 payload!(OrderCompleted, "order.completed", |it| it.order_id.to_string());
 payload!(FulfilmentOffered, "fulfilment.offered", |it| it.order_id.to_string());

@@ -1,0 +1,148 @@
+//! Changes an order in the book: where it goes, how many units, the remark. Only what differs is done; a reservation is
+//! never deleted to be made anew, and what was picked stays as it is.
+
+use ::store::{Error, Tx, outbox};
+use contracts::events::{FulfilmentKind, FulfilmentRejected, OrderChanged};
+use contracts::requests::Address;
+use kernel::id::OrderId;
+
+use super::book::{Book, write_back};
+use super::caller::Caller;
+use super::cancel_order::{Why, cancel_units};
+use super::place_orders::{Document, destination};
+use super::refusal::Refusal;
+use crate::domain::state::{FulfilmentStatus, OrderStatus};
+use crate::settings::Rules;
+use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::{code, orders};
+
+/// What an order is to be; what is left out stays.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Where it goes.
+    pub ship_to: Option<Address>,
+    /// Units that are still wanted, by line: fewer than now, or none.
+    pub lines: Vec<(i32, i64)>,
+    /// The remark.
+    pub note: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Changes an order, all of it or nothing.
+pub fn change_order(
+    tx: &mut Tx<'_>,
+    id: OrderId,
+    change: &Change,
+    caller: &Caller,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
+    caller.check_channel(&code(&book.order.channel)?)?;
+    caller.check_version(book.order.version)?;
+    let why = Why { actor: caller.actor(change.reason.clone()), cause: &caller.cause };
+    apply(tx, &mut book, change, &why, rules)
+}
+
+/// Changes an order that is locked.
+pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, rules: Rules) -> Result<(), Refusal> {
+    let stored = orders::find(tx, book.order.id())?.ok_or(Error::Broken("a locked order is in the book"))?;
+    let mut document: Document = serde_json::from_str(&stored.document).map_err(Error::from)?;
+    let moved = change.ship_to.as_ref().filter(|to| document.fulfilment.ship_to.as_ref() != Some(*to));
+    let note = change.note.as_ref().filter(|note| document.note.as_ref() != Some(*note));
+    let steps = steps(book, &change.lines)?;
+    if moved.is_some() {
+        check_unpicked(book)?;
+    }
+    if !steps.is_empty() {
+        cancel_units(tx, book, &steps, why, rules)?;
+    }
+    let moved = moved.filter(|_| book.order.status().is_ok_and(|status| status != OrderStatus::Cancelled));
+    if moved.is_none() && note.is_none() {
+        return Ok(());
+    }
+    let before = document.fulfilment.ship_to.as_ref().map(destination);
+    let elsewhere = moved.map(destination).filter(|to| Some(to) != before.as_ref());
+    if let Some(to) = moved {
+        document.fulfilment.ship_to = Some(to.clone());
+    }
+    if let Some(note) = note {
+        document.note = Some(note.clone()).filter(|note| !note.is_empty());
+    }
+    let fields = [("ship_to", moved.is_some()), ("note", note.is_some())];
+    let fields: Vec<String> = fields.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect();
+    if elsewhere.is_some() {
+        take_back(tx, book)?;
+    }
+    let concluded = book.conclude(&why.actor, &format!("changed: {}", fields.join(", ")))?;
+    if elsewhere.is_some() {
+        book.order.changing = Some(book.order.version);
+    }
+    book.order.document = serde_json::to_string(&document).map_err(Error::from)?;
+    book.order.content = stored.content;
+    orders::rewrite(tx, &book.order)?;
+    write_back(tx, &[&*book], &[concluded], rules.return_window_seconds)?;
+    let (order_id, version) = (book.order.id(), book.order.version);
+    let event = OrderChanged { order_id, version, fields, destination: elsewhere, changed_at: tx.now() };
+    outbox::append(tx, &event, why.cause)?;
+    Ok(())
+}
+
+/// How many units fewer of each line.
+fn steps(book: &Book, wanted: &[(i32, i64)]) -> Result<Vec<(i32, i64)>, Refusal> {
+    let mut steps: Vec<(i32, i64)> = Vec::with_capacity(wanted.len());
+    for (index, (line_no, units)) in wanted.iter().enumerate() {
+        let line = book.lines.iter().find(|line| line.line_no == *line_no).ok_or_else(|| {
+            Refusal::invalid(format!("lines[{index}].line_no"), format!("the order has no line {line_no}"))
+        })?;
+        if steps.iter().any(|(other, _)| other == line_no) || wanted.iter().take(index).any(|(no, _)| no == line_no) {
+            return Err(Refusal::invalid(format!("lines[{index}].line_no"), "is named twice"));
+        }
+        let fewer = line.live().saturating_sub(*units);
+        if fewer < 0 {
+            let detail = format!("the line has {} units; more of them are an order of their own", line.live());
+            return Err(Refusal::invalid(format!("lines[{index}].quantity"), detail));
+        }
+        if fewer > 0 {
+            steps.push((*line_no, fewer));
+        }
+    }
+    Ok(steps)
+}
+
+/// An address can be changed as long as it is on no parcel.
+fn check_unpicked(book: &Book) -> Result<(), Refusal> {
+    if book.order.kind() == FulfilmentKind::Pickup {
+        return Err(Refusal::invalid("ship_to", "has no place in a pickup"));
+    }
+    let status = book.order.status()?;
+    let over = matches!(
+        status,
+        OrderStatus::Shipped | OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled
+    );
+    if over {
+        return Err(Refusal::State(format!("the order is {status}: its address stays")));
+    }
+    let picked = |it: &&Fulfilment| it.status.is_open() && !it.status.may_be_recalled();
+    match book.fulfilments.iter().find(picked) {
+        Some(it) => {
+            let (location, status) = (&it.location, it.status);
+            Err(Refusal::State(format!("{location} has {status} a part of the order: its address stays")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes everything back from its locations that has not left.
+fn take_back(tx: &mut Tx<'_>, book: &mut Book) -> Result<(), Error> {
+    let open: Vec<Fulfilment> = book.fulfilments.iter().filter(|it| it.status.is_open()).cloned().collect();
+    let mut taken = Vec::with_capacity(open.len());
+    for it in open {
+        let reason = Some(FulfilmentRejected::READDRESSED.to_owned());
+        let it = Fulfilment { status: FulfilmentStatus::Rejected, reason, recalled: true, ..it };
+        taken.push(book.change_fulfilment(it, tx.now())?);
+    }
+    book.order.disturbed = true;
+    book.order.backordered = false;
+    fulfilments::save(tx, &taken)
+}

@@ -1,0 +1,101 @@
+//! What becomes of an order that its channel sends again with another content: the newest `channel_updated_at` wins.
+//!
+//! A channel may send an order elsewhere, take units off it, and change its remark. Whatever else differs contradicts the
+//! book, as does another content without a newer time.
+
+use ::store::{Error, Tx};
+use contracts::Cause;
+use kernel::id::OrderId;
+
+use super::book::{Actor, Book};
+use super::cancel_order::Why;
+use super::change_order::{Change, apply};
+use super::place_orders::{Document, Place};
+use super::refusal::Refusal;
+use crate::settings::Rules;
+use crate::store::lines::{self, LineRow};
+use crate::store::orders;
+
+/// Fields in which an update may differ.
+const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
+/// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
+const FOLLOWING: [&str; 3] = ["freight", "discount", "payments"];
+
+/// What became of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Updated {
+    /// The book says now what the channel says.
+    Done,
+    /// These fields cannot be changed so.
+    Contradicts(Vec<&'static str>),
+}
+
+/// Lets the book follow an update of an order that differs in these fields.
+pub fn update_order(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    (id, fields): (OrderId, &[&'static str]),
+    cause: &Cause,
+    rules: Rules,
+) -> Result<Updated, Refusal> {
+    let change_lines = fields.contains(&"lines");
+    let fixed = |field: &&&'static str| !(UPDATABLE.contains(*field) || (change_lines && FOLLOWING.contains(*field)));
+    let fixed: Vec<&'static str> = fields.iter().filter(fixed).copied().collect();
+    if !fixed.is_empty() {
+        return Ok(Updated::Contradicts(fixed));
+    }
+    let mut book = Book::open(tx, id)?.ok_or(Error::Broken("an order that has a number is in the book"))?;
+    let stored = orders::find(tx, id)?.ok_or(Error::Broken("a locked order is in the book"))?;
+    let (before, after) = (read(&stored.document)?, read(&place.order.document)?);
+    let same_way =
+        before.fulfilment.kind == after.fulfilment.kind && before.fulfilment.location == after.fulfilment.location;
+    if !same_way {
+        return Ok(Updated::Contradicts(vec!["fulfilment"]));
+    }
+    let ids = [id.uuid()];
+    let rows = lines::of(tx, &ids)?.remove(&id.uuid()).unwrap_or_default();
+    let Some(wanted) = fewer_units(&book, &rows, &place.lines) else {
+        return Ok(Updated::Contradicts(vec!["lines"]));
+    };
+    let change = Change {
+        ship_to: after.fulfilment.ship_to,
+        lines: wanted,
+        note: Some(after.note.unwrap_or_default()).filter(|note| Some(note) != before.note.as_ref()),
+        reason: Some("the channel changed it".to_owned()),
+    };
+    let actor = Actor { name: place.order.created_by.clone(), reason: change.reason.clone() };
+    apply(tx, &mut book, &change, &Why { actor, cause }, rules)?;
+    let mut row = orders::find(tx, id)?.ok_or(Error::Broken("a locked order is in the book"))?;
+    row.content.clone_from(&place.order.content);
+    row.channel_updated_at = place.order.channel_updated_at;
+    orders::rewrite(tx, &row)?;
+    Ok(Updated::Done)
+}
+
+fn read(document: &str) -> Result<Document, Error> {
+    Ok(serde_json::from_str(document)?)
+}
+
+/// The units still wanted of each line that has fewer now; none if anything but a number of units differs, or grows. A line
+/// that is not sent any more is not wanted.
+fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec<(i32, i64)>> {
+    let known = |line: &LineRow| before.iter().any(|it| it.line_no == line.line_no);
+    if !after.iter().all(known) {
+        return None;
+    }
+    let mut wanted = Vec::new();
+    for row in before {
+        let sent = after.iter().find(|it| it.line_no == row.line_no);
+        let same = |it: &LineRow| it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
+        if sent.is_some_and(|it| !same(it)) {
+            return None;
+        }
+        let units = sent.map_or(0, |it| it.quantity);
+        let line = book.lines.iter().find(|it| it.line_no == row.line_no)?;
+        // What was cancelled here before is not wanted either way.
+        if units < line.live() {
+            wanted.push((row.line_no, units));
+        }
+    }
+    Some(wanted)
+}

@@ -1,0 +1,96 @@
+//! Changes of an order in the book.
+
+use actix_web::HttpResponse;
+use contracts::Problem;
+use contracts::requests::Address;
+use kernel::id::OrderId;
+use kernel::quantity::MAX_QUANTITY;
+use serde::Deserialize;
+use service::{Answer, write};
+use utoipa::ToSchema;
+use web::{Data, Failure, Json, Meta, Path};
+
+use super::App;
+use super::orders::view;
+use super::views::OrderView;
+use crate::app::caller::Caller;
+use crate::app::change_order::{Change, change_order};
+use crate::app::refusal::Refusal;
+use crate::domain::intake::{Faults, MAX_LINES, MAX_NOTE_LENGTH};
+
+/// What an order is to be; what is left out stays as it is.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeBody {
+    /// Where it goes.
+    #[serde(default)]
+    ship_to: Option<Address>,
+    /// Units that are still wanted of lines: fewer than now; 0 cancels the line. Lines that are not named stay.
+    #[serde(default)]
+    #[schema(max_items = 2000)]
+    lines: Vec<WantedLine>,
+    /// The remark; empty to remove it.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    note: Option<String>,
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// Units that are still wanted of a line.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedLine {
+    /// The order line.
+    line_no: i32,
+    /// How many units; those cancelled before are not among them.
+    #[schema(minimum = 0)]
+    quantity: i64,
+}
+
+/// Change an order
+///
+/// All of it, or nothing. The address can be changed until a location has picked a part; where sourcing can tell the
+/// difference, what has not shipped is sourced anew. Units can be taken off a line until they ship; what they cost goes back.
+#[utoipa::path(patch, path = "/v1/orders/{id}", tag = "order",
+    params(("id" = Uuid, Path, description = "The order's id")), request_body = ChangeBody, responses(
+    (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 422, body = Problem)))]
+pub async fn change(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<OrderId>,
+    body: Json<ChangeBody>,
+) -> Result<HttpResponse, Failure> {
+    let order_id = path.into_inner();
+    let change = checked(body.into_inner())?;
+    let (caller, rules) = (Caller::of(&meta), app.rules);
+    write(&meta, &app.store, "change_order", move |tx| -> Result<Answer, Refusal> {
+        change_order(tx, order_id, &change, &caller, rules)?;
+        let view = view(tx, order_id)?;
+        Ok(Answer::ok(&view, view.version)?)
+    })
+    .await
+}
+
+fn checked(body: ChangeBody) -> Result<Change, Refusal> {
+    let mut faults = Faults::default();
+    if let Some(address) = &body.ship_to {
+        faults.address("ship_to", address);
+    }
+    if body.lines.len() > MAX_LINES {
+        faults.add("lines", format!("has at most {MAX_LINES} entries"));
+    }
+    for (index, line) in body.lines.iter().enumerate().take(MAX_LINES) {
+        if !(0..=MAX_QUANTITY).contains(&line.quantity) {
+            faults.add(format!("lines[{index}].quantity"), format!("lies between 0 and {MAX_QUANTITY}"));
+        }
+    }
+    faults.optional_text("note", body.note.as_deref().filter(|note| !note.is_empty()), MAX_NOTE_LENGTH);
+    faults.optional_text("reason", body.reason.as_deref(), MAX_NOTE_LENGTH);
+    faults.into_result().map_err(Refusal::Invalid)?;
+    let lines = body.lines.iter().map(|line| (line.line_no, line.quantity)).collect();
+    Ok(Change { ship_to: body.ship_to, lines, note: body.note, reason: body.reason })
+}
