@@ -9,5 +9,6 @@ pub mod line;
 pub mod picking;
 pub mod pos;
 pub mod returning;
+pub mod service_level;
 pub mod state;
 pub mod tracking;

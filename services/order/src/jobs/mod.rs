@@ -8,6 +8,7 @@ use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::settings::Rules;
+use crate::store::service_levels;
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +25,9 @@ pub fn completion() -> Job {
     })
 }
 
+/// Steps added up at once: some milliseconds of work.
+const STEPS_PER_FOLD: i64 = 5_000;
+
 /// Takes offers back that no location has answered in time.
 pub fn lapsing_offers(rules: Rules) -> Job {
     Job::new("lapse_offers", LAPSES_EVERY, move |tx| Ok(progress(lapse_offers(tx, rules)?)))
@@ -37,6 +41,14 @@ pub fn pickup_reminders() -> Job {
 /// Cancels what was not collected in time.
 pub fn lapsing_pickups(rules: Rules) -> Job {
     Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+/// Adds up what moves have counted. Until then it counts all the same.
+pub fn folding_counts() -> Job {
+    Job::new("fold_fulfilment_counts", LAPSES_EVERY, |tx| {
+        let folded = service_levels::fold(tx, STEPS_PER_FOLD)?;
+        Ok(progress(i64::try_from(folded).is_ok_and(|folded| folded >= STEPS_PER_FOLD)))
+    })
 }
 
 fn progress(is_more: bool) -> Progress {

@@ -13,6 +13,7 @@ pub mod parcel_updates;
 pub mod pos;
 pub mod references;
 pub mod returns;
+pub mod service_levels;
 pub mod summary;
 
 use kernel::Code;

@@ -19,6 +19,7 @@ mod pickups;
 mod reading;
 mod recalling;
 mod returning;
+mod service_levels;
 mod short_picks;
 mod shorting;
 mod sourcing;
