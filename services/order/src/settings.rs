@@ -50,6 +50,15 @@ pub struct FulfilmentSettings {
 }
 
 impl FulfilmentSettings {
+    /// What was taken on until then is overdue now.
+    pub fn overdue_since(&self, now: Timestamp) -> Timestamp {
+        match i64::from(self.overdue_after_seconds) {
+            0 => Timestamp::EPOCH,
+            // A second more: what takes exactly as long as it may is in time.
+            seconds => now.plus_seconds(seconds.saturating_neg().saturating_sub(1)),
+        }
+    }
+
     /// Until when goods that wait from now on may be collected, and when the buyer is to be reminded.
     pub fn collecting(&self, now: Timestamp) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let (after, before) = (self.pickup_lapses_after_seconds, self.pickup_reminder_before_seconds);

@@ -160,3 +160,38 @@ async fn days_are_asked_for_by_bounds_pages_and_scope() {
     let long = shop.get("/v1/fulfilment-statistics?from=2020-01-01&until=2021-01-02").await;
     assert_eq!((long.code(), long.fields()), ((422, "invalid_field"), vec!["from"]));
 }
+
+#[actix_web::test]
+async fn what_takes_too_long_is_listed_until_it_leaves() {
+    let shop = Shop::with(&[("FULFILMENT__OVERDUE_AFTER_SECONDS", "3600")]).await;
+    let (_, first) = offered(&shop, "T-1").await;
+    let (_, second) = offered(&shop, "T-2").await;
+    let (_, idle) = offered(&shop, "T-3").await;
+    step(&shop, &first, "accept", json!({})).await;
+    step(&shop, &first, "pack", json!({})).await;
+    pass(&shop, 1);
+    step(&shop, &second, "accept", json!({})).await;
+    let overdue = |query: &'static str| {
+        let shop = &shop;
+        async move {
+            let list = shop.get(&format!("/v1/fulfilments?overdue=true{query}")).await;
+            let ids = list.body["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned());
+            ids.collect::<Vec<String>>()
+        }
+    };
+    pass(&shop, 3599);
+    assert_eq!(overdue("").await, [""; 0], "an hour is in time");
+    pass(&shop, 1);
+    assert_eq!(overdue("").await, std::slice::from_ref(&first));
+    pass(&shop, 1);
+    assert_eq!(overdue("&status=accepted").await, std::slice::from_ref(&second));
+    assert_eq!(overdue("&location=S1").await, [""; 0]);
+    assert_eq!(overdue("").await.len(), 2, "nobody has taken {idle} on");
+    step(&shop, &first, "ship", json!({})).await;
+    assert_eq!(overdue("").await, [second]);
+    let never = Shop::with(&[("FULFILMENT__OVERDUE_AFTER_SECONDS", "0")]).await;
+    let (_, fulfilment) = offered(&never, "T-1").await;
+    step(&never, &fulfilment, "accept", json!({})).await;
+    pass(&never, 10_000_000);
+    assert_eq!(never.get("/v1/fulfilments?overdue=true").await.body["items"], json!([]));
+}
