@@ -63,8 +63,8 @@ pub fn cancel_units(
             book.order.status, few.line_no
         ))
     })?;
-    let cancelled = Cancelled { reason: &reason, lapsed: None };
-    let (changed, event) = take_out(book, (steps, plan), cancelled, rules.freight_refund, tx.now())?;
+    let told = Cancelled { reason: &reason, lapsed: None };
+    let (changed, event) = take_out(book, (steps, plan), told, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
@@ -72,7 +72,7 @@ pub fn cancel_units(
     Ok(())
 }
 
-/// Why units are cancelled.
+/// Why units are cancelled, as it is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Cancelled<'a> {
     /// The reason that is told.
