@@ -34,13 +34,14 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
 /// Routes, consumers and jobs of this service.
 pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults> {
     let settings = OrderSettings::read(&platform.settings)?;
+    let rules = settings.rules(platform.zone);
     let references = References::new(platform.store.clone());
     Ok(Service {
         name: DESCRIPTOR.name,
         routes: http::routes(http::App::start(platform, &settings, references.clone())),
         openapi: http::Document::openapi(),
         consumers: vec![
-            consumers::sourcing(settings.rules().return_window_seconds),
+            consumers::sourcing(rules),
             consumers::members(),
             consumers::reference(references),
             consumers::timeline(),
@@ -48,9 +49,10 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
         jobs: vec![
             jobs::completion(),
             jobs::folding(),
-            jobs::lapsing_offers(settings.rules()),
+            jobs::lapsing_offers(rules),
             jobs::pickup_reminders(),
-            jobs::lapsing_pickups(settings.rules()),
+            jobs::lapsing_pickups(rules),
+            jobs::folding_counts(),
             housekeeping(),
         ],
     })

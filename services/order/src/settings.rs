@@ -1,6 +1,7 @@
 //! The `[order]` section; `defaults.toml` is its manual.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use kernel::Timestamp;
 use runtime::settings::{Faults, Settings};
 use serde::Deserialize;
@@ -43,9 +44,21 @@ pub struct FulfilmentSettings {
     pub pickup_lapses_after_seconds: u32,
     /// How long before that they are reminded; 0: not at all.
     pub pickup_reminder_before_seconds: u32,
+    /// How long a location has from taking a fulfilment order on until it leaves, or waits at the counter; 0: as long as
+    /// it likes.
+    pub overdue_after_seconds: u32,
 }
 
 impl FulfilmentSettings {
+    /// What was taken on until then is overdue now.
+    pub fn overdue_since(&self, now: Timestamp) -> Timestamp {
+        match i64::from(self.overdue_after_seconds) {
+            0 => Timestamp::EPOCH,
+            // A second more: what takes exactly as long as it may is in time.
+            seconds => now.plus_seconds(seconds.saturating_neg().saturating_sub(1)),
+        }
+    }
+
     /// Until when goods that wait from now on may be collected, and when the buyer is to be reminded.
     pub fn collecting(&self, now: Timestamp) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let (after, before) = (self.pickup_lapses_after_seconds, self.pickup_reminder_before_seconds);
@@ -66,6 +79,8 @@ pub struct Rules {
     pub freight_refund: FreightRefund,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
+    /// The retailer's time zone: where a day begins.
+    pub zone: Tz,
 }
 
 impl OrderSettings {
@@ -88,11 +103,12 @@ impl OrderSettings {
     }
 
     /// The rules in it.
-    pub fn rules(&self) -> Rules {
+    pub fn rules(&self, zone: Tz) -> Rules {
         Rules {
             return_window_seconds: self.return_window_seconds.into(),
             freight_refund: self.freight_refund,
             fulfilment: self.fulfilment,
+            zone,
         }
     }
 }
@@ -112,10 +128,11 @@ mod tests {
             offer_lapses_after_seconds: 24 * 3600,
             pickup_lapses_after_seconds: 7 * 24 * 3600,
             pickup_reminder_before_seconds: 24 * 3600,
+            overdue_after_seconds: 48 * 3600,
         };
         let return_window_seconds = 7 * 24 * 3600;
-        let rules = Rules { return_window_seconds, freight_refund: FreightRefund::LastUnit, fulfilment };
-        assert_eq!(read(&[]).unwrap().rules(), rules);
+        let rules = Rules { return_window_seconds, freight_refund: FreightRefund::LastUnit, fulfilment, zone: Tz::UTC };
+        assert_eq!(read(&[]).unwrap().rules(Tz::UTC), rules);
         let never = read(&[("FULFILMENT__OFFER_LAPSES_AFTER_SECONDS", "0")]).unwrap();
         assert_eq!(never.fulfilment.offer_lapses_after_seconds, 0);
         assert_eq!(read(&[("RETURN_WINDOW_SECONDS", "0")]).unwrap().return_window_seconds, 0);

@@ -12,10 +12,11 @@ use kernel::Timestamp;
 use uuid::Uuid;
 
 use super::book::{Actor, Book, write_back};
+use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
-use crate::store::deadlines;
 use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::{deadlines, service_levels};
 
 /// Offers looked at in one step, so that no step holds locks for long.
 const OFFERS_PER_STEP: i64 = 300;
@@ -53,6 +54,9 @@ pub fn lapse_offers(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     if !changed.is_empty() {
         write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
     }
+    let mut counts = Counts::default();
+    lapsed.iter().for_each(|it| counts.add(&it.location, Measure::Lapsed, Sum::ONE));
+    service_levels::add(tx, tx.now().day_in(rules.zone), &counts)?;
     tell(tx, &lapsed)?;
     Ok(!lapsed.is_empty() && i64::try_from(found.len()).is_ok_and(|found| found >= OFFERS_PER_STEP))
 }

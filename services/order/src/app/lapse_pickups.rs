@@ -12,10 +12,11 @@ use super::book::{Actor, Book, write_back};
 use super::cancel_order::{Cancelled, take_out};
 use crate::domain::cover;
 use crate::domain::give_back::FreightRefund;
+use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
-use crate::store::deadlines;
 use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::{deadlines, service_levels};
 
 /// Pickups looked at in one step, so that no step holds locks for long.
 const PICKUPS_PER_STEP: i64 = 300;
@@ -87,6 +88,10 @@ pub fn lapse_pickups(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     if !changed.is_empty() {
         write_back(tx, &changed, &lapsed.concluded, rules.return_window_seconds)?;
     }
+    let mut counts = Counts::default();
+    let uncollected = lapsed.fulfilments.iter().filter(|it| it.status == FulfilmentStatus::Lapsed);
+    uncollected.for_each(|it| counts.add(&it.location, Measure::Uncollected, Sum::ONE));
+    service_levels::add(tx, now.day_in(rules.zone), &counts)?;
     for event in &lapsed.cancelled {
         outbox::append(tx, event, &Cause::default())?;
     }

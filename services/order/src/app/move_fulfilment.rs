@@ -17,9 +17,11 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::domain::cover;
 use crate::domain::picking::{Found, pick};
+use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::{FulfilmentSettings, Rules};
 use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::service_levels;
 
 /// Why units that a location has not found are sourced elsewhere.
 pub const SHORT_PICK: &str = "short_pick";
@@ -111,6 +113,7 @@ pub fn move_fulfilments(
     let mut moved: BTreeMap<Uuid, Fulfilment> = BTreeMap::new();
     let mut concluded = Vec::with_capacity(moves.len());
     let mut outcomes = Vec::with_capacity(moves.len());
+    let mut counts = Counts::default();
     for (id, step) in moves {
         let book = orders.get(&id.uuid()).and_then(|order| books.get_mut(order));
         let outcome = match book {
@@ -118,7 +121,11 @@ pub fn move_fulfilments(
             Some(book) => move_one(tx, book, (*id, step), caller, rules.fulfilment),
         };
         match outcome {
-            Ok((fulfilment, conclusion)) => {
+            Ok(Made { fulfilment, concluded: conclusion, counted }) => {
+                if let Some((measure, sum)) = counted {
+                    let reason = fulfilment.reason.as_deref().filter(|_| measure == Measure::Rejected);
+                    counts.add_for(&fulfilment.location, (measure, reason.unwrap_or_default()), sum);
+                }
                 moved.insert(id.uuid(), fulfilment.clone());
                 concluded.push(conclusion);
                 outcomes.push(Ok(fulfilment));
@@ -132,12 +139,20 @@ pub fn move_fulfilments(
         fulfilments::save(tx, &moved.into_values().collect::<Vec<_>>())?;
         let changed: Vec<&Book> = changed.iter().filter_map(|id| books.get(id)).collect();
         write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
+        service_levels::add(tx, tx.now().day_in(rules.zone), &counts)?;
     }
     Ok(outcomes)
 }
 
 pub(super) fn missing(id: FulfilmentId) -> Refusal {
     Refusal::NotFound { what: "fulfilment", key: id.to_string() }
+}
+
+/// A move that was made.
+struct Made {
+    fulfilment: Fulfilment,
+    concluded: Concluded,
+    counted: Option<(Measure, Sum)>,
 }
 
 /// Moves one in its order, in memory, and tells of it. Whatever is refused is refused before anything changes.
@@ -147,7 +162,7 @@ fn move_one(
     (id, step): (FulfilmentId, &Move),
     caller: &Caller,
     settings: FulfilmentSettings,
-) -> Result<(Fulfilment, Concluded), Refusal> {
+) -> Result<Made, Refusal> {
     let mut fulfilment = book.fulfilments.iter().find(|it| it.id == id).cloned().ok_or_else(|| missing(id))?;
     caller.check_location(&fulfilment.location)?;
     caller.check_version(fulfilment.version)?;
@@ -193,8 +208,27 @@ fn move_one(
     }
     let what = format!("{} {}", fulfilment.location, fulfilment.status);
     let concluded = book.conclude(&caller.actor(reason), &what)?;
+    let counted = counted(&fulfilment, refused.is_some(), settings);
     tell(tx, &fulfilment, refused, &caller.cause)?;
-    Ok((fulfilment, concluded))
+    Ok(Made { fulfilment, concluded, counted })
+}
+
+/// What a move counts as in its location's statistics.
+fn counted(it: &Fulfilment, is_short: bool, settings: FulfilmentSettings) -> Option<(Measure, Sum)> {
+    let (now, at_most) = (it.changed_at, settings.overdue_after_seconds.into());
+    let accepted_at = it.times.accepted_at.map(Timestamp::from);
+    match it.status {
+        FulfilmentStatus::Accepted => Some((Measure::Accepted, Sum::between(Some(it.offered_at), now, 0))),
+        FulfilmentStatus::Rejected => Some((Measure::Rejected, Sum::ONE)),
+        FulfilmentStatus::Picked if is_short => Some((Measure::ShortPicked, Sum::ONE)),
+        FulfilmentStatus::Shipped => Some((Measure::Shipped, Sum::between(accepted_at, now, at_most))),
+        FulfilmentStatus::Ready => Some((Measure::Ready, Sum::between(accepted_at, now, at_most))),
+        FulfilmentStatus::Collected => {
+            let ready_at = it.times.ready_at.map(Timestamp::from);
+            Some((Measure::Collected, Sum::between(ready_at, now, 0)))
+        }
+        _ => None,
+    }
 }
 
 fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {

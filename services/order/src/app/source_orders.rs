@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use super::book::{Actor, Book};
 use crate::domain::cover;
+use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::OrderStatus;
+use crate::settings::Rules;
 use crate::store::fulfilments::{self, Offer};
 use crate::store::history::{self, Change};
 use crate::store::orders::OrderRow;
-use crate::store::{locks, orders};
+use crate::store::{locks, orders, service_levels};
 
 /// The service that answers, as history names it.
 pub(super) const INVENTORY: &str = "inventory";
@@ -39,7 +41,7 @@ impl From<Error> for Refusal {
 }
 
 /// Places what was sourced, at most one answer per order.
-pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], window_seconds: i64) -> Result<(), Refusal> {
+pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], rules: Rules) -> Result<(), Refusal> {
     let ids: Vec<Uuid> = answers.iter().map(|(answer, _)| answer.order_id.uuid()).collect();
     let mut locked = locks::orders(tx, &ids)?;
     let mut offers = Vec::with_capacity(answers.len());
@@ -61,9 +63,9 @@ pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], window_second
             others.push(id);
         }
     }
-    place(tx, &offers, answers)?;
+    place(tx, &offers, answers, rules)?;
     mark(tx, undisturbed, OrderStatus::Sourced)?;
-    others.into_iter().try_for_each(|id| settle(tx, id, window_seconds))?;
+    others.into_iter().try_for_each(|id| settle(tx, id, rules.return_window_seconds))?;
     Ok(())
 }
 
@@ -105,7 +107,7 @@ fn offers_of(
 }
 
 /// Inserts the offers and tells of those that are new.
-fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)]) -> Result<(), Error> {
+fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)], rules: Rules) -> Result<(), Error> {
     if offers.is_empty() {
         return Ok(());
     }
@@ -113,6 +115,7 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)]) -
     let causes: HashMap<OrderId, &Cause> = answers.iter().map(|(answer, cause)| (answer.order_id, cause)).collect();
     let unknown = Cause::default();
     let offered_at = tx.now();
+    let mut counts = Counts::default();
     for offer in offers.iter().filter(|offer| new.contains(&offer.id.uuid())) {
         let event = FulfilmentOffered {
             fulfilment_id: offer.id,
@@ -122,8 +125,9 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)]) -
             offered_at,
         };
         outbox::append(tx, &event, causes.get(&offer.order_id).copied().unwrap_or(&unknown))?;
+        counts.add(&offer.location, Measure::Offered, Sum::ONE);
     }
-    Ok(())
+    service_levels::add(tx, offered_at.day_in(rules.zone), &counts)
 }
 
 /// The usual case, for all such orders at once.

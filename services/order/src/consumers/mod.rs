@@ -16,6 +16,7 @@ use contracts::{Event, Payload};
 
 use crate::app::references::References;
 use crate::app::source_orders::Refusal;
+use crate::settings::Rules;
 
 /// The stream `sourcing`. One queue: the answers for an order stay in order, and a long batch costs as many statements as
 /// a short one.
@@ -76,9 +77,10 @@ pub const TIMELINE: Hearing = Hearing {
 };
 
 /// The stream `sourcing` with what happens to its events.
-pub fn sourcing(window_seconds: i64) -> Subscription {
+pub fn sourcing(rules: Rules) -> Subscription {
+    let window_seconds = rules.return_window_seconds;
     SOURCING.handled_by(Arc::new(move |tx, kind, events| match kind {
-        "stock.sourced" => stock_sourced::consume(tx, events, window_seconds),
+        "stock.sourced" => stock_sourced::consume(tx, events, rules),
         "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
         "stock.better_found" => stock_better_found::consume(tx, events, window_seconds),
         "stock.shorted" => stock_shorted::consume(tx, events, window_seconds),

@@ -5,11 +5,12 @@ use contracts::Event;
 use store::Tx;
 
 use crate::app::source_orders::sourced;
+use crate::settings::Rules;
 
-pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event], window_seconds: i64) -> Result<(), ConsumeError> {
+pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event], rules: Rules) -> Result<(), ConsumeError> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
         answers.push((event.payload()?, event.as_cause()));
     }
-    Ok(sourced(tx, &answers, window_seconds)?)
+    Ok(sourced(tx, &answers, rules)?)
 }

@@ -9,6 +9,7 @@ pub mod line;
 pub mod picking;
 pub mod pos;
 pub mod returning;
+pub mod service_level;
 pub mod state;
 pub mod timeline;
 pub mod tracking;

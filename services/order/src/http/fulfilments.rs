@@ -35,6 +35,9 @@ pub struct ListQuery {
     /// The order.
     #[param(value_type = Option<Uuid>)]
     order_id: Option<OrderId>,
+    /// `true`: only what a location took on longer ago than it should, and what has neither left nor is ready.
+    #[serde(default)]
+    overdue: bool,
     /// At most so many items (default 50, at most 500).
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
@@ -48,7 +51,9 @@ pub async fn list(app: Data<App>, meta: Meta, query: Query<ListQuery>) -> Result
     let query = query.into_inner();
     let (limit, after) = page::<Uuid>(query.limit, query.cursor)?;
     let locations = locations(&meta, query.location)?;
-    let filter = Filter { locations, status: query.status, order_id: query.order_id.map(OrderId::uuid), after };
+    let (status, order_id) = (query.status, query.order_id.map(OrderId::uuid));
+    let in_work_since = query.overdue.then(|| app.rules.fulfilment.overdue_since(app.store.now()));
+    let filter = Filter { locations, status, order_id, in_work_since, after };
     let read =
         app.store.read("list_fulfilments", move |tx| fulfilments::list(tx, &filter, limit.saturating_add(1))).await?;
     let views: Vec<FulfilmentView> = read.iter().map(FulfilmentView::without_code).collect();

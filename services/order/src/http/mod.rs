@@ -12,6 +12,7 @@ mod orders;
 mod pos;
 mod returns;
 mod search;
+mod service_levels;
 mod sheets;
 mod summary;
 mod timeline;
@@ -39,6 +40,7 @@ use crate::settings::{OrderSettings, Rules};
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
+        service_levels::list,
         returns::request, returns::get, returns::list, returns::approve, returns::receive, returns::inspect,
         returns::refund, returns::cancel,
         pos::transactions::record, pos::transactions::list, pos::transactions::get, pos::days::close, pos::days::list,
@@ -61,7 +63,7 @@ pub struct App {
 impl App {
     /// Starts what the handlers work with.
     pub fn start(platform: &Platform, settings: &OrderSettings, references: References) -> Self {
-        let rules = settings.rules();
+        let rules = settings.rules(platform.zone);
         let options = BatchOptions {
             name: "place_orders",
             max_batch: size(settings.intake_batch),
@@ -117,6 +119,7 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/fulfilments/{id}/collect", fulfilment_write, fulfilments::collect),
             Route::post("/v1/fulfilments/{id}/tracking", fulfilment_write, tracking::track),
             Route::get("/v1/fulfilments/{id}/tracking", fulfilment_read, tracking::get),
+            Route::get("/v1/fulfilment-statistics", fulfilment_read, service_levels::list),
             Route::post("/v1/handover-lists", fulfilment_write, handovers::create),
             Route::get("/v1/handover-lists/{id}", fulfilment_read, handovers::get),
             Route::post("/v1/returns", return_write, returns::request),

@@ -9,6 +9,7 @@ use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::settings::Rules;
+use crate::store::service_levels;
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +37,8 @@ pub fn folding() -> Job {
         Job::new("fold_moves", SORT_IN_EVERY, |tx| Ok(if fold_moves(tx)? { Progress::More } else { Progress::Done }));
     job.resting(SORT_IN_REST)
 }
+/// Steps added up at once: some milliseconds of work.
+const STEPS_PER_FOLD: i64 = 5_000;
 
 /// Takes offers back that no location has answered in time.
 pub fn lapsing_offers(rules: Rules) -> Job {
@@ -50,6 +53,14 @@ pub fn pickup_reminders() -> Job {
 /// Cancels what was not collected in time.
 pub fn lapsing_pickups(rules: Rules) -> Job {
     Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+/// Adds up what moves have counted. Until then it counts all the same.
+pub fn folding_counts() -> Job {
+    Job::new("fold_fulfilment_counts", LAPSES_EVERY, |tx| {
+        let folded = service_levels::fold(tx, STEPS_PER_FOLD)?;
+        Ok(progress(i64::try_from(folded).is_ok_and(|folded| folded >= STEPS_PER_FOLD)))
+    })
 }
 
 fn progress(is_more: bool) -> Progress {

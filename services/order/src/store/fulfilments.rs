@@ -317,6 +317,8 @@ pub struct Filter {
     pub status: Option<FulfilmentStatus>,
     /// Of this order.
     pub order_id: Option<Uuid>,
+    /// Taken on until then, and neither gone nor ready.
+    pub in_work_since: Option<Timestamp>,
     /// Newer than this one: the page before ended here.
     pub after: Option<Uuid>,
 }
@@ -325,12 +327,15 @@ pub struct Filter {
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<Fulfilment>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT * FROM fulfilments WHERE ($1 IS NULL OR location = ANY ($1)) AND ($2 IS NULL OR status = $2) \
-         AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) ORDER BY fulfilment_id LIMIT $5",
+         AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) \
+         AND ($5 IS NULL OR (status IN ('accepted', 'picked', 'packed') AND accepted_at <= $5)) \
+         ORDER BY fulfilment_id LIMIT $6",
     )
     .bind::<Nullable<Array<Text>>, _>(filter.locations.as_deref())
     .bind::<Nullable<Text>, _>(filter.status.map(FulfilmentStatus::as_str))
     .bind::<Nullable<SqlUuid>, _>(filter.order_id)
     .bind::<Nullable<SqlUuid>, _>(filter.after)
+    .bind::<Nullable<Timestamptz>, _>(filter.in_work_since.map(Timestamp::utc))
     .bind::<BigInt, _>(limit)
     .load(tx.conn())?;
     read(rows)

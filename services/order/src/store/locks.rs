@@ -93,3 +93,18 @@ pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
+
+/// Locks up to `limit` steps that nobody else adds to the counts, the oldest first.
+pub fn free_count_steps(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = BigInt)]
+        step_id: i64,
+    }
+    let rows: Vec<Step> = diesel::sql_query(
+        "SELECT step_id FROM fulfilment_count_steps ORDER BY step_id LIMIT $1 FOR UPDATE SKIP LOCKED",
+    )
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.step_id).collect())
+}

@@ -16,6 +16,7 @@ pub mod pos;
 pub mod references;
 pub mod returns;
 pub mod search;
+pub mod service_levels;
 pub mod summary;
 pub mod terms;
 

@@ -22,6 +22,7 @@ mod reading;
 mod recalling;
 mod returning;
 mod searching;
+mod service_levels;
 mod short_picks;
 mod shorting;
 mod sourcing;

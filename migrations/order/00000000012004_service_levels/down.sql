@@ -1,0 +1,1 @@
+DROP TABLE fulfilment_count_steps, fulfilment_counts;

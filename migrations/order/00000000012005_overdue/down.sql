@@ -1,0 +1,1 @@
+DROP INDEX fulfilments_in_work;
