@@ -28,7 +28,7 @@ pub struct ChangeBody {
     /// Units that are still wanted of lines: fewer than now; 0 cancels the line. Lines that are not named stay.
     #[serde(default)]
     #[schema(max_items = 2000)]
-    lines: Vec<WantedLine>,
+    lines: Vec<StillWanted>,
     /// The remark; empty to remove it.
     #[serde(default)]
     #[schema(max_length = 1000)]
@@ -42,7 +42,7 @@ pub struct ChangeBody {
 /// Units that are still wanted of a line.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WantedLine {
+pub struct StillWanted {
     /// The order line.
     line_no: i32,
     /// How many units; those cancelled before are not among them.
