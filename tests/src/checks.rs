@@ -77,11 +77,16 @@ pub fn quiet(deployment: &Deployment) -> Result<i64, String> {
     let failed = of(&union("SELECT count(next_attempt_at) AS n FROM {}.dead_letters"))?;
     let working = of("SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database()
         AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'")?;
+    let unfolded = of("SELECT (SELECT count(*) FROM \"order\".order_moves)
+        + (SELECT count(*) FROM \"order\".fulfilment_count_steps) AS number")?;
     let taken = of(&union("SELECT count(*) AS n FROM {}.inbox"))?;
-    if unsent + failed + working == 0 {
+    if unsent + failed + working + unfolded == 0 {
         return Ok(taken);
     }
-    Err(format!("{unsent} unsent messages, {failed} events to be tried again, {working} busy connections"))
+    Err(format!(
+        "{unsent} unsent messages, {failed} events to be tried again, {working} busy connections, {unfolded} changes not \
+         added up"
+    ))
 }
 
 /// The sum over all services of what the query says of one schema.

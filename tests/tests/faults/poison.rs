@@ -21,7 +21,7 @@ async fn what_cannot_be_taken_is_parked_and_looked_after() {
 
 /// How many events a service has parked.
 async fn parked(deployment: &Deployment, service: &str, expected: i64) {
-    let count = format!("SELECT count(*) AS number FROM {service}.dead_letters WHERE next_attempt_at IS NULL");
+    let count = format!("SELECT count(*) AS number FROM \"{service}\".dead_letters WHERE next_attempt_at IS NULL");
     until(&format!("{service} has parked {expected} events"), async || match deployment.number(&count) {
         found if found == expected => Ok(()),
         found => Err(format!("{found} are parked")),
@@ -49,7 +49,7 @@ async fn nonsense_is_dropped(deployment: &Deployment, shop: &Shop) {
     let neighbour = NewOrder::new(CHANNEL, "NEIGHBOUR", places::SHANGHAI).line("RED", 1, 100);
     let neighbour = shop.place(&neighbour).await;
     shop.see_through(&neighbour).await;
-    for service in ["inventory", "member", "rebate"] {
+    for service in ["inventory", "order", "member", "rebate"] {
         parked(deployment, service, 2).await;
         for number in numbers(deployment, service) {
             // What cannot succeed is parked again, however often it is tried.
