@@ -18,9 +18,10 @@ use runtime::settings::Settings;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use service::{Descriptor, Job, Platform, Progress, Service};
+use utoipa::openapi::OpenApi;
 use web::keys::Revocations;
 use web::testing::Credentials;
-use web::{Claims, Limits, Readiness, Site, SiteParts};
+use web::{Claims, Limits, Readiness, Routes, Site, SiteParts};
 
 use crate::{ManualClock, TestStore, unique};
 
@@ -149,6 +150,16 @@ impl TestService {
             self.test.store.transact("hear", move |tx| handle(tx, P::KIND, &events)).await?;
         }
         Ok(())
+    }
+
+    /// Its routes.
+    pub fn routes(&self) -> Routes {
+        self.service.routes.clone()
+    }
+
+    /// How they are described.
+    pub fn openapi(&self) -> OpenApi {
+        self.service.openapi.clone()
     }
 
     /// What it hears.
