@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::cover::{self, Piece};
 use crate::domain::give_back::{Given, payment_status};
 use crate::domain::line::Line;
-use crate::domain::state::OrderStatus;
+use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, Change};
 use crate::store::lines::LineRow;
@@ -133,6 +133,13 @@ impl Book {
         let change =
             Change { order_id: self.order.id(), actor: actor.name.clone(), what, reason: actor.reason.clone() };
         Ok(Concluded { change, delivered: next == OrderStatus::Delivered && current != OrderStatus::Delivered })
+    }
+
+    /// Takes a fulfilment order back from its location, which has refused nothing; whoever does it writes it back.
+    pub fn take_back(&mut self, it: Fulfilment, reason: &str, now: Timestamp) -> Result<Fulfilment, Error> {
+        self.order.disturbed = true;
+        let (status, reason) = (FulfilmentStatus::Rejected, Some(reason.to_owned()));
+        self.change_fulfilment(Fulfilment { status, reason, recalled: true, ..it }, now)
     }
 
     /// Changes a fulfilment order in place; whoever does it writes it back.

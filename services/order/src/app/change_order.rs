@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::cancel_order::{Why, cancel_units};
 use super::place_orders::{Document, destination};
 use super::refusal::Refusal;
-use crate::domain::state::{FulfilmentStatus, OrderStatus};
+use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::{code, orders};
@@ -138,11 +138,8 @@ fn take_back(tx: &mut Tx<'_>, book: &mut Book) -> Result<(), Error> {
     let open: Vec<Fulfilment> = book.fulfilments.iter().filter(|it| it.status.is_open()).cloned().collect();
     let mut taken = Vec::with_capacity(open.len());
     for it in open {
-        let reason = Some(FulfilmentRejected::READDRESSED.to_owned());
-        let it = Fulfilment { status: FulfilmentStatus::Rejected, reason, recalled: true, ..it };
-        taken.push(book.change_fulfilment(it, tx.now())?);
+        taken.push(book.take_back(it, FulfilmentRejected::READDRESSED, tx.now())?);
     }
-    book.order.disturbed = true;
     book.order.backordered = false;
     fulfilments::save(tx, &taken)
 }

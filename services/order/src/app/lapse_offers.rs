@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
-use contracts::events::{FulfilmentKind, FulfilmentRejected};
+use contracts::events::FulfilmentKind;
 use kernel::Timestamp;
 use uuid::Uuid;
 
@@ -74,20 +74,8 @@ fn lapse(book: &mut Book, offered_until: Timestamp, now: Timestamp) -> Result<Ve
 
 /// To whoever sources, a location that does not answer is one that refuses.
 fn tell(tx: &mut Tx<'_>, lapsed: &[Fulfilment]) -> Result<(), Error> {
-    let rejected_at = tx.now();
     for it in lapsed {
-        let event = FulfilmentRejected {
-            fulfilment_id: it.id,
-            order_id: it.order_id,
-            location: it.location.clone(),
-            lines: it.lines.clone(),
-            reason: REASON.to_owned(),
-            recalled: false,
-            recalled_with: Vec::new(),
-            sourced_with: None,
-            rejected_at,
-        };
-        outbox::append(tx, &event, &Cause::default())?;
+        outbox::append(tx, &it.rejected(tx.now()), &Cause::default())?;
     }
     Ok(())
 }

@@ -292,17 +292,7 @@ fn tell(
     let now = tx.now();
     let (fulfilment_id, order_id, location) = (it.id, it.order_id, it.location.clone());
     if let Some((reason, lines)) = refused {
-        let event = FulfilmentRejected {
-            fulfilment_id,
-            order_id,
-            location: location.clone(),
-            lines,
-            reason: reason.to_owned(),
-            recalled: false,
-            recalled_with: Vec::new(),
-            sourced_with: None,
-            rejected_at: now,
-        };
+        let event = FulfilmentRejected { lines, reason: reason.to_owned(), ..it.rejected(now) };
         outbox::append(tx, &event, cause)?;
     }
     if it.status == FulfilmentStatus::Accepted {

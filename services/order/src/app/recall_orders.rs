@@ -11,11 +11,7 @@ use uuid::Uuid;
 
 use super::book::{Actor, Book, write_back};
 use super::source_orders::{INVENTORY, Refusal};
-use crate::domain::state::FulfilmentStatus;
 use crate::store::fulfilments::{self, Fulfilment};
-
-/// Why a recalled fulfilment order stands as rejected.
-const REASON: &str = FulfilmentRejected::RECALLED;
 
 /// Recalls what was asked for, at most one request per order. An order moves as a whole or not at all: if anything that
 /// was asked for is picked, collected by the buyer, or no longer there, the request is let rest.
@@ -62,14 +58,7 @@ fn recall(book: &mut Book, request: &StockBetterFound, tx: &Tx<'_>) -> Result<Ve
     if !are_there || !open.iter().all(untouched) {
         return Ok(Vec::new());
     }
-    book.order.disturbed = true;
-    let mut recalled = Vec::with_capacity(open.len());
-    for fulfilment in open {
-        let reason = Some(REASON.to_owned());
-        let fulfilment = Fulfilment { status: FulfilmentStatus::Rejected, reason, recalled: true, ..fulfilment };
-        recalled.push(book.change_fulfilment(fulfilment, tx.now())?);
-    }
-    Ok(recalled)
+    open.into_iter().map(|it| book.take_back(it, FulfilmentRejected::RECALLED, tx.now())).collect()
 }
 
 fn actor(request: &StockBetterFound) -> Actor {
@@ -92,15 +81,9 @@ fn tell(tx: &mut Tx<'_>, recalled: &[Fulfilment], cause: &Cause) -> Result<(), E
     for it in recalled {
         let is_first = it.id == first.id;
         let event = FulfilmentRejected {
-            fulfilment_id: it.id,
-            order_id: it.order_id,
-            location: it.location.clone(),
-            lines: it.lines.clone(),
-            reason: REASON.to_owned(),
-            recalled: true,
             recalled_with: if is_first { others.iter().map(part).collect() } else { Vec::new() },
             sourced_with: (!is_first).then_some(first.id),
-            rejected_at: tx.now(),
+            ..it.rejected(tx.now())
         };
         outbox::append(tx, &event, cause)?;
     }

@@ -17,9 +17,6 @@ use super::source_orders::INVENTORY;
 use crate::domain::state::FulfilmentStatus;
 use crate::store::fulfilments::{self, Fulfilment};
 
-/// Why a fulfilment order that was taken back stands as rejected.
-const REASON: &str = FulfilmentRejected::SHORTED;
-
 /// Takes back what covers the requests, as far as anything can be.
 pub fn take_back_shorted(
     tx: &mut Tx<'_>,
@@ -34,12 +31,10 @@ pub fn take_back_shorted(
         for (order, fulfilment) in chosen(&books, request) {
             let Some(book) = books.get_mut(&order) else { continue };
             let Some(it) = book.fulfilments.iter().find(|it| it.id == fulfilment).cloned() else { continue };
-            let reason = Some(REASON.to_owned());
-            let it = Fulfilment { status: FulfilmentStatus::Rejected, reason, recalled: true, ..it };
-            book.order.disturbed = true;
-            taken.push(book.change_fulfilment(it, tx.now())?);
+            let it = book.take_back(it, FulfilmentRejected::SHORTED, tx.now())?;
+            outbox::append(tx, &it.rejected(tx.now()), cause)?;
+            taken.push(it);
             why.entry(order).or_default().push(format!("{} of {}", request.sku, request.location));
-            tell(tx, taken.last(), cause)?;
         }
     }
     if taken.is_empty() {
@@ -97,20 +92,4 @@ fn on_its_way_back(there: &[(&Fulfilment, i64)], owing: &StockOwing) -> i64 {
 fn units(fulfilment: &Fulfilment, sku: &SkuCode) -> i64 {
     let lines = fulfilment.lines.iter().filter(|line| line.sku == *sku);
     lines.fold(0, |sum, line| sum.saturating_add(line.quantity.get()))
-}
-
-fn tell(tx: &mut Tx<'_>, taken: Option<&Fulfilment>, cause: &Cause) -> Result<(), Error> {
-    let Some(it) = taken else { return Ok(()) };
-    let event = FulfilmentRejected {
-        fulfilment_id: it.id,
-        order_id: it.order_id,
-        location: it.location.clone(),
-        lines: it.lines.clone(),
-        reason: REASON.to_owned(),
-        recalled: true,
-        recalled_with: Vec::new(),
-        sourced_with: None,
-        rejected_at: tx.now(),
-    };
-    outbox::append(tx, &event, cause).map(drop)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use contracts::events::{FulfilmentKind, FulfilmentLine, Parcel};
+use contracts::events::{FulfilmentKind, FulfilmentLine, FulfilmentRejected, Parcel};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{FulfilmentId, OrderId};
@@ -111,6 +111,21 @@ impl Fulfilment {
             location: self.location.clone(),
             status: self.status,
             lines: self.lines.clone(),
+        }
+    }
+
+    /// What is told of it when its location is not, or no longer, to ship it: all of it, for its own reason.
+    pub fn rejected(&self, at: Timestamp) -> FulfilmentRejected {
+        FulfilmentRejected {
+            fulfilment_id: self.id,
+            order_id: self.order_id,
+            location: self.location.clone(),
+            lines: self.lines.clone(),
+            reason: self.reason.clone().unwrap_or_default(),
+            recalled: self.recalled,
+            recalled_with: Vec::new(),
+            sourced_with: None,
+            rejected_at: at,
         }
     }
 }
