@@ -54,7 +54,7 @@ pub struct Movement {
     /// Where.
     #[diesel(sql_type = Text)]
     pub location: String,
-    /// Units that came and were not put apart.
+    /// Units that came and were not put apart; what a till sold has left, whether the books could spare it or not.
     #[diesel(sql_type = BigInt)]
     pub units: i64,
 }
@@ -62,7 +62,7 @@ pub struct Movement {
 /// Movements other than shipments after one and up to another, at most so many.
 pub fn movements(tx: &mut Tx<'_>, after: i64, upto: i64, limit: i64) -> Result<Vec<Movement>, Error> {
     Ok(statement(
-        "SELECT id, at, sku, location, on_hand - quarantined AS units FROM movements \
+        "SELECT id, at, sku, location, on_hand - quarantined - coalesce(owed, 0) AS units FROM movements \
          WHERE id > $1 AND id <= $2 AND kind <> 'shipment' ORDER BY id LIMIT $3",
     )
     .bind::<BigInt, _>(after)
@@ -71,13 +71,13 @@ pub fn movements(tx: &mut Tx<'_>, after: i64, upto: i64, limit: i64) -> Result<V
     .load(tx.conn())?)
 }
 
-// On hand and not apart when the window began, less today's safety, less what orders from before the window still have
+// On hand, not apart and not owed when the window began, less today's safety, less what orders from before the window still have
 // promised today or shipped since; and what came or left since otherwise, less what the replayed orders took.
 const SHELVES: &str = "\
 WITH page AS (
     SELECT sku, location, safety FROM stock WHERE sku = ANY($1)
 ), moved AS (
-    SELECT sku, location, sum(on_hand - quarantined) AS units FROM movements
+    SELECT sku, location, sum(on_hand - quarantined - coalesce(owed, 0)) AS units FROM movements
     WHERE sku = ANY($2) AND id > $3 AND id <= $4 AND kind <> 'shipment' GROUP BY sku, location
 ), promised AS (
     SELECT r.sku, r.location, sum(r.quantity) AS units
@@ -91,11 +91,13 @@ WITH page AS (
 ), taken AS (
     SELECT sku, location, units FROM replay_taken WHERE replay = $10 AND sku = ANY($11)
 )
-SELECT p.sku, p.location, (coalesce(b.on_hand_after - b.quarantined_after, 0) - p.safety + coalesce(m.units, 0)
-    - coalesce(r.units, 0) - coalesce(s.units, 0) - coalesce(t.units, 0))::bigint AS balance
+SELECT p.sku, p.location, (coalesce(b.on_hand_after - b.quarantined_after, 0) - coalesce(o.owed, 0) - p.safety
+    + coalesce(m.units, 0)    - coalesce(r.units, 0) - coalesce(s.units, 0) - coalesce(t.units, 0))::bigint AS balance
 FROM page p
     LEFT JOIN LATERAL (SELECT on_hand_after, quarantined_after FROM movements x
         WHERE x.sku = p.sku AND x.location = p.location AND x.id <= $12 ORDER BY x.id DESC LIMIT 1) b ON true
+    LEFT JOIN LATERAL (SELECT sum(owed) AS owed FROM movements x
+        WHERE x.sku = p.sku AND x.location = p.location AND x.id <= $13 AND x.owed IS NOT NULL) o ON true
     LEFT JOIN moved m ON m.sku = p.sku AND m.location = p.location
     LEFT JOIN promised r ON r.sku = p.sku AND r.location = p.location
     LEFT JOIN shipped s ON s.sku = p.sku AND s.location = p.location
@@ -117,6 +119,7 @@ pub fn shelves(tx: &mut Tx<'_>, replay: &Stored, skus: &[&str]) -> Result<Vec<Pl
         .bind::<Timestamptz, _>(replay.since)
         .bind::<SqlUuid, _>(replay.id)
         .bind::<Array<Text>, _>(skus)
+        .bind::<BigInt, _>(first)
         .bind::<BigInt, _>(first)
         .load(tx.conn())?)
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use contracts::events::PosKind;
 use inventory::app::replay_orders::Replays;
 use kernel::id::OrderId;
 use serde_json::{Value, json};
 use testkit::Reply;
 
-use crate::support::{Pool, code, fulfilment_line, order, pickup};
+use crate::support::{Pool, code, fulfilment_line, order, pickup, till};
 
 const PATH: &str = "/v1/sourcing/replays";
 
@@ -294,4 +295,34 @@ async fn what_cannot_be_replayed_is_refused_by_its_field() {
     pool.service.run_job("replay_orders").await;
     let list = pool.service.get(&format!("{PATH}?limit=500")).await.body;
     assert!(list["items"].as_array().unwrap().iter().all(|it| it["status"] == "done"));
+}
+
+#[actix_web::test]
+async fn what_tills_sold_has_left_in_a_replay_too_whether_the_books_could_spare_it_or_not() {
+    let pool = Pool::new().await;
+    pool.location("WH", json!({"longitude": 10.0, "kind": "warehouse"})).await;
+    let sold = |units| till("S1", PosKind::Sale, &[("A", units, None)]);
+    // One is owed when the window begins: of the four that come then, three are there.
+    pool.service.hear(&[sold(1)]).await.unwrap();
+    let from = later(&pool, 60);
+    pool.receive(&[("A", "S1", 4), ("A", "WH", 3)]).await;
+    pool.place(order(&[("A", 3)])).await;
+    // All three are promised, so that two are owed; with warehouses first one would have been left.
+    pool.service.hear(&[sold(2)]).await.unwrap();
+    pool.place(order(&[("A", 3)])).await;
+    pool.place(order(&[("A", 2)])).await;
+    let until = later(&pool, 60);
+    let body = replay(&pool, &from, &until, json!({"ruleset": warehouse_first(&pool).await})).await;
+    let report = &body["report"];
+    // What happened: three from S1, three from WH, nothing left for the last.
+    assert_eq!((&report["happened"]["whole"], &report["happened"]["backordered"]), (&json!(2), &json!(1)));
+    // What would have: three from WH, and one left in S1, which is enough for neither of the others.
+    assert_eq!((&report["candidate"]["whole"], &report["candidate"]["backordered"]), (&json!(1), &json!(2)));
+    let places: Vec<(&str, i64)> = report["locations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["location"].as_str().unwrap(), it["change"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(places, [("S1", -1)]);
 }
