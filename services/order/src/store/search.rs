@@ -1,7 +1,7 @@
 //! Finds orders, the newest first, by any filter, in bounded work.
 //!
 //! Whatever is asked, one index proposes orders in the list's order, and each is compared with the order itself. A page
-//! looks at [`EXAMINED`] proposals at most: one that has found less by then says where it stopped, and the next goes on
+//! looks at `EXAMINED` proposals at most: one that has found less by then says where it stopped, and the next goes on
 //! there. Orders that the job has not sorted in yet are looked at one by one; when they are too many for that, the
 //! channels' own lists propose, which are always whole.
 
