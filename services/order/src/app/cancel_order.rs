@@ -2,10 +2,11 @@
 
 use ::store::{Error, Tx, outbox};
 use contracts::events::OrderCancelled;
-use kernel::id::OrderId;
+use kernel::id::{OrderId, RefundId};
 
 use super::book::{Book, merge};
 use super::caller::Caller;
+use super::pay_back::{PayBack, pay_back};
 use super::refusal::Refusal;
 use crate::domain::cover;
 use crate::domain::give_back::give_back;
@@ -61,6 +62,17 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
     book.order.disturbed = true;
     book.order.backordered = book.order.backordered && !cover::is_covered(&book.lines, &book.pieces());
     book.give_back(&given)?;
+    if given.total_amount > 0 {
+        let refund = PayBack {
+            refund_id: RefundId::at(tx.now()),
+            order_id: Some(id),
+            return_id: None,
+            freight_amount: given.freight_amount,
+            total_amount: given.total_amount,
+            reason: Some(command.reason.clone()),
+        };
+        pay_back(tx, refund)?;
+    }
     let what = if whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &caller.actor(Some(command.reason.clone())), what, rules.return_window_seconds)?;
     let event = OrderCancelled {

@@ -7,6 +7,7 @@ pub mod complete_orders;
 pub mod identify_buyers;
 pub mod move_fulfilment;
 pub mod move_return;
+pub mod pay_back;
 pub mod place_orders;
 pub mod pos;
 pub mod read_orders;

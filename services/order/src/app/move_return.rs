@@ -7,6 +7,7 @@ use kernel::{LocationCode, Quantity, SkuCode};
 
 use super::book::Book;
 use super::caller::Caller;
+use super::pay_back::{PayBack, pay_back};
 use super::refusal::Refusal;
 use crate::domain::give_back::give_back;
 use crate::domain::state::ReturnStatus;
@@ -258,14 +259,25 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         }
     };
     opened.row.refund_id = Some(refund_id.uuid());
+    let (return_id, order_id) = (ReturnId(opened.row.return_id), opened.row.order_id.map(OrderId));
+    let refund = PayBack {
+        refund_id,
+        order_id,
+        return_id: Some(return_id),
+        freight_amount: opened.row.freight_amount,
+        total_amount: opened.row.refund_amount,
+        reason: Some(opened.row.reason.clone()),
+    };
+    let parts = pay_back(tx, refund)?;
     let event = RefundIssued {
         refund_id,
-        return_id: Some(ReturnId(opened.row.return_id)),
-        order_id: opened.row.order_id.map(OrderId),
+        return_id: Some(return_id),
+        order_id,
         lines: refunded,
         freight_amount: opened.row.freight_amount,
         total_amount: opened.row.refund_amount,
         currency: opened.row.currency()?,
+        parts,
         refunded_at: tx.now(),
     };
     Ok(outbox::append(tx, &event, &caller.cause)?)

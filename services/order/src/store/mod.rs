@@ -7,6 +7,7 @@ pub mod lines;
 pub mod locks;
 pub mod members;
 pub mod orders;
+pub mod payments;
 pub mod pos;
 pub mod references;
 pub mod returns;

@@ -14,6 +14,7 @@ mod intake;
 mod moving;
 mod reading;
 mod recalling;
+mod refunding;
 mod returning;
 mod sourcing;
 mod support;

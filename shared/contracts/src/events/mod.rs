@@ -36,7 +36,7 @@ pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
     FulfilmentOffered, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity, OrderCancelled,
     OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart, RefundIssued,
-    RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
+    RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
