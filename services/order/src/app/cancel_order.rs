@@ -71,7 +71,7 @@ pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: R
             total_amount: given.total_amount,
             reason: Some(command.reason.clone()),
         };
-        pay_back(tx, refund)?;
+        pay_back(tx, &[refund])?;
     }
     let what = if whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &caller.actor(Some(command.reason.clone())), what, rules.return_window_seconds)?;

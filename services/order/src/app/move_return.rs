@@ -268,7 +268,7 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         total_amount: opened.row.refund_amount,
         reason: Some(opened.row.reason.clone()),
     };
-    let parts = pay_back(tx, refund)?;
+    let parts = pay_back(tx, &[refund])?.pop().unwrap_or_default();
     let event = RefundIssued {
         refund_id,
         return_id: Some(return_id),

@@ -110,41 +110,40 @@ pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<PaymentR
     Ok(payments)
 }
 
-/// Notes a refund. Its order, if it has one, must be locked.
-pub fn insert_refund(tx: &mut Tx<'_>, row: &RefundRow) -> Result<(), Error> {
+/// Notes refunds. Their orders, where they have one, must be locked.
+pub fn insert_refunds(tx: &mut Tx<'_>, rows: &[RefundRow]) -> Result<(), Error> {
     diesel::sql_query(
         "INSERT INTO refunds (refund_id, order_id, return_id, cause, freight_amount, total_amount, reason, refunded_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind::<SqlUuid, _>(row.refund_id)
-    .bind::<Nullable<SqlUuid>, _>(row.order_id)
-    .bind::<Nullable<SqlUuid>, _>(row.return_id)
-    .bind::<Text, _>(&row.cause)
-    .bind::<BigInt, _>(row.freight_amount)
-    .bind::<BigInt, _>(row.total_amount)
-    .bind::<Nullable<Text>, _>(row.reason.as_deref())
-    .bind::<Timestamptz, _>(row.refunded_at)
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.refund_id).collect::<Vec<_>>())
+    .bind::<Array<Nullable<SqlUuid>>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
+    .bind::<Array<Nullable<SqlUuid>>, _>(rows.iter().map(|row| row.return_id).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.cause.as_str()).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.freight_amount).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.total_amount).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reason.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.refunded_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
 
-/// Notes which payments a refund goes to, and takes it off them. The order must be locked.
-pub fn insert_parts(tx: &mut Tx<'_>, refund: Uuid, order: Uuid, parts: &[Part]) -> Result<(), Error> {
+/// Notes which payments refunds (with their orders) go to, and takes it off them. The orders must be locked, and each has
+/// one refund.
+pub fn insert_parts(tx: &mut Tx<'_>, parts: &[(Uuid, Uuid, Part)]) -> Result<(), Error> {
     if parts.is_empty() {
         return Ok(());
     }
-    let sequences: Vec<i32> = parts.iter().map(|part| part.sequence).collect();
-    let amounts: Vec<i64> = parts.iter().map(|part| part.amount).collect();
     diesel::sql_query(
         "WITH parts AS (INSERT INTO refund_parts (refund_id, order_id, sequence, amount) \
-         SELECT $1, $2, n.* FROM unnest($3, $4) AS n RETURNING order_id, sequence, amount) \
+         SELECT * FROM unnest($1, $2, $3, $4) RETURNING order_id, sequence, amount) \
          UPDATE payments p SET refunded = p.refunded + n.amount FROM parts n \
          WHERE p.order_id = n.order_id AND p.sequence = n.sequence",
     )
-    .bind::<SqlUuid, _>(refund)
-    .bind::<SqlUuid, _>(order)
-    .bind::<Array<Integer>, _>(sequences)
-    .bind::<Array<BigInt>, _>(amounts)
+    .bind::<Array<SqlUuid>, _>(parts.iter().map(|(refund, ..)| *refund).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(parts.iter().map(|(_, order, _)| *order).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(parts.iter().map(|(.., part)| part.sequence).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(parts.iter().map(|(.., part)| part.amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
