@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use ::store::{Error, Tx};
 use kernel::Timestamp;
-use kernel::id::OrderId;
+use kernel::id::{OrderId, RefundId};
 use uuid::Uuid;
 
+use super::pay_back::{PayBack, pay_back};
 use crate::domain::cover::{self, Piece};
 use crate::domain::give_back::{Given, payment_status};
 use crate::domain::line::Line;
@@ -42,6 +43,17 @@ pub struct Book {
     pub lines: Vec<Line>,
     /// Its fulfilment orders, the first attempt's first.
     pub fulfilments: Vec<Fulfilment>,
+    /// What goes back since it was opened, until that is noted.
+    pub going_back: GoingBack,
+}
+
+/// Money that goes back to the buyer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GoingBack {
+    /// Freight in it.
+    pub freight_amount: i64,
+    /// All of it.
+    pub total_amount: i64,
 }
 
 impl Book {
@@ -71,7 +83,8 @@ impl Book {
         for (id, order) in locked {
             let rows = lines.remove(&id).unwrap_or_default();
             let lines = rows.iter().map(LineRow::line).collect::<Result<_, _>>()?;
-            books.insert(id, Self { order, lines, fulfilments: fulfilments.remove(&id).unwrap_or_default() });
+            let fulfilments = fulfilments.remove(&id).unwrap_or_default();
+            books.insert(id, Self { order, lines, fulfilments, going_back: GoingBack::default() });
         }
         Ok(books)
     }
@@ -85,7 +98,7 @@ impl Book {
             read.push(row.line()?);
         }
         let fulfilments = fulfilments::of(tx, &ids)?.remove(&order.order_id).unwrap_or_default();
-        Ok(Self { order, lines: read, fulfilments })
+        Ok(Self { order, lines: read, fulfilments, going_back: GoingBack::default() })
     }
 
     /// What covering needs of its fulfilment orders.
@@ -93,8 +106,11 @@ impl Book {
         self.fulfilments.iter().map(Fulfilment::piece).collect()
     }
 
-    /// Adds what goes back to the buyer; the units are in the lines already.
+    /// Adds what goes back to the buyer; the units are in the lines already. A refund is noted with the order.
     pub fn give_back(&mut self, given: &Given) -> Result<(), Error> {
+        let back = &mut self.going_back;
+        back.freight_amount = back.freight_amount.saturating_add(given.freight_amount);
+        back.total_amount = back.total_amount.saturating_add(given.total_amount);
         self.order.given_back_amount = self.order.given_back_amount.saturating_add(given.total_amount);
         self.order.given_back_freight = self.order.given_back_freight.saturating_add(given.freight_amount);
         let every_unit = self.lines.iter().all(|line| line.given_back() == line.quantity);
@@ -132,7 +148,8 @@ impl Book {
             if next == current || what == next.as_str() { what.to_owned() } else { format!("{what}; order {next}") };
         let change =
             Change { order_id: self.order.id(), actor: actor.name.clone(), what, reason: actor.reason.clone() };
-        Ok(Concluded { change, delivered: next == OrderStatus::Delivered && current != OrderStatus::Delivered })
+        let delivered = next == OrderStatus::Delivered && current != OrderStatus::Delivered;
+        Ok(Concluded { change, delivered, going_back: std::mem::take(&mut self.going_back) })
     }
 
     /// Takes a fulfilment order back from its location, which has refused nothing; whoever does it writes it back.
@@ -157,14 +174,34 @@ pub struct Concluded {
     change: Change,
     /// Whether everything has reached the buyer by it.
     delivered: bool,
+    /// What goes back by it.
+    going_back: GoingBack,
 }
 
-/// Writes orders back with their lines, and notes their changes. The return window of delivered ones starts.
+impl Concluded {
+    /// The refund by it, if anything goes back.
+    fn refund(&self, now: Timestamp) -> Option<PayBack> {
+        let GoingBack { freight_amount, total_amount } = self.going_back;
+        (total_amount > 0).then(|| PayBack {
+            refund_id: RefundId::at(now),
+            order_id: Some(self.change.order_id),
+            return_id: None,
+            freight_amount,
+            total_amount,
+            reason: self.change.reason.clone(),
+        })
+    }
+}
+
+/// Writes orders back with their lines, and notes their changes and what goes back by them. The return window of delivered
+/// ones starts.
 pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], window_seconds: i64) -> Result<(), Error> {
     lines::save(tx, books.iter().map(|book| (book.order.order_id, book.lines.as_slice())))?;
     orders::save(tx, &books.iter().map(|book| &book.order).collect::<Vec<_>>())?;
     let delivered = concluded.iter().filter(|it| it.delivered).map(|it| it.change.order_id.uuid());
     completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(window_seconds))?;
+    let refunds: Vec<PayBack> = concluded.iter().filter_map(|it| it.refund(tx.now())).collect();
+    pay_back(tx, &refunds)?;
     history::add(tx, &concluded.iter().map(|it| it.change.clone()).collect::<Vec<_>>())
 }
 

@@ -14,6 +14,7 @@ pub mod lapse_pickups;
 pub mod move_fulfilment;
 pub mod move_return;
 pub mod note_events;
+pub mod pay_back;
 pub mod place_orders;
 pub mod pos;
 pub mod read_orders;

@@ -5,8 +5,9 @@ use contracts::events::{BundleComponent, Disposition, RefundIssued, ReturnInspec
 use kernel::id::{OrderId, RefundId, ReturnId};
 use kernel::{LocationCode, Quantity, SkuCode};
 
-use super::book::Book;
+use super::book::{Book, GoingBack};
 use super::caller::Caller;
+use super::pay_back::{PayBack, pay_back};
 use super::refusal::Refusal;
 use crate::domain::give_back::give_back;
 use crate::domain::state::ReturnStatus;
@@ -241,6 +242,8 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
                 line.refunded = line.refunded.saturating_add(units);
             }
             book.give_back(&given)?;
+            // Noted below, with the return.
+            book.going_back = GoingBack::default();
             for line in &mut opened.lines {
                 let amount =
                     given.lines.iter().find(|given| Some(given.line_no) == line.line_no).map(|given| given.amount);
@@ -258,14 +261,25 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         }
     };
     opened.row.refund_id = Some(refund_id.uuid());
+    let (return_id, order_id) = (ReturnId(opened.row.return_id), opened.row.order_id.map(OrderId));
+    let refund = PayBack {
+        refund_id,
+        order_id,
+        return_id: Some(return_id),
+        freight_amount: opened.row.freight_amount,
+        total_amount: opened.row.refund_amount,
+        reason: Some(opened.row.reason.clone()),
+    };
+    let parts = pay_back(tx, &[refund])?.pop().unwrap_or_default();
     let event = RefundIssued {
         refund_id,
-        return_id: Some(ReturnId(opened.row.return_id)),
-        order_id: opened.row.order_id.map(OrderId),
+        return_id: Some(return_id),
+        order_id,
         lines: refunded,
         freight_amount: opened.row.freight_amount,
         total_amount: opened.row.refund_amount,
         currency: opened.row.currency()?,
+        parts,
         refunded_at: tx.now(),
     };
     Ok(outbox::append(tx, &event, &caller.cause)?)

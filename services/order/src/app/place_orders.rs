@@ -26,7 +26,8 @@ use crate::domain::state::{OrderStatus, PaymentStatus};
 use crate::settings::Rules;
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
-use crate::store::{lines, locks, orders, to_json_list};
+use crate::store::payments::PaymentRow;
+use crate::store::{lines, locks, orders, payments, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,6 +145,8 @@ pub struct Place {
     pub order: OrderRow,
     /// Its lines' rows.
     pub lines: Vec<LineRow>,
+    /// Its payments' rows.
+    pub payments: Vec<PaymentRow>,
     /// The answer to be stored with the idempotency key, if there is one.
     pub answer: Option<Arc<Answer>>,
     event: OrderPlaced,
@@ -214,7 +217,8 @@ impl Place {
             given_back_freight: 0,
             version: 1,
         };
-        let place = Self { order, lines: rows, answer: None, event, cause: origin.cause, key: origin.key };
+        let payments = payment_rows(order_id, document.payments.as_deref().unwrap_or_default());
+        let place = Self { order, lines: rows, payments, answer: None, event, cause: origin.cause, key: origin.key };
         Ok((place, document))
     }
 
@@ -253,6 +257,18 @@ fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) 
     }
     rows.sort_unstable_by_key(|row| row.line_no);
     Ok(rows)
+}
+
+fn payment_rows(id: OrderId, payments: &[PaymentForm]) -> Vec<PaymentRow> {
+    let row = |(sequence, payment): (i32, &PaymentForm)| PaymentRow {
+        order_id: id.uuid(),
+        sequence,
+        method: payment.method.clone(),
+        reference: payment.reference.clone(),
+        amount: payment.amount.amount,
+        refunded: 0,
+    };
+    (1..).zip(payments).map(row).collect()
 }
 
 fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) -> OrderPlaced {
@@ -361,6 +377,10 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place]) -> Result<HashSet<Uuid>, Error> {
     let line_rows: Vec<&LineRow> = new().flat_map(|command| &command.lines).collect();
     if !line_rows.is_empty() {
         lines::insert(tx, &line_rows)?;
+    }
+    let payment_rows: Vec<&PaymentRow> = new().flat_map(|command| &command.payments).collect();
+    if !payment_rows.is_empty() {
+        payments::insert(tx, &payment_rows)?;
     }
     for command in new() {
         outbox::append(tx, &command.event, &command.cause)?;

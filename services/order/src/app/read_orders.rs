@@ -11,6 +11,7 @@ use crate::store::history::{self, ChangeRow};
 use crate::store::lines::{self, LineRow};
 use crate::store::members;
 use crate::store::orders::{self, OrderRow};
+use crate::store::payments::{self, PartRow, PaymentRow, RefundRow};
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
 use crate::store::search::{self, Filter, Place};
 
@@ -21,6 +22,15 @@ pub struct ReadReturn {
     pub row: ReturnRow,
     /// Its lines' rows.
     pub lines: Vec<ReturnLineRow>,
+}
+
+/// A refund with its parts per payment.
+#[derive(Clone, Debug)]
+pub struct ReadRefund {
+    /// Its row.
+    pub row: RefundRow,
+    /// Its parts' rows.
+    pub parts: Vec<PartRow>,
 }
 
 /// An order with everything that belongs to it.
@@ -34,6 +44,10 @@ pub struct ReadOrder {
     pub member: Option<Uuid>,
     /// Its fulfilment orders.
     pub fulfilments: Vec<Fulfilment>,
+    /// Its payments.
+    pub payments: Vec<PaymentRow>,
+    /// Its refunds; a list leaves them out.
+    pub refunds: Vec<ReadRefund>,
     /// Its returns; a list leaves them out.
     pub returns: Vec<ReadReturn>,
     /// Its changes after the intake; a list leaves them out.
@@ -47,6 +61,7 @@ pub fn read_order(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<ReadOrder>, Err
     let filter = returns::Filter { order_id: Some(id.uuid()), ..returns::Filter::default() };
     let rows = returns::list(tx, &filter, i64::from(i32::MAX))?;
     order.returns = with_lines(tx, rows)?;
+    order.refunds = refunds(tx, id.uuid())?;
     order.history = history::of(tx, id.uuid())?;
     Ok(Some(order))
 }
@@ -83,15 +98,25 @@ pub fn list_returns(tx: &mut Tx<'_>, filter: &returns::Filter, limit: i64) -> Re
     with_lines(tx, rows)
 }
 
+fn refunds(tx: &mut Tx<'_>, order: Uuid) -> Result<Vec<ReadRefund>, Error> {
+    let rows = payments::refunds_of(tx, order)?;
+    let mut parts = payments::parts_of(tx, &rows.iter().map(|row| row.refund_id).collect::<Vec<_>>())?;
+    let read = |row: RefundRow| ReadRefund { parts: parts.remove(&row.refund_id).unwrap_or_default(), row };
+    Ok(rows.into_iter().map(read).collect())
+}
+
 fn with_parts(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<ReadOrder>, Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.order_id).collect();
     let mut lines = lines::of(tx, &ids)?;
     let mut fulfilments = fulfilments::of(tx, &ids)?;
     let members = members::of(tx, &ids)?;
+    let mut payments = payments::of(tx, &ids)?;
     let read = |order: OrderRow| ReadOrder {
         lines: lines.remove(&order.order_id).unwrap_or_default(),
         member: members.get(&order.order_id).copied(),
         fulfilments: fulfilments.remove(&order.order_id).unwrap_or_default(),
+        payments: payments.remove(&order.order_id).unwrap_or_default(),
+        refunds: Vec::new(),
         returns: Vec::new(),
         history: Vec::new(),
         order,

@@ -6,6 +6,7 @@ pub mod form;
 pub mod give_back;
 pub mod intake;
 pub mod line;
+pub mod paying;
 pub mod picking;
 pub mod pos;
 pub mod returning;

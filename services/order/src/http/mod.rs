@@ -9,6 +9,7 @@ mod import;
 mod moves;
 mod optional;
 mod orders;
+mod payments;
 mod pos;
 mod returns;
 mod search;

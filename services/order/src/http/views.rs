@@ -7,9 +7,10 @@ use serde::Serialize;
 use store::Error;
 use utoipa::ToSchema;
 
+use super::payments::{PaymentView, RefundView};
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
-use crate::domain::form::{FulfilmentForm, PaymentForm};
+use crate::domain::form::FulfilmentForm;
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
 use crate::store::code;
 use crate::store::fulfilments::Fulfilment;
@@ -55,7 +56,7 @@ pub struct OrderView {
     pub totals: TotalsView,
     /// How it was paid; left out when the channel settles it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub payments: Option<Vec<PaymentForm>>,
+    pub payments: Option<Vec<PaymentView>>,
     /// The hold it claims.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<ReservationId>,
@@ -68,6 +69,9 @@ pub struct OrderView {
     /// A remark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What went back to the buyer; a list of orders leaves this out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<RefundView>,
     /// What came back; a list of orders leaves this out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<ReturnView>,
@@ -309,11 +313,12 @@ impl OrderView {
                 total_amount: money(order.total_amount),
                 given_back_amount: money(order.given_back_amount),
             },
-            payments: document.payments,
+            payments: document.payments.map(PaymentView::fresh),
             reservation_id: document.reservation_id,
             guide: document.guide,
             store: document.store,
             note: document.note,
+            refunds: Vec::new(),
             returns: Vec::new(),
             history: Vec::new(),
             version: order.version,
@@ -322,16 +327,19 @@ impl OrderView {
 
     /// An order of a list.
     pub fn of(read: &ReadOrder) -> Result<Self, Error> {
+        let view = Self::fresh(&read.order, &read.lines, serde_json::from_str(&read.order.document)?)?;
         Ok(Self {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
-            ..Self::fresh(&read.order, &read.lines, serde_json::from_str(&read.order.document)?)?
+            payments: view.payments.map(|payments| PaymentView::with_refunds(payments, &read.payments)),
+            ..view
         })
     }
 
     /// An order with its returns and its history, which begins with the intake.
     pub fn whole(read: &ReadOrder) -> Result<Self, Error> {
         let order = &read.order;
+        let currency = order.currency()?;
         let intake = ChangeView {
             at: order.created_at.into(),
             actor: order.created_by.clone(),
@@ -339,6 +347,7 @@ impl OrderView {
             reason: None,
         };
         Ok(Self {
+            refunds: read.refunds.iter().map(|refund| RefundView::of(refund, currency)).collect(),
             returns: read.returns.iter().map(ReturnView::of).collect::<Result<_, _>>()?,
             history: std::iter::once(intake).chain(read.history.iter().map(ChangeView::of)).collect(),
             ..Self::of(read)?

@@ -12,6 +12,7 @@ pub mod members;
 pub mod moves;
 pub mod orders;
 pub mod parcel_updates;
+pub mod payments;
 pub mod pos;
 pub mod references;
 pub mod returns;

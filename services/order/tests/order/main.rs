@@ -20,6 +20,7 @@ mod moving;
 mod pickups;
 mod reading;
 mod recalling;
+mod refunding;
 mod returning;
 mod searching;
 mod service_levels;

@@ -60,6 +60,8 @@ async fn the_buyer_is_reminded_once_and_what_they_leave_is_cancelled() {
     let order = shop.order(&id).await;
     assert_eq!((&order["status"], &order["payment_status"]), (&json!("cancelled"), &json!("refunded")));
     assert_eq!(order["totals"]["given_back_amount"], fen(2000));
+    assert_eq!(order["refunds"][0]["reason"], "nobody has collected it in time");
+    shop.assert_money_adds_up();
     let lapsed = &order["fulfilments"][0];
     assert_eq!((&lapsed["status"], &lapsed["reason"]), (&json!("lapsed"), &json!("not_collected")));
     let last = order["history"].as_array().unwrap().last().unwrap();

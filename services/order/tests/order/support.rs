@@ -192,6 +192,23 @@ impl Shop {
         self.test.database.number(&format!("SELECT ({sql})::bigint AS number"))
     }
 
+    /// No order, payment or refund that does not add up.
+    pub fn assert_money_adds_up(&self) {
+        let payments = r#"SELECT count(*) FROM "order".payments p WHERE p.refunded <>
+        (SELECT coalesce(sum(n.amount), 0) FROM "order".refund_parts n
+         WHERE n.order_id = p.order_id AND n.sequence = p.sequence)"#;
+        let refunds = r#"SELECT count(*) FROM "order".refunds r
+        WHERE r.order_id IN (SELECT order_id FROM "order".payments) AND r.total_amount <>
+        (SELECT coalesce(sum(n.amount), 0) FROM "order".refund_parts n WHERE n.refund_id = r.refund_id)"#;
+        let orders = r#"SELECT count(*) FROM "order".orders o LEFT JOIN
+        (SELECT order_id, sum(total_amount) AS total, sum(freight_amount) AS freight
+         FROM "order".refunds GROUP BY order_id) r ON r.order_id = o.order_id
+        WHERE o.given_back_amount <> coalesce(r.total, 0) OR o.given_back_freight <> coalesce(r.freight, 0)"#;
+        for sql in [payments, refunds, orders] {
+            assert_eq!(self.number(sql), 0, "{sql}");
+        }
+    }
+
     /// An order in the book that the inventory has answered: `(line, sku, location, quantity)`. Its id.
     pub async fn sourced(&self, number: &str, lines: Value, allocations: &[(i32, &str, &str, i64)]) -> String {
         let id = self.placed(number, lines).await;

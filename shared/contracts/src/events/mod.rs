@@ -37,7 +37,7 @@ pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
     FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity,
     OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
-    RecalledPart, RefundIssued, RefundLine, ReturnInspected, ReturnLine, ReturnReceived,
+    RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};

@@ -411,6 +411,20 @@ pub struct RefundLine {
     pub amount: i64,
 }
 
+/// What of a refund goes to which payment of the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefundPart {
+    /// The payment's place among the order's payments, from 1.
+    pub sequence: i32,
+    /// How it was paid, in the channel's own words.
+    pub method: String,
+    /// The payment's own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// How much goes back to it, in minor units.
+    pub amount: i64,
+}
+
 /// Money went back to the buyer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundIssued {
@@ -428,6 +442,9 @@ pub struct RefundIssued {
     pub total_amount: i64,
     /// Its currency.
     pub currency: Currency,
+    /// To which payments it goes; empty where the channel settles the order, or the original is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<RefundPart>,
     /// When.
     pub refunded_at: Timestamp,
 }

@@ -1,0 +1,3 @@
+DROP TABLE refund_parts;
+DROP TABLE refunds;
+DROP TABLE payments;

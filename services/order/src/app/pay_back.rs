@@ -1,0 +1,73 @@
+//! Notes money that goes back, and to which payments.
+
+use ::store::{Error, Tx};
+use contracts::events::RefundPart;
+use kernel::id::{OrderId, RefundId, ReturnId};
+use uuid::Uuid;
+
+use crate::domain::paying;
+use crate::store::payments::{self, PaymentRow, RefundRow};
+
+/// Money that goes back.
+#[derive(Clone, Debug)]
+pub struct PayBack {
+    /// The refund's id.
+    pub refund_id: RefundId,
+    /// The order; none where nobody knows it.
+    pub order_id: Option<OrderId>,
+    /// The return it is for; none where units were cancelled.
+    pub return_id: Option<ReturnId>,
+    /// Freight in it.
+    pub freight_amount: i64,
+    /// All of it.
+    pub total_amount: i64,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Notes refunds, at most one of each order; answers of each what goes to which payment, which is nothing where the channel
+/// settles the order. The orders must be locked.
+pub fn pay_back(tx: &mut Tx<'_>, refunds: &[PayBack]) -> Result<Vec<Vec<RefundPart>>, Error> {
+    if refunds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let refunded_at = tx.now().utc();
+    let row = |refund: &PayBack| RefundRow {
+        refund_id: refund.refund_id.uuid(),
+        order_id: refund.order_id.map(OrderId::uuid),
+        return_id: refund.return_id.map(ReturnId::uuid),
+        cause: if refund.return_id.is_some() { "return" } else { "cancellation" }.to_owned(),
+        freight_amount: refund.freight_amount,
+        total_amount: refund.total_amount,
+        reason: refund.reason.clone(),
+        refunded_at,
+    };
+    let rows: Vec<RefundRow> = refunds.iter().map(row).collect();
+    payments::insert_refunds(tx, &rows)?;
+    let orders: Vec<Uuid> = rows.iter().filter_map(|row| row.order_id).collect();
+    let paid = payments::of(tx, &orders)?;
+    let mut stored = Vec::new();
+    let mut told = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some((order_id, paid)) = row.order_id.and_then(|id| Some((id, paid.get(&id)?))) else {
+            told.push(Vec::new());
+            continue;
+        };
+        let parts = paying::share_out(&paid.iter().map(PaymentRow::paid).collect::<Vec<_>>(), row.total_amount)
+            .map_err(|_| Error::Broken("payments add up to the order's total"))?;
+        told.push(parts.iter().filter_map(|part| tell(paid, part)).collect());
+        stored.extend(parts.into_iter().map(|part| (row.refund_id, order_id, part)));
+    }
+    payments::insert_parts(tx, &stored)?;
+    Ok(told)
+}
+
+fn tell(paid: &[PaymentRow], part: &paying::Part) -> Option<RefundPart> {
+    let payment = paid.iter().find(|payment| payment.sequence == part.sequence)?;
+    Some(RefundPart {
+        sequence: part.sequence,
+        method: payment.method.clone(),
+        reference: payment.reference.clone(),
+        amount: part.amount,
+    })
+}
