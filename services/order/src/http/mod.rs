@@ -36,7 +36,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, changes::change, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, import::import, summary::summary,
         counts::counts, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
@@ -106,6 +106,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::patch("/v1/orders/{id}", order_write, changes::change),
+            Route::post("/v1/orders/{id}/payments", order_write, payments::receive),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),

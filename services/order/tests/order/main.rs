@@ -17,6 +17,7 @@ mod handing_over;
 mod intake;
 mod lapsing;
 mod moving;
+mod paying;
 mod pickups;
 mod reading;
 mod recalling;

@@ -22,6 +22,7 @@ mod inventory;
 mod member;
 mod open;
 mod order;
+mod payment;
 mod pos;
 mod product;
 mod rebate;
@@ -39,6 +40,7 @@ pub use order::{
     OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
     RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
 };
+pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
