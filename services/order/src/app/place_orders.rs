@@ -212,6 +212,7 @@ impl Place {
             payment_status: PaymentStatus::Paid.as_str().to_owned(),
             backordered: false,
             disturbed: false,
+            held: false,
             changing: None,
             given_back_amount: 0,
             given_back_freight: 0,
