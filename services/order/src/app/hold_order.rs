@@ -3,7 +3,7 @@
 //! A held order stands where it stood. Its promises stay, and whatever would bring its goods nearer to the buyer is
 //! refused: whoever holds and whoever moves lock the order's row, so one of them sees the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::store::{Error, Tx, outbox};
 use contracts::events::{OrderHeld, OrderHold, OrderReleased};
@@ -206,4 +206,49 @@ pub fn end_holds(tx: &mut Tx<'_>, book: &mut Book, why: &Why<'_>) -> Result<(), 
     let ids: Vec<Uuid> = open.iter().map(|hold| hold.hold_id).collect();
     holds::release(tx, &ids, &why.actor.name, why.actor.reason.as_deref())?;
     outbox::append(tx, &released(book, &open, true, tx.now()), why.cause)
+}
+
+/// Releases holds of any orders, each for itself; answers in their places whose they were.
+pub fn release_holds(
+    tx: &mut Tx<'_>,
+    ids: &[HoldId],
+    note: Option<&str>,
+    caller: &Caller,
+    rules: Rules,
+) -> Result<Vec<Result<OrderId, Refusal>>, Error> {
+    let orders = holds::orders_of(tx, &ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())?;
+    // The orders' locks come first; what was seen before them may have changed.
+    let books = Book::open_all(tx, &orders.values().copied().collect::<Vec<_>>())?;
+    let mut holds = holds::of(tx, &books.keys().copied().collect::<Vec<_>>())?;
+    let mut chosen: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(ids.len());
+    for id in ids {
+        let book = orders.get(&id.uuid()).and_then(|order| books.get(order));
+        let outcome = book.ok_or_else(|| missing(*id)).and_then(|book| check_one(book, &holds, *id, caller));
+        match outcome {
+            Ok(order) => _ = chosen.entry(order.uuid()).or_default().insert(id.uuid()),
+            Err(Refusal::Store(error)) => return Err(error),
+            Err(_) => {}
+        }
+        outcomes.push(outcome);
+    }
+    let releasing = books.into_iter().filter_map(|(id, book)| {
+        let chosen = chosen.remove(&id)?;
+        let open = holds.remove(&id).unwrap_or_default().into_iter().filter(HoldRow::is_open).collect();
+        Some(Releasing { book, open, chosen })
+    });
+    release(tx, releasing.collect(), note, caller, rules)?;
+    Ok(outcomes)
+}
+
+fn check_one(
+    book: &Book,
+    holds: &HashMap<Uuid, Vec<HoldRow>>,
+    id: HoldId,
+    caller: &Caller,
+) -> Result<OrderId, Refusal> {
+    caller.check_channel(&code(&book.order.channel)?)?;
+    let hold = holds.get(&book.order.order_id).and_then(|all| all.iter().find(|hold| hold.id() == id));
+    check_open(hold.ok_or_else(|| missing(id))?)?;
+    Ok(book.order.id())
 }

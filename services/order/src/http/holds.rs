@@ -67,6 +67,11 @@ pub struct HoldView {
 }
 
 impl HoldView {
+    /// Its place in the queue.
+    pub const fn place(&self) -> (Timestamp, HoldId) {
+        (self.placed_at, self.id)
+    }
+
     /// A stored hold.
     pub fn of(row: &HoldRow) -> Result<Self, Error> {
         Ok(Self {

@@ -5,6 +5,7 @@ mod counts;
 mod export;
 mod fulfilments;
 mod handovers;
+mod hold_queue;
 mod holds;
 mod import;
 mod moves;
@@ -37,7 +38,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, changes::change, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, hold_queue::list, hold_queue::release, changes::change, import::import, summary::summary,
         counts::counts, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
@@ -111,6 +112,8 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::post("/v1/orders/{id}/hold", order_hold, holds::hold),
             Route::post("/v1/orders/{id}/release", order_release, holds::release),
+            Route::get("/v1/order-holds", order_read, hold_queue::list),
+            Route::post("/v1/order-holds/release", order_release, hold_queue::release),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
             Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use kernel::id::HoldId;
 use store::{Error, Tx};
@@ -135,4 +135,72 @@ pub fn held_since(tx: &mut Tx<'_>, orders: &[Uuid], since: Timestamp) -> Result<
     .bind::<Timestamptz, _>(since.utc())
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
+}
+
+/// The orders that holds belong to; holds that do not exist are left out.
+pub fn orders_of(tx: &mut Tx<'_>, holds: &[Uuid]) -> Result<HashMap<Uuid, Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Belongs {
+        #[diesel(sql_type = SqlUuid)]
+        hold_id: Uuid,
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let rows: Vec<Belongs> = diesel::sql_query("SELECT hold_id, order_id FROM order_holds WHERE hold_id = ANY ($1)")
+        .bind::<Array<SqlUuid>, _>(holds)
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| (row.hold_id, row.order_id)).collect())
+}
+
+/// Which holds a list shows; what is left out does not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those that were released, in place of those that hold.
+    pub released: bool,
+    /// For this reason.
+    pub reason: Option<String>,
+    /// Of orders of these channels.
+    pub channels: Option<Vec<String>>,
+    /// Placed later than this one: the page before ended here.
+    pub after: Option<(Timestamp, Uuid)>,
+}
+
+/// A hold with what tells its order from others.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct QueuedRow {
+    /// The hold.
+    #[diesel(embed)]
+    pub hold: HoldRow,
+    /// The channel's own number for the order.
+    #[diesel(sql_type = Text)]
+    pub channel_order_no: String,
+    /// Where it stands.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// The currency of its amounts.
+    #[diesel(sql_type = Text)]
+    pub currency: String,
+    /// What its buyer pays.
+    #[diesel(sql_type = BigInt)]
+    pub total_amount: i64,
+    /// When its buyer placed it.
+    #[diesel(sql_type = Timestamptz)]
+    pub ordered_at: DateTime<Utc>,
+}
+
+/// The first `limit` holds of a list, the oldest first.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<QueuedRow>, Error> {
+    let over = if filter.released { "IS NOT NULL" } else { "IS NULL" };
+    Ok(diesel::sql_query(format!(
+        "SELECT h.*, o.channel_order_no, o.status, o.currency, o.total_amount, o.placed_at AS ordered_at \
+         FROM order_holds h JOIN orders o USING (order_id) WHERE h.released_at {over} \
+         AND ($1 IS NULL OR h.reason = $1) AND ($2 IS NULL OR h.channel = ANY ($2)) \
+         AND (h.placed_at, h.hold_id) > ($3, $4) ORDER BY h.placed_at, h.hold_id LIMIT $5"
+    ))
+    .bind::<Nullable<Text>, _>(filter.reason.as_deref())
+    .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
+    .bind::<Timestamptz, _>(filter.after.map_or(Timestamp::EPOCH, |(at, _)| at).utc())
+    .bind::<SqlUuid, _>(filter.after.map_or(Uuid::nil(), |(_, id)| id))
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
 }

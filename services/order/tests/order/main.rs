@@ -14,6 +14,7 @@ mod counting;
 mod exporting;
 mod fulfilling;
 mod handing_over;
+mod hold_queue;
 mod holding;
 mod intake;
 mod lapsing;
