@@ -73,6 +73,8 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<OrderPlaced>(&mut seen);
     check::<OrderChanged>(&mut seen);
     check::<OrderCancelled>(&mut seen);
+    check::<OrderHeld>(&mut seen);
+    check::<OrderReleased>(&mut seen);
     check::<OrderCompleted>(&mut seen);
     check::<FulfilmentOffered>(&mut seen);
     check::<FulfilmentAccepted>(&mut seen);

@@ -64,6 +64,8 @@ typed_ids! {
     OrderId,
     /// A fulfilment order: the part of an order that one location ships.
     FulfilmentId,
+    /// A hold on an order.
+    HoldId,
     /// A hold on stock, or the hold that an order claimed.
     ReservationId,
     /// One stored sourcing decision.

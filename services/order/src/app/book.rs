@@ -140,6 +140,17 @@ impl Book {
             OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled => current,
             _ => cover::order_status(&self.lines, &pieces, self.order.backordered),
         };
+        self.turn(next, actor, what)
+    }
+
+    /// Notes what does not change where the order stands, for [`write_back`] to write.
+    pub fn note(&mut self, actor: &Actor, what: &str) -> Result<Concluded, Error> {
+        let current = self.order.status()?;
+        self.turn(current, actor, what)
+    }
+
+    fn turn(&mut self, next: OrderStatus, actor: &Actor, what: &str) -> Result<Concluded, Error> {
+        let current = self.order.status()?;
         if next != current && !current.may_become(next) {
             return Err(Error::Broken("order states follow their table"));
         }

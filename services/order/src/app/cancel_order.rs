@@ -8,6 +8,7 @@ use kernel::id::{FulfilmentId, OrderId};
 
 use super::book::{Actor, Book, merge};
 use super::caller::Caller;
+use super::hold_order::{end_holds, may_be_held};
 use super::refusal::Refusal;
 use crate::domain::cover::{self, CancelPlan};
 use crate::domain::give_back::{FreightRefund, give_back};
@@ -66,6 +67,9 @@ pub fn cancel_units(
     let told = Cancelled { reason: &reason, lapsed: None };
     let (changed, event) = take_out(book, (steps, plan), told, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
+    if book.order.held && !may_be_held(cover::order_status(&book.lines, &book.pieces(), book.order.backordered)) {
+        end_holds(tx, book, why)?;
+    }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
     outbox::append(tx, &event, why.cause)?;

@@ -51,6 +51,10 @@ pub fn hand_over(tx: &mut Tx<'_>, command: &HandOver, caller: &Caller, rules: Ru
     let mut places = Vec::with_capacity(ids.len());
     for (index, id) in ids.into_iter().enumerate() {
         let book = orders.get(&id).and_then(|order| books.get(order));
+        // Of what is named, nothing may be held: the move says why.
+        if !named && book.is_some_and(|book| book.order.held) {
+            continue;
+        }
         match handed(book, id, command) {
             _ if !seen.insert(id) => faults.push((index, "is named twice".to_owned())),
             Ok(theirs) => {

@@ -1,7 +1,7 @@
 //! Takes offers back that no location has answered in time, so that what is in them is sourced anew.
 //!
 //! Offers of goods to be collected stay: no other location may have them, so they would be offered to the same one for
-//! ever.
+//! ever. While an order is held no location can answer: then its offers have their time anew from its release on.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
-use crate::store::{deadlines, service_levels};
+use crate::store::{deadlines, holds, service_levels};
 
 /// Offers looked at in one step, so that no step holds locks for long.
 const OFFERS_PER_STEP: i64 = 300;
@@ -35,10 +35,11 @@ pub fn lapse_offers(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     let orders: BTreeSet<Uuid> = found.iter().copied().collect();
     // What was seen before the orders' locks may have changed; an order that somebody works on is found again.
     let mut books = Book::open_free(tx, &orders.into_iter().collect::<Vec<_>>())?;
+    let held = holds::held_since(tx, &found, offered_until)?;
     let mut lapsed = Vec::new();
     let mut changed = Vec::new();
     let mut concluded = Vec::new();
-    for book in books.values_mut() {
+    for book in books.values_mut().filter(|book| !held.contains(&book.order.order_id)) {
         let theirs = lapse(book, offered_until, tx.now())?;
         if theirs.is_empty() {
             continue;

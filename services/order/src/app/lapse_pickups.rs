@@ -24,10 +24,11 @@ const PICKUPS_PER_STEP: i64 = 300;
 /// Why what nobody has collected is cancelled, as its event says.
 const REASON: &str = "not_collected";
 
-/// Opens the orders of what was found, but those that somebody works on: they are found again.
+/// Opens the orders of what was found, but those that somebody works on or that are held: they are found again.
 fn open(tx: &mut Tx<'_>, found: &[Uuid]) -> Result<Vec<Book>, Error> {
     let orders: BTreeSet<Uuid> = found.iter().copied().collect();
-    Ok(Book::open_free(tx, &orders.into_iter().collect::<Vec<_>>())?.into_values().collect())
+    let open = Book::open_free(tx, &orders.into_iter().collect::<Vec<_>>())?.into_values();
+    Ok(open.filter(|book| !book.order.held).collect())
 }
 
 fn is_more(found: &[Uuid], done: usize) -> bool {

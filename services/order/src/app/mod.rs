@@ -8,6 +8,7 @@ pub mod complete_orders;
 pub mod export_orders;
 pub mod fold_moves;
 pub mod hand_over;
+pub mod hold_order;
 pub mod identify_buyers;
 pub mod lapse_offers;
 pub mod lapse_pickups;

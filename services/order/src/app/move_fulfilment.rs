@@ -1,6 +1,6 @@
 //! Moves fulfilment orders through their states, and their orders with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::book::{Book, Concluded, write_back};
 use super::caller::Caller;
+use super::hold_order::reasons;
 use super::refusal::Refusal;
 use crate::domain::cover;
 use crate::domain::picking::{Found, pick};
@@ -21,7 +22,7 @@ use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::{FulfilmentSettings, Rules};
 use crate::store::fulfilments::{self, Fulfilment};
-use crate::store::service_levels;
+use crate::store::{holds, service_levels};
 
 /// Why units that a location has not found are sourced elsewhere.
 pub const SHORT_PICK: &str = "short_pick";
@@ -77,6 +78,11 @@ impl Move {
         }
     }
 
+    /// Whether it brings the goods nearer to the buyer. What has left may arrive, and be refused at any time.
+    const fn goes_on(&self) -> bool {
+        !matches!(self, Self::Reject { .. } | Self::Deliver)
+    }
+
     const fn fits(&self, kind: FulfilmentKind) -> bool {
         match self {
             Self::Ship { .. } | Self::Deliver => matches!(kind, FulfilmentKind::Ship),
@@ -110,6 +116,7 @@ pub fn move_fulfilments(
     let orders = fulfilments::orders_of(tx, &ids)?;
     // The orders' locks come first; what was seen before them may have changed.
     let mut books = Book::open_all(tx, &orders.values().copied().collect::<Vec<_>>())?;
+    let held = held_for(tx, &books)?;
     let mut moved: BTreeMap<Uuid, Fulfilment> = BTreeMap::new();
     let mut concluded = Vec::with_capacity(moves.len());
     let mut outcomes = Vec::with_capacity(moves.len());
@@ -118,7 +125,10 @@ pub fn move_fulfilments(
         let book = orders.get(&id.uuid()).and_then(|order| books.get_mut(order));
         let outcome = match book {
             None => Err(missing(*id)),
-            Some(book) => move_one(tx, book, (*id, step), caller, rules.fulfilment),
+            Some(book) => {
+                let held_for = held.get(&book.order.order_id).map(String::as_str);
+                move_one(tx, book, Step { id: *id, step, held_for }, caller, rules.fulfilment)
+            }
         };
         match outcome {
             Ok(Made { fulfilment, concluded: conclusion, counted }) => {
@@ -148,6 +158,22 @@ pub(super) fn missing(id: FulfilmentId) -> Refusal {
     Refusal::NotFound { what: "fulfilment", key: id.to_string() }
 }
 
+/// Why orders are held, those that are.
+fn held_for(tx: &mut Tx<'_>, books: &BTreeMap<Uuid, Book>) -> Result<HashMap<Uuid, String>, Error> {
+    let held: Vec<Uuid> = books.values().filter(|book| book.order.held).map(|book| book.order.order_id).collect();
+    if held.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(holds::open_of(tx, &held)?.into_iter().map(|(order, open)| (order, reasons(&open))).collect())
+}
+
+/// A move that is to be made, and why its order is held, if it is.
+struct Step<'a> {
+    id: FulfilmentId,
+    step: &'a Move,
+    held_for: Option<&'a str>,
+}
+
 /// A move that was made.
 struct Made {
     fulfilment: Fulfilment,
@@ -159,7 +185,7 @@ struct Made {
 fn move_one(
     tx: &mut Tx<'_>,
     book: &mut Book,
-    (id, step): (FulfilmentId, &Move),
+    Step { id, step, held_for }: Step<'_>,
     caller: &Caller,
     settings: FulfilmentSettings,
 ) -> Result<Made, Refusal> {
@@ -167,6 +193,9 @@ fn move_one(
     caller.check_location(&fulfilment.location)?;
     caller.check_version(fulfilment.version)?;
     check(&fulfilment, step)?;
+    if let Some(reasons) = held_for.filter(|_| step.goes_on()) {
+        return Err(Refusal::State(format!("the order is held until it is released: {reasons}")));
+    }
     let now = tx.now();
     let mut refused = None;
     fulfilment.status = step.target();

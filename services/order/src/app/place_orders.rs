@@ -220,6 +220,7 @@ impl Place {
             waived_amount: 0,
             backordered: false,
             disturbed: false,
+            held: false,
             changing: None,
             given_back_amount: 0,
             given_back_freight: 0,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, ChangeRow};
+use crate::store::holds::{self, HoldRow};
 use crate::store::lines::{self, LineRow};
 use crate::store::members;
 use crate::store::orders::{self, OrderRow};
@@ -44,6 +45,8 @@ pub struct ReadOrder {
     pub member: Option<Uuid>,
     /// Its fulfilment orders.
     pub fulfilments: Vec<Fulfilment>,
+    /// What holds it, or did.
+    pub holds: Vec<HoldRow>,
     /// Its payments.
     pub payments: Vec<PaymentRow>,
     /// Its refunds; a list leaves them out.
@@ -110,11 +113,13 @@ fn with_parts(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<ReadOrder>, Er
     let mut lines = lines::of(tx, &ids)?;
     let mut fulfilments = fulfilments::of(tx, &ids)?;
     let members = members::of(tx, &ids)?;
+    let mut holds = holds::of(tx, &ids)?;
     let mut payments = payments::of(tx, &ids)?;
     let read = |order: OrderRow| ReadOrder {
         lines: lines.remove(&order.order_id).unwrap_or_default(),
         member: members.get(&order.order_id).copied(),
         fulfilments: fulfilments.remove(&order.order_id).unwrap_or_default(),
+        holds: holds.remove(&order.order_id).unwrap_or_default(),
         payments: payments.remove(&order.order_id).unwrap_or_default(),
         refunds: Vec::new(),
         returns: Vec::new(),

@@ -54,6 +54,10 @@ fn recall(book: &mut Book, request: &StockBetterFound, tx: &Tx<'_>) -> Result<Ve
     let untouched = |it: &Fulfilment| {
         it.kind == FulfilmentKind::Ship && it.status.may_be_recalled() && it.attempt <= request.attempt
     };
+    // Whoever holds an order looks at it as it is.
+    if book.order.held {
+        return Ok(Vec::new());
+    }
     let are_there = request.allocations.iter().all(|it| open.iter().any(|open| open.location == it.location));
     if !are_there || !open.iter().all(untouched) {
         return Ok(Vec::new());

@@ -54,6 +54,8 @@ pub const TIMELINE: Hearing = Hearing {
         "order.placed",
         "order.changed",
         "order.cancelled",
+        "order.held",
+        "order.released",
         "order.completed",
         "fulfilment.offered",
         "fulfilment.accepted",

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::events::{
     BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue,
-    FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderPlaced, PaymentReceived,
-    RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLine, ReturnReceived, StockBackordered,
-    StockBetterFound, StockReleased, StockSourced,
+    FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderHeld, OrderPlaced,
+    OrderReleased, PaymentReceived, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLine,
+    ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
 };
 use contracts::{Event, PayloadError};
 use kernel::id::OrderId;
@@ -36,6 +36,16 @@ fn of_order(event: &Event) -> Result<(OrderId, String), PayloadError> {
             let units = it.lines.iter().map(|line| line.quantity.get()).sum::<i64>();
             let what = if it.whole { "cancelled".to_owned() } else { format!("{units} units cancelled") };
             (it.order_id, format!("{what}: {}", it.reason))
+        }
+        "order.held" => {
+            let it: OrderHeld = event.payload()?;
+            let reasons: BTreeSet<&str> = it.holds.iter().map(|hold| hold.reason.as_str()).collect();
+            (it.order_id, format!("held: {}", reasons.into_iter().collect::<Vec<_>>().join(", ")))
+        }
+        "order.released" => {
+            let it: OrderReleased = event.payload()?;
+            let what = if it.ended { "no longer held: nothing is left to hold" } else { "released" };
+            (it.order_id, what.to_owned())
         }
         "order.changed" => {
             let it: OrderChanged = event.payload()?;

@@ -5,6 +5,8 @@ mod counts;
 mod export;
 mod fulfilments;
 mod handovers;
+mod hold_queue;
+mod holds;
 mod import;
 mod moves;
 mod optional;
@@ -36,7 +38,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, hold_queue::list, hold_queue::release, changes::change, payments::receive, import::import, summary::summary,
         counts::counts, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
@@ -91,6 +93,7 @@ fn size(number: u32) -> usize {
 /// The routes with what they need.
 pub fn routes(app: App) -> Routes {
     let [order_read, order_write] = ["order:read", "order:write"].map(Access::Permission);
+    let [order_hold, order_release] = ["order:hold", "order:release"].map(Access::Permission);
     let [fulfilment_read, fulfilment_write] = ["fulfilment:read", "fulfilment:write"].map(Access::Permission);
     let [pos_read, pos_write] = ["pos:read", "pos:write"].map(Access::Permission);
     let [return_read, return_write] = ["return:read", "return:write"].map(Access::Permission);
@@ -108,6 +111,10 @@ pub fn routes(app: App) -> Routes {
             Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/payments", order_write, payments::receive),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
+            Route::post("/v1/orders/{id}/hold", order_hold, holds::hold),
+            Route::post("/v1/orders/{id}/release", order_release, holds::release),
+            Route::get("/v1/order-holds", order_read, hold_queue::list),
+            Route::post("/v1/order-holds/release", order_release, hold_queue::release),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
             Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),

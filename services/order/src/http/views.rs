@@ -7,6 +7,7 @@ use serde::Serialize;
 use store::Error;
 use utoipa::ToSchema;
 
+use super::holds::HoldView;
 use super::payments::{PaymentView, RefundView};
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
@@ -33,6 +34,8 @@ pub struct OrderView {
     pub status: OrderStatus,
     /// Where its money stands.
     pub payment_status: PaymentStatus,
+    /// Whether anything holds it: then nothing of it moves on until it is released.
+    pub held: bool,
     /// The member who bought, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member_id: Option<MemberId>,
@@ -53,6 +56,9 @@ pub struct OrderView {
     pub lines: Vec<LineView>,
     /// Who ships what.
     pub fulfilments: Vec<FulfilmentView>,
+    /// What holds it, or did, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldView>,
     /// What it adds up to.
     pub totals: TotalsView,
     /// When it is paid.
@@ -307,6 +313,7 @@ impl OrderView {
             channel_order_no: order.channel_order_no.clone(),
             status: order.status()?,
             payment_status: order.payment_status()?,
+            held: order.held,
             member_id: None,
             placed_at: order.placed_at.into(),
             channel_updated_at: order.channel_updated_at.map(Into::into),
@@ -316,6 +323,7 @@ impl OrderView {
             fulfilment: document.fulfilment,
             lines: lines.iter().map(|line| LineView::new(line, currency)).collect::<Result<_, _>>()?,
             fulfilments: Vec::new(),
+            holds: Vec::new(),
             totals: TotalsView {
                 list_amount: money(order.list_amount),
                 discount_amount: money(order.discount_amount),
@@ -346,6 +354,7 @@ impl OrderView {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
             payments: PaymentView::all(&read.payments, view.currency),
+            holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
             ..view
         })
     }

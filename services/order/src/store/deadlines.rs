@@ -20,23 +20,26 @@ fn due(tx: &mut Tx<'_>, sql: &str, at: Timestamp, limit: i64) -> Result<Vec<Uuid
 }
 
 /// Up to `limit` offers to ship that were made at or before `at` and that nobody has answered, the oldest first: their
-/// orders.
+/// orders. While an order is held nobody can, so those that were held later than `at` have their time anew.
 pub fn unanswered(tx: &mut Tx<'_>, at: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
-    let sql = "SELECT order_id FROM fulfilments WHERE status = 'offered' AND kind = 'ship' AND offered_at <= $1 \
-               ORDER BY offered_at, fulfilment_id LIMIT $2";
+    let sql = "SELECT order_id FROM fulfilments f WHERE status = 'offered' AND kind = 'ship' AND offered_at <= $1 \
+               AND NOT EXISTS (SELECT FROM order_holds h WHERE h.order_id = f.order_id \
+               AND (h.released_at IS NULL OR h.released_at > $1)) ORDER BY offered_at, fulfilment_id LIMIT $2";
     due(tx, sql, at, limit)
 }
 
-/// Up to `limit` pickups whose time to be collected is up: their orders.
+/// Up to `limit` pickups whose time to be collected is up: their orders, but those that are held.
 pub fn uncollected(tx: &mut Tx<'_>, at: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
-    let sql = "SELECT order_id FROM fulfilments WHERE status = 'ready' AND collect_by <= $1 \
+    let sql = "SELECT order_id FROM fulfilments JOIN orders USING (order_id) WHERE fulfilments.status = 'ready' \
+               AND collect_by <= $1 AND NOT held \
                ORDER BY collect_by, fulfilment_id LIMIT $2";
     due(tx, sql, at, limit)
 }
 
-/// Up to `limit` pickups whose buyers are to be reminded: their orders.
+/// Up to `limit` pickups whose buyers are to be reminded: their orders, but those that are held.
 pub fn to_remind(tx: &mut Tx<'_>, at: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
-    let sql = "SELECT order_id FROM fulfilments WHERE status = 'ready' AND remind_at <= $1 \
+    let sql = "SELECT order_id FROM fulfilments JOIN orders USING (order_id) WHERE fulfilments.status = 'ready' \
+               AND remind_at <= $1 AND NOT held \
                ORDER BY remind_at, fulfilment_id LIMIT $2";
     due(tx, sql, at, limit)
 }

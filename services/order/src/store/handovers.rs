@@ -95,8 +95,8 @@ pub fn packed_for(tx: &mut Tx<'_>, location: &LocationCode, carrier: &str, limit
         fulfilment_id: Uuid,
     }
     let rows: Vec<Packed> = diesel::sql_query(
-        "SELECT fulfilment_id FROM fulfilments WHERE location = $1 AND status = 'packed' AND kind = 'ship' \
-         AND parcels <> '[]' AND NOT EXISTS (SELECT FROM jsonb_array_elements(parcels::jsonb) AS parcel \
+        "SELECT fulfilment_id FROM fulfilments JOIN orders USING (order_id) WHERE location = $1 \
+         AND fulfilments.status = 'packed' AND kind = 'ship' AND NOT held AND parcels <> '[]' AND NOT EXISTS (SELECT FROM jsonb_array_elements(parcels::jsonb) AS parcel \
          WHERE parcel ->> 'carrier' <> $2) ORDER BY fulfilment_id LIMIT $3",
     )
     .bind::<Text, _>(location.as_str())

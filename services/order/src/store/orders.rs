@@ -87,6 +87,9 @@ pub struct OrderRow {
     /// Whether any unit was ever cancelled or rejected.
     #[diesel(sql_type = Bool)]
     pub disturbed: bool,
+    /// Whether anything holds it: then nothing of it moves on.
+    #[diesel(sql_type = Bool)]
+    pub held: bool,
     /// The version at which it got another destination, until the inventory has answered that.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub changing: Option<i64>,
@@ -270,10 +273,10 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
          disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version, \
-         changing = n.changing, due_amount = n.due, waived_amount = n.waived \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         changing = n.changing, due_amount = n.due, waived_amount = n.waived, held = n.held \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, due, \
-         waived) \
+         waived, held) \
          WHERE o.order_id = n.order_id",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -287,6 +290,7 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.changing).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.due_amount).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.waived_amount).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(rows.iter().map(|row| row.held).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

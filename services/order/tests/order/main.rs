@@ -14,6 +14,8 @@ mod counting;
 mod exporting;
 mod fulfilling;
 mod handing_over;
+mod hold_queue;
+mod holding;
 mod intake;
 mod lapsing;
 mod moving;

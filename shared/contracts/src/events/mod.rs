@@ -18,6 +18,7 @@ macro_rules! payload {
 }
 
 mod gateway;
+mod hold;
 mod inventory;
 mod member;
 mod open;
@@ -28,6 +29,7 @@ mod product;
 mod rebate;
 
 pub use gateway::ChannelChanged;
+pub use hold::{OrderHeld, OrderHold, OrderReleased};
 pub use inventory::{
     Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
     ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockReleased,

@@ -1,0 +1,2 @@
+DROP TABLE order_holds;
+ALTER TABLE orders DROP COLUMN held;
