@@ -71,7 +71,7 @@ pub fn cancel_units(
         end_holds(tx, book, why)?;
     }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
-    book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
+    book.settle(tx, &why.actor, what, rules)?;
     outbox::append(tx, &event, why.cause)?;
     Ok(())
 }

@@ -81,7 +81,7 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     book.order.document = serde_json::to_string(&document).map_err(Error::from)?;
     book.order.content = stored.content;
     orders::rewrite(tx, &book.order)?;
-    write_back(tx, &[&*book], &[concluded], rules.return_window_seconds)?;
+    write_back(tx, &[&*book], &[concluded], rules)?;
     let (order_id, version) = (book.order.id(), book.order.version);
     let event = OrderChanged { order_id, version, fields, destination: elsewhere, changed_at: tx.now() };
     outbox::append(tx, &event, why.cause)?;

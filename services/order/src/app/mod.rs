@@ -5,6 +5,7 @@ pub mod caller;
 pub mod cancel_order;
 pub mod change_order;
 pub mod complete_orders;
+pub mod expire_unpaid;
 pub mod export_orders;
 pub mod fold_moves;
 pub mod hand_over;

@@ -23,13 +23,14 @@ use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_key};
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
-use crate::domain::payment_terms::PaymentTerms;
+use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
+use crate::store::payment_deadlines::DeadlineRow;
 use crate::store::payments::PaymentRow;
-use crate::store::{lines, locks, orders, payments, to_json_list};
+use crate::store::{lines, locks, orders, payment_deadlines, payments, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Document {
     /// The discount on the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Money>,
+    /// When it is paid; none when it is paid already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_terms: Option<PaymentTermsForm>,
     /// How it was paid; none when the channel settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentForm>>,
@@ -149,6 +153,8 @@ pub struct Place {
     pub lines: Vec<LineRow>,
     /// Its payments' rows.
     pub payments: Vec<PaymentRow>,
+    /// When its buyer has to pay what is due, as the channel says.
+    terms: Option<PaymentTermsForm>,
     /// The answer to be stored with the idempotency key, if there is one.
     pub answer: Option<Arc<Answer>>,
     event: OrderPlaced,
@@ -190,6 +196,7 @@ impl Place {
             buyer: form.buyer.into(),
             fulfilment: form.fulfilment,
             discount: form.discount,
+            payment_terms: form.payment_terms,
             payments: form.payments,
             reservation_id: form.reservation_id,
             guide: form.guide,
@@ -227,13 +234,29 @@ impl Place {
             version: 1,
         };
         let payments = payment_rows(&order, document.payments.as_deref().unwrap_or_default());
-        let place = Self { order, lines: rows, payments, answer: None, event, cause: origin.cause, key: origin.key };
+        let place = Self {
+            order,
+            lines: rows,
+            payments,
+            terms: document.payment_terms,
+            answer: None,
+            event,
+            cause: origin.cause,
+            key: origin.key,
+        };
         Ok((place, document))
     }
 
     /// Whether its answer will be stored.
     pub fn has_key(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// Until when it is to be paid, if it waits for that.
+    fn deadline(&self, rules: Rules) -> Option<DeadlineRow> {
+        let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
+        let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
+        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
     }
 
     fn number(&self) -> (&str, &str) {
@@ -326,7 +349,7 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], rules: Rules) -> Result
         .collect();
     // Sorted by number, so that two batches with the same numbers wait for each other instead of deadlocking.
     fresh.sort_by_key(|command| command.number());
-    let inserted = insert(tx, &fresh)?;
+    let inserted = insert(tx, &fresh, rules)?;
     let others: Vec<(&str, &str)> = fresh
         .iter()
         .filter(|command| !inserted.contains(&command.order.order_id))
@@ -369,7 +392,7 @@ fn is_fresh(command: &Place, started: &Started, commands: &[Place]) -> bool {
     }
 }
 
-fn insert(tx: &mut Tx<'_>, fresh: &[&Place]) -> Result<HashSet<Uuid>, Error> {
+fn insert(tx: &mut Tx<'_>, fresh: &[&Place], rules: Rules) -> Result<HashSet<Uuid>, Error> {
     if fresh.is_empty() {
         return Ok(HashSet::new());
     }
@@ -384,6 +407,7 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place]) -> Result<HashSet<Uuid>, Error> {
     if !payment_rows.is_empty() {
         payments::insert(tx, &payment_rows)?;
     }
+    payment_deadlines::insert(tx, &new().filter_map(|command| command.deadline(rules)).collect::<Vec<_>>())?;
     for command in new() {
         outbox::append(tx, &command.event, &command.cause)?;
     }
