@@ -4,6 +4,7 @@ pub mod content;
 pub mod cover;
 pub mod form;
 pub mod give_back;
+pub mod hold_rule;
 pub mod intake;
 pub mod line;
 pub mod paying;

@@ -112,6 +112,18 @@ states! {
     }
 }
 
+states! {
+    /// Where a version of the rules that hold orders stands.
+    HoldRulesStatus {
+        /// Written, and in no use.
+        Draft = "draft" => [Active],
+        /// Judges new orders. At most one does.
+        Active = "active" => [Retired],
+        /// Was in use before.
+        Retired = "retired" => [Active],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use kernel::every_pair;
@@ -164,6 +176,9 @@ mod tests {
         ReturnStatus,
         [".x...x", "..x..x", "...x..", "....x.", "......", "......"]
     );
+
+    // Columns: draft active retired.
+    every_pair!(every_pair_of_states_of_hold_rules, HoldRulesStatus, [".x.", "..x", ".x."]);
 
     #[test]
     fn only_what_nobody_has_picked_is_recalled_and_then_it_stands_as_after_a_rejection() {

@@ -76,6 +76,12 @@ pub fn tills(tx: &mut Tx<'_>, tills: &[&Till]) -> Result<Vec<Till>, Error> {
     Ok(waiting.map(|row| Till { store: row.store, terminal: row.terminal }).collect())
 }
 
+/// Locks the versions of the rules that hold orders against other changes. Orders are judged by them meanwhile.
+pub fn hold_rulesets(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query("LOCK TABLE order_hold_rulesets IN SHARE ROW EXCLUSIVE MODE").execute(tx.conn())?;
+    Ok(())
+}
+
 /// Takes up to `limit` orders whose return window has passed off the list of those it runs for.
 pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
     #[derive(QueryableByName)]
