@@ -8,6 +8,8 @@ CREATE TABLE payments (
     reference text,
     amount    bigint  NOT NULL CHECK (amount >= 0),
     refunded  bigint  NOT NULL DEFAULT 0,
+    -- When it came into the book.
+    received_at timestamptz NOT NULL,
     PRIMARY KEY (order_id, sequence),
     CONSTRAINT payments_never_give_back_more_than_paid CHECK (refunded BETWEEN 0 AND amount)
 ) WITH (fillfactor = 80);
@@ -38,10 +40,10 @@ CREATE TABLE refund_parts (
 );
 
 -- The payments that are in the book already. What has gone back of their orders went to the first ones first.
-INSERT INTO payments (order_id, sequence, method, reference, amount, refunded)
+INSERT INTO payments (order_id, sequence, method, reference, amount, refunded, received_at)
 SELECT p.order_id, p.sequence, p.method, p.reference, p.amount,
-       least(p.amount, greatest(0, p.given_back_amount - (p.upto - p.amount)))
-FROM (SELECT o.order_id, o.given_back_amount, n.sequence, n.payment ->> 'method' AS method,
+       least(p.amount, greatest(0, p.given_back_amount - (p.upto - p.amount))), p.created_at
+FROM (SELECT o.order_id, o.given_back_amount, o.created_at, n.sequence, n.payment ->> 'method' AS method,
              n.payment ->> 'reference' AS reference, (n.payment -> 'amount' ->> 'amount')::bigint AS amount,
              sum((n.payment -> 'amount' ->> 'amount')::bigint) OVER (PARTITION BY o.order_id ORDER BY n.sequence)::bigint
                  AS upto

@@ -85,6 +85,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<ReturnReceived>(&mut seen);
     check::<ReturnInspected>(&mut seen);
     check::<RefundIssued>(&mut seen);
+    check::<PaymentReceived>(&mut seen);
     check::<PosRecorded>(&mut seen);
     check::<MemberRegistered>(&mut seen);
     check::<IdentityLinked>(&mut seen);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::pay_back::{PayBack, pay_back};
 use crate::domain::cover::{self, Piece};
-use crate::domain::give_back::{Given, payment_status};
+use crate::domain::give_back::Given;
 use crate::domain::line::Line;
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::store::fulfilments::{self, Fulfilment};
@@ -106,21 +106,22 @@ impl Book {
         self.fulfilments.iter().map(Fulfilment::piece).collect()
     }
 
-    /// Adds what goes back to the buyer; the units are in the lines already. A refund is noted with the order.
+    /// Adds what goes back to the buyer; the units are in the lines already. What of it is refunded is noted with the order.
     pub fn give_back(&mut self, given: &Given) -> Result<(), Error> {
-        let back = &mut self.going_back;
-        back.freight_amount = back.freight_amount.saturating_add(given.freight_amount);
-        back.total_amount = back.total_amount.saturating_add(given.total_amount);
-        self.order.given_back_amount = self.order.given_back_amount.saturating_add(given.total_amount);
+        let mut balance = self.order.balance();
+        let beyond = |_| Error::Broken("no more goes back than an order costs");
+        let refunded = balance.give_back(given.total_amount).map_err(beyond)?;
+        self.order.set_balance(balance, self.is_given_back())?;
         self.order.given_back_freight = self.order.given_back_freight.saturating_add(given.freight_amount);
-        let every_unit = self.lines.iter().all(|line| line.given_back() == line.quantity);
-        let next = payment_status(self.order.total_amount, self.order.given_back_amount, every_unit);
-        let current = self.order.payment_status()?;
-        if current != next && !current.may_become(next) {
-            return Err(Error::Broken("money states follow their table"));
-        }
-        next.as_str().clone_into(&mut self.order.payment_status);
+        let back = &mut self.going_back;
+        back.freight_amount = back.freight_amount.saturating_add(given.freight_amount.min(refunded));
+        back.total_amount = back.total_amount.saturating_add(refunded);
         Ok(())
+    }
+
+    /// Whether every unit was given back.
+    pub fn is_given_back(&self) -> bool {
+        self.lines.iter().all(|line| line.given_back() == line.quantity)
     }
 
     /// Works out where the order stands now, writes it back with its lines, and notes the change. A delivered order's

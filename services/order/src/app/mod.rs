@@ -22,6 +22,7 @@ pub mod pos;
 pub mod read_orders;
 pub mod read_timeline;
 pub mod recall_orders;
+pub mod receive_payment;
 pub mod references;
 pub mod refusal;
 pub mod request_return;

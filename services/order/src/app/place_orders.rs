@@ -19,10 +19,12 @@ use uuid::Uuid;
 use super::references::{self, Known, Sku};
 use super::refusal;
 use super::update_orders::{Updated, update_order};
+use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_key};
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
-use crate::domain::state::{OrderStatus, PaymentStatus};
+use crate::domain::payment_terms::PaymentTerms;
+use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
@@ -180,6 +182,9 @@ impl Place {
         let rows = line_rows(order_id, &form, priced, &skus)?;
         let event = placed(order_id, &form, priced, &skus);
         let totals = priced.totals;
+        let terms = form.payment_terms.map_or(PaymentTerms::Settled, |terms| terms.kind);
+        let due = intake::due(&form, totals.total_amount);
+        let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
         let buyer_key = buyer_key(&form.buyer);
         let document = Document {
             buyer: form.buyer.into(),
@@ -209,7 +214,10 @@ impl Place {
             fulfilment_kind: kind_text(document.fulfilment.kind).to_owned(),
             document: serde_json::to_string(&document).map_err(Error::from)?,
             status: OrderStatus::Sourcing.as_str().to_owned(),
-            payment_status: PaymentStatus::Paid.as_str().to_owned(),
+            payment_status: balance.status(false).as_str().to_owned(),
+            payment_terms: terms.as_str().to_owned(),
+            due_amount: balance.due,
+            waived_amount: 0,
             backordered: false,
             disturbed: false,
             held: false,
@@ -218,7 +226,7 @@ impl Place {
             given_back_freight: 0,
             version: 1,
         };
-        let payments = payment_rows(order_id, document.payments.as_deref().unwrap_or_default());
+        let payments = payment_rows(&order, document.payments.as_deref().unwrap_or_default());
         let place = Self { order, lines: rows, payments, answer: None, event, cause: origin.cause, key: origin.key };
         Ok((place, document))
     }
@@ -260,15 +268,8 @@ fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) 
     Ok(rows)
 }
 
-fn payment_rows(id: OrderId, payments: &[PaymentForm]) -> Vec<PaymentRow> {
-    let row = |(sequence, payment): (i32, &PaymentForm)| PaymentRow {
-        order_id: id.uuid(),
-        sequence,
-        method: payment.method.clone(),
-        reference: payment.reference.clone(),
-        amount: payment.amount.amount,
-        refunded: 0,
-    };
+fn payment_rows(order: &OrderRow, payments: &[PaymentForm]) -> Vec<PaymentRow> {
+    let row = |(sequence, form)| PaymentRow::new(order.id(), sequence, form, order.created_at.into());
     (1..).zip(payments).map(row).collect()
 }
 

@@ -66,6 +66,7 @@ pub const TIMELINE: Hearing = Hearing {
         "return.received",
         "return.inspected",
         "refund.issued",
+        "payment.received",
         "stock.sourced",
         "stock.backordered",
         "stock.released",

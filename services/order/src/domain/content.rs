@@ -45,7 +45,10 @@ impl Content {
         digest.push(&canonical_lines(form, lines))?;
         digest.push(&amount(form.freight))?;
         digest.push(&amount(form.discount))?;
-        digest.push(&payments)?;
+        match form.payment_terms {
+            None => digest.push(&payments)?,
+            Some(terms) => digest.push(&(payments, terms))?,
+        }
         digest.push(&form.reservation_id)?;
         digest.push(&form.guide)?;
         digest.push(&form.store)?;

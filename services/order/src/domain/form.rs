@@ -7,6 +7,7 @@ use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, Sk
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::payment_terms::PaymentTerms;
 use super::picking::Found;
 
 /// A new order.
@@ -39,7 +40,11 @@ pub struct OrderForm {
     /// A discount on the whole order; it is shared out over the lines by what they cost.
     #[serde(default)]
     pub discount: Option<Money>,
-    /// How it was paid; left out when the channel settles it. They must add up to the total.
+    /// When it is paid; left out when it is paid already, or the channel settles it.
+    #[serde(default)]
+    pub payment_terms: Option<PaymentTermsForm>,
+    /// How it was paid; left out when the channel settles it. They must add up to the total, or with `payment_terms` to no
+    /// more than that.
     #[serde(default)]
     #[schema(max_items = 20)]
     pub payments: Option<Vec<PaymentForm>>,
@@ -119,7 +124,16 @@ pub struct LineForm {
     pub discount: Option<Money>,
 }
 
-/// A payment of a new order.
+/// When an order is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentTermsForm {
+    /// `on_delivery`.
+    #[serde(rename = "type")]
+    pub kind: PaymentTerms,
+}
+
+/// A payment of an order.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentForm {

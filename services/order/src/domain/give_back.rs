@@ -8,7 +8,6 @@ use kernel::{Quantity, Rounding, telescope};
 use serde::{Deserialize, Serialize};
 
 use super::line::Line;
-use super::state::PaymentStatus;
 
 /// When the freight goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,17 +67,6 @@ fn is_everything(lines: &[Line], steps: &[(i32, i64)]) -> bool {
     })
 }
 
-/// Where the money stands after so much of the total has gone back, and whether every unit has.
-pub fn payment_status(total_amount: i64, given_back: i64, every_unit: bool) -> PaymentStatus {
-    if every_unit || (total_amount > 0 && given_back >= total_amount) {
-        PaymentStatus::Refunded
-    } else if given_back > 0 {
-        PaymentStatus::PartiallyRefunded
-    } else {
-        PaymentStatus::Paid
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,14 +106,6 @@ mod tests {
         lines[0].cancelled = 1;
         let last = give_back(&lines, &[(2, 1)], FreightRefund::LastUnit).unwrap();
         assert_eq!((last.freight_amount, last.total_amount), (15, 115));
-    }
-
-    #[test]
-    fn money_states_follow_what_went_back() {
-        assert_eq!(payment_status(100, 0, false), PaymentStatus::Paid);
-        assert_eq!(payment_status(100, 99, false), PaymentStatus::PartiallyRefunded);
-        assert_eq!(payment_status(100, 100, true), PaymentStatus::Refunded);
-        assert_eq!(payment_status(0, 0, true), PaymentStatus::Refunded);
     }
 
     proptest! {

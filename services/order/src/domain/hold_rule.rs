@@ -10,7 +10,8 @@ use kernel::{ChannelCode, Code, Currency, Money, SkuCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::intake::{Faults, MAX_TEXT_LENGTH};
+use super::faults::Faults;
+use super::intake::MAX_TEXT_LENGTH;
 
 /// The most rules of a document: each is judged for every order.
 pub const MAX_RULES: usize = 100;

@@ -2,12 +2,13 @@
 
 use contracts::FieldError;
 use contracts::events::{FulfilmentKind, OrderTotals};
-use contracts::requests::Address;
 use kernel::money::{MAX_AMOUNT, line_amount};
 use kernel::{Currency, Money, allocate};
 use rust_decimal::Decimal;
 
-use super::form::{BuyerForm, FulfilmentForm, LineForm, OrderForm, PaymentForm};
+use super::faults::Faults;
+use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
+use super::payment_terms::PaymentTerms;
 
 /// The most lines of an order. The longest invoice in published retail data has 1,114; a wholesale order may be longer.
 pub const MAX_LINES: usize = 2_000;
@@ -61,94 +62,6 @@ pub struct PricedLine {
     pub freight_amount: i64,
 }
 
-/// Collects what is wrong, so that the caller hears everything at once.
-#[derive(Default)]
-pub struct Faults(Vec<FieldError>);
-
-impl Faults {
-    /// Names an offending field.
-    pub fn add(&mut self, field: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(FieldError { field: field.into(), detail: detail.into() });
-    }
-
-    /// Refuses empty, long and control-character texts.
-    pub fn text(&mut self, field: &str, text: &str, max_length: usize) {
-        if text.trim().is_empty() {
-            self.add(field, "must not be empty");
-        } else if text.chars().count() > max_length {
-            self.add(field, format!("has at most {max_length} characters"));
-        } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            self.add(field, "has no control characters");
-        }
-    }
-
-    /// As [`Faults::text`], for a text that may be left out.
-    pub fn optional_text(&mut self, field: &str, text: Option<&str>, max_length: usize) {
-        if let Some(text) = text {
-            self.text(field, text, max_length);
-        }
-    }
-
-    /// Refuses amounts that are negative, too large, or in another currency.
-    pub fn amount(&mut self, field: &str, money: Option<Money>, currency: Currency) {
-        match money {
-            Some(money) if money.currency != currency => {
-                self.add(field, format!("is in {}, the order in {currency}", money.currency));
-            }
-            Some(money) if !(0..=MAX_AMOUNT).contains(&money.amount) => {
-                self.add(field, format!("lies between 0 and {MAX_AMOUNT} minor units"));
-            }
-            _ => {}
-        }
-    }
-
-    /// Refuses identities that are not usable.
-    pub fn buyer(&mut self, buyer: &BuyerForm) {
-        self.optional_text("buyer.name", buyer.name.as_deref(), MAX_TEXT_LENGTH);
-        if buyer.identities.len() > MAX_IDENTITIES {
-            self.add("buyer.identities", format!("has at most {MAX_IDENTITIES} entries"));
-        }
-        for (index, identity) in buyer.identities.iter().enumerate().take(MAX_IDENTITIES) {
-            let field = |name: &str| format!("buyer.identities[{index}].{name}");
-            self.text(&field("type"), &identity.kind, 64);
-            self.text(&field("value"), &identity.value, MAX_TEXT_LENGTH);
-            self.optional_text(&field("issuer"), identity.issuer.as_deref(), MAX_TEXT_LENGTH);
-            self.optional_text(&field("scope"), identity.scope.as_deref(), MAX_TEXT_LENGTH);
-        }
-    }
-
-    /// Refuses addresses that are not usable.
-    pub fn address(&mut self, field: &str, address: &Address) {
-        self.text(&format!("{field}.country"), address.country.as_deref().unwrap_or_default(), MAX_TEXT_LENGTH);
-        let parts = [
-            ("name", &address.name),
-            ("phone", &address.phone),
-            ("province", &address.province),
-            ("city", &address.city),
-            ("district", &address.district),
-            ("street", &address.street),
-            ("postcode", &address.postcode),
-            ("adcode", &address.adcode),
-        ];
-        for (name, text) in parts {
-            // Platforms send empty fields for what they do not know; only what is there is judged.
-            let known = text.as_deref().filter(|text| !text.is_empty());
-            self.optional_text(&format!("{field}.{name}"), known, MAX_TEXT_LENGTH);
-        }
-        if address.latitude.is_some() != address.longitude.is_some() {
-            self.add(field, "has both latitude and longitude, or neither");
-        }
-        if let Err(error) = address.point() {
-            self.add(field, error.to_string());
-        }
-    }
-
-    /// What was found, if anything.
-    pub fn into_result(self) -> Result<(), Vec<FieldError>> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
-    }
-}
-
 /// Checks a form and computes its amounts.
 pub fn check(form: &OrderForm) -> Result<Priced, Refusal> {
     let mut faults = Faults::default();
@@ -156,7 +69,7 @@ pub fn check(form: &OrderForm) -> Result<Priced, Refusal> {
     let prices = check_lines(form, &mut faults);
     faults.into_result().map_err(Refusal::Invalid)?;
     let priced = price(form, &prices)?;
-    check_payments(form.payments.as_deref(), priced.totals.total_amount)?;
+    check_payments(form, priced.totals.total_amount)?;
     Ok(priced)
 }
 
@@ -168,14 +81,15 @@ fn check_head(form: &OrderForm, faults: &mut Faults) {
     faults.amount("discount", form.discount, currency);
     faults.buyer(&form.buyer);
     check_fulfilment(&form.fulfilment, faults);
+    if form.payment_terms.is_some_and(|terms| terms.kind == PaymentTerms::Settled) {
+        faults.add("payment_terms.type", "is left out for an order that is paid");
+    }
     let payments: &[PaymentForm] = form.payments.as_deref().unwrap_or_default();
     if payments.len() > MAX_PAYMENTS {
         faults.add("payments", format!("has at most {MAX_PAYMENTS} entries"));
     }
     for (index, payment) in payments.iter().enumerate().take(MAX_PAYMENTS) {
-        faults.text(&format!("payments[{index}].method"), &payment.method, 64);
-        faults.optional_text(&format!("payments[{index}].reference"), payment.reference.as_deref(), MAX_TEXT_LENGTH);
-        faults.amount(&format!("payments[{index}].amount"), Some(payment.amount), currency);
+        faults.payment(&format!("payments[{index}]."), payment, currency);
     }
 }
 
@@ -328,10 +242,23 @@ fn add_up(lines: &[PricedLine], freight_amount: i64) -> Option<OrderTotals> {
     within.then_some(OrderTotals { list_amount, discount_amount, freight_amount, total_amount })
 }
 
-fn check_payments(payments: Option<&[PaymentForm]>, total_amount: i64) -> Result<(), Refusal> {
-    let Some(payments) = payments else { return Ok(()) };
-    let paid: i128 = payments.iter().map(|payment| i128::from(payment.amount.amount)).sum();
-    if paid == i128::from(total_amount) {
+fn paid(payments: &[PaymentForm]) -> i128 {
+    payments.iter().map(|payment| i128::from(payment.amount.amount)).sum()
+}
+
+/// What the buyer of a checked order still has to pay.
+pub fn due(form: &OrderForm, total_amount: i64) -> i64 {
+    if form.payment_terms.is_none_or(|terms| terms.kind == PaymentTerms::Settled) {
+        return 0;
+    }
+    let paid = i64::try_from(paid(form.payments.as_deref().unwrap_or_default())).unwrap_or(total_amount);
+    total_amount.saturating_sub(paid)
+}
+
+fn check_payments(form: &OrderForm, total_amount: i64) -> Result<(), Refusal> {
+    let Some(payments) = &form.payments else { return Ok(()) };
+    let (paid, total) = (paid(payments), i128::from(total_amount));
+    if paid == total || (form.payment_terms.is_some() && paid < total) {
         return Ok(());
     }
     let detail = format!("add up to {paid}, the order to {total_amount}");

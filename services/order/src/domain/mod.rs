@@ -1,13 +1,16 @@
 //! The rules of the order book: pure values and functions. No IO, no clock, no database.
 
+pub mod balance;
 pub mod content;
 pub mod cover;
+pub mod faults;
 pub mod form;
 pub mod give_back;
 pub mod hold_rule;
 pub mod intake;
 pub mod line;
 pub mod paying;
+pub mod payment_terms;
 pub mod picking;
 pub mod pos;
 pub mod returning;

@@ -32,10 +32,12 @@ states! {
     /// Where an order's money stands.
     PaymentStatus {
         /// Nothing was paid.
-        Unpaid = "unpaid" => [Authorised, Paid],
+        Unpaid = "unpaid" => [Authorised, PartiallyPaid, Paid],
         /// The amount is set aside at the buyer's bank.
         Authorised = "authorised" => [Unpaid, Paid],
-        /// Paid in full.
+        /// A part was paid, and the rest is due.
+        PartiallyPaid = "partially_paid" => [Paid, PartiallyRefunded, Refunded],
+        /// Nothing is due any more.
         Paid = "paid" => [PartiallyRefunded, Refunded],
         /// A part went back.
         PartiallyRefunded = "partially_refunded" => [Refunded],
@@ -148,8 +150,19 @@ mod tests {
         ]
     );
 
-    // Columns: unpaid authorised paid partially_refunded refunded.
-    every_pair!(every_pair_of_payment_states, PaymentStatus, [".xx..", "x.x..", "...xx", "....x", "....."]);
+    // Columns: unpaid authorised partially_paid paid partially_refunded refunded.
+    every_pair!(
+        every_pair_of_payment_states,
+        PaymentStatus,
+        [
+            ".xxx..", // unpaid
+            "x..x..", // authorised
+            "...xxx", // partially_paid
+            "....xx", // paid
+            ".....x", // partially_refunded
+            "......", // refunded
+        ]
+    );
 
     // Columns: offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
     every_pair!(

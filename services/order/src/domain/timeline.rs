@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::events::{
     BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue,
     FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderHeld, OrderPlaced,
-    OrderReleased, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLine, ReturnReceived,
-    StockBackordered, StockBetterFound, StockReleased, StockSourced,
+    OrderReleased, PaymentReceived, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLine,
+    ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
 };
 use contracts::{Event, PayloadError};
 use kernel::id::OrderId;
@@ -20,6 +20,7 @@ const MAX_SUMMARY: usize = 200;
 pub fn read(event: &Event) -> Result<Option<(OrderId, String)>, PayloadError> {
     let read = match event.kind.as_str() {
         "return.received" | "return.inspected" | "refund.issued" => of_return(event)?,
+        "payment.received" => Some(of_payment(event)?),
         "buyer.identified" | "rebate.accrued" | "rebate.reversed" => Some(of_neighbour(event)?),
         kind if kind.starts_with("stock.") => Some(of_stock(event)?),
         kind if kind.starts_with("fulfilment.") => Some(of_fulfilment(event)?),
@@ -95,6 +96,12 @@ fn of_fulfilment(event: &Event) -> Result<(OrderId, String), PayloadError> {
             (it.order_id, format!("arrived from {}", it.location))
         }
     })
+}
+
+fn of_payment(event: &Event) -> Result<(OrderId, String), PayloadError> {
+    let it: PaymentReceived = event.payload()?;
+    let (paid, due) = (Money::new(it.amount, it.currency), Money::new(it.due_amount, it.currency));
+    Ok((it.order_id, format!("{paid} paid by {}, {due} to be paid", it.method)))
 }
 
 fn of_return(event: &Event) -> Result<Option<(OrderId, String)>, PayloadError> {

@@ -16,7 +16,8 @@ use super::views::OrderView;
 use crate::app::caller::Caller;
 use crate::app::change_order::{Change, change_order};
 use crate::app::refusal::Refusal;
-use crate::domain::intake::{Faults, MAX_LINES, MAX_NOTE_LENGTH};
+use crate::domain::faults::Faults;
+use crate::domain::intake::{MAX_LINES, MAX_NOTE_LENGTH};
 
 /// What an order is to be; what is left out stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]

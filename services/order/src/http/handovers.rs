@@ -16,7 +16,8 @@ use super::App;
 use crate::app::caller::Caller;
 use crate::app::hand_over::{HandOver, MAX_FULFILMENTS, hand_over};
 use crate::app::refusal::Refusal;
-use crate::domain::intake::{Faults, MAX_TEXT_LENGTH};
+use crate::domain::faults::Faults;
+use crate::domain::intake::MAX_TEXT_LENGTH;
 use crate::store::handovers::{self, HandedParcel, HandoverList};
 
 /// The columns of a list as csv.

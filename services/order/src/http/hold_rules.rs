@@ -13,8 +13,8 @@ use super::App;
 use crate::app::caller::Caller;
 use crate::app::change_hold_rules::{activate_hold_rules, add_hold_rules};
 use crate::app::refusal::Refusal;
+use crate::domain::faults::Faults;
 use crate::domain::hold_rule::{HoldRule, HoldRules};
-use crate::domain::intake::Faults;
 use crate::domain::state::HoldRulesStatus;
 use crate::store::hold_rulesets::{self, Stored};
 

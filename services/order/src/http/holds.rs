@@ -17,7 +17,8 @@ use super::views::OrderView;
 use crate::app::caller::Caller;
 use crate::app::hold_order::{Hold, Release, hold_order, release_order};
 use crate::app::refusal::Refusal;
-use crate::domain::intake::{Faults, MAX_NOTE_LENGTH};
+use crate::domain::faults::Faults;
+use crate::domain::intake::MAX_NOTE_LENGTH;
 use crate::store::code;
 use crate::store::holds::HoldRow;
 

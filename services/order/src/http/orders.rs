@@ -22,6 +22,7 @@ use crate::app::place_orders::{self, Document, Origin, Place, Placed};
 use crate::app::read_orders::read_order;
 use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
+use crate::domain::faults::Faults;
 use crate::domain::form::{OrderForm, QuantityOfLineForm};
 use crate::domain::intake::{self, MAX_NOTE_LENGTH};
 
@@ -145,7 +146,7 @@ pub async fn cancel(
 
 fn cancellation(order_id: OrderId, body: CancelBody) -> Result<Cancel, Refusal> {
     let reason = body.reason.unwrap_or_else(|| "cancelled by the channel".to_owned());
-    let mut faults = intake::Faults::default();
+    let mut faults = Faults::default();
     faults.text("reason", &reason, MAX_NOTE_LENGTH);
     if body.lines.as_ref().is_some_and(|lines| lines.is_empty() || lines.len() > intake::MAX_LINES) {
         faults.add("lines", format!("has 1 to {} entries, or is left out", intake::MAX_LINES));

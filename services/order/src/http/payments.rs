@@ -1,13 +1,50 @@
-//! Payments and refunds as they are answered.
+//! Payments and refunds of orders.
 
-use kernel::id::{RefundId, ReturnId};
+use actix_web::HttpResponse;
+use contracts::Problem;
+use kernel::id::{OrderId, RefundId, ReturnId};
 use kernel::{Currency, Money, Timestamp};
 use serde::Serialize;
+use service::{Answer, write};
 use utoipa::ToSchema;
+use web::{Data, Failure, Json, Meta, Path};
 
+use super::App;
+use super::orders::view;
+use super::views::OrderView;
+use crate::app::caller::Caller;
 use crate::app::read_orders::ReadRefund;
+use crate::app::receive_payment::receive_payment;
+use crate::app::refusal::Refusal;
+use crate::domain::faults::Faults;
 use crate::domain::form::PaymentForm;
 use crate::store::payments::PaymentRow;
+
+/// Take a payment of an order that is in the book
+///
+/// At most what is still due. The same `method` and `reference` again change nothing.
+#[utoipa::path(post, path = "/v1/orders/{id}/payments", tag = "order",
+    params(("id" = Uuid, Path, description = "The order's id")), request_body = PaymentForm, responses(
+    (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 422, body = Problem)))]
+pub async fn receive(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<OrderId>,
+    body: Json<PaymentForm>,
+) -> Result<HttpResponse, Failure> {
+    let (order_id, payment) = (path.into_inner(), body.into_inner());
+    let mut faults = Faults::default();
+    faults.payment("", &payment, payment.amount.currency);
+    faults.into_result().map_err(Refusal::Invalid)?;
+    let (caller, rules) = (Caller::of(&meta), app.rules);
+    write(&meta, &app.store, "receive_payment", move |tx| -> Result<Answer, Refusal> {
+        receive_payment(tx, order_id, &payment, &caller, rules)?;
+        let view = view(tx, order_id)?;
+        Ok(Answer::ok(&view, view.version)?)
+    })
+    .await
+}
 
 /// A payment of an order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -37,14 +74,17 @@ impl PaymentView {
         (1..).zip(payments).map(view).collect()
     }
 
-    /// With what has gone back of each.
-    pub fn with_refunds(views: Vec<Self>, rows: &[PaymentRow]) -> Vec<Self> {
-        let refunded = |view: Self| {
-            let row = rows.iter().find(|row| row.sequence == view.sequence);
-            let amount = row.map_or(0, |row| row.refunded);
-            Self { refunded_amount: Money::new(amount, view.amount.currency), ..view }
+    /// An order's payments; none where the channel settles it.
+    pub fn all(rows: &[PaymentRow], currency: Currency) -> Option<Vec<Self>> {
+        let money = |amount| Money::new(amount, currency);
+        let view = |row: &PaymentRow| Self {
+            sequence: row.sequence,
+            method: row.method.clone(),
+            amount: money(row.amount),
+            reference: row.reference.clone(),
+            refunded_amount: money(row.refunded),
         };
-        views.into_iter().map(refunded).collect()
+        (!rows.is_empty()).then(|| rows.iter().map(view).collect())
     }
 }
 

@@ -16,7 +16,8 @@ use super::orders::channels;
 use super::views::OrderView;
 use crate::app::read_orders::list_orders;
 use crate::app::refusal::Refusal;
-use crate::domain::intake::{self, Faults};
+use crate::domain::faults::Faults;
+use crate::domain::intake;
 use crate::domain::state::{OrderStatus, PaymentStatus};
 use crate::store::search::Filter;
 

@@ -12,6 +12,7 @@ use super::payments::{PaymentView, RefundView};
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::form::FulfilmentForm;
+use crate::domain::payment_terms::PaymentTerms;
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
 use crate::store::code;
 use crate::store::fulfilments::Fulfilment;
@@ -60,6 +61,8 @@ pub struct OrderView {
     pub holds: Vec<HoldView>,
     /// What it adds up to.
     pub totals: TotalsView,
+    /// When it is paid.
+    pub payment_terms: PaymentTerms,
     /// How it was paid; left out when the channel settles it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentView>>,
@@ -136,8 +139,14 @@ pub struct TotalsView {
     pub freight_amount: Money,
     /// What the buyer pays: list − discount + freight.
     pub total_amount: Money,
-    /// What went back to the buyer, by cancelling and by returning.
+    /// What went back for units, by cancelling and by returning: refunded, or no longer due.
     pub given_back_amount: Money,
+    /// What the buyer has paid.
+    pub paid_amount: Money,
+    /// What of it was refunded.
+    pub refunded_amount: Money,
+    /// What the buyer still has to pay.
+    pub due_amount: Money,
 }
 
 /// A change of an order.
@@ -297,6 +306,7 @@ impl OrderView {
     pub fn fresh(order: &OrderRow, lines: &[LineRow], document: Document) -> Result<Self, Error> {
         let currency = order.currency()?;
         let money = |amount| Money::new(amount, currency);
+        let balance = order.balance();
         Ok(Self {
             id: order.id(),
             channel: code(&order.channel)?,
@@ -320,7 +330,11 @@ impl OrderView {
                 freight_amount: money(order.freight_amount),
                 total_amount: money(order.total_amount),
                 given_back_amount: money(order.given_back_amount),
+                paid_amount: money(balance.paid()),
+                refunded_amount: money(balance.refunded()),
+                due_amount: money(balance.due),
             },
+            payment_terms: order.payment_terms()?,
             payments: document.payments.map(PaymentView::fresh),
             reservation_id: document.reservation_id,
             guide: document.guide,
@@ -340,7 +354,7 @@ impl OrderView {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
             holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
-            payments: view.payments.map(|payments| PaymentView::with_refunds(payments, &read.payments)),
+            payments: PaymentView::all(&read.payments, view.currency),
             ..view
         })
     }

@@ -11,6 +11,8 @@ use kernel::id::OrderId;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use crate::domain::balance::Balance;
+use crate::domain::payment_terms::PaymentTerms;
 use crate::domain::state::{OrderStatus, PaymentStatus};
 
 /// An order as it is stored.
@@ -70,6 +72,15 @@ pub struct OrderRow {
     /// Where its money stands.
     #[diesel(sql_type = Text)]
     pub payment_status: String,
+    /// When it is paid.
+    #[diesel(sql_type = Text)]
+    pub payment_terms: String,
+    /// What the buyer still has to pay.
+    #[diesel(sql_type = BigInt)]
+    pub due_amount: i64,
+    /// What went back of what the buyer had not paid.
+    #[diesel(sql_type = BigInt)]
+    pub waived_amount: i64,
     /// Whether units without a location wait for stock.
     #[diesel(sql_type = Bool)]
     pub backordered: bool,
@@ -112,6 +123,33 @@ impl OrderRow {
     /// Where its money stands.
     pub fn payment_status(&self) -> Result<PaymentStatus, Error> {
         super::state(PaymentStatus::parse(&self.payment_status))
+    }
+
+    /// When it is paid.
+    pub fn payment_terms(&self) -> Result<PaymentTerms, Error> {
+        super::state(PaymentTerms::parse(&self.payment_terms))
+    }
+
+    /// What the buyer has paid, still owes, and got back.
+    pub const fn balance(&self) -> Balance {
+        Balance {
+            total: self.total_amount,
+            due: self.due_amount,
+            given_back: self.given_back_amount,
+            waived: self.waived_amount,
+        }
+    }
+
+    /// Takes over a balance, and where the money stands with it.
+    pub fn set_balance(&mut self, balance: Balance, every_unit: bool) -> Result<(), Error> {
+        let (current, next) = (self.payment_status()?, balance.status(every_unit));
+        if current != next && !current.may_become(next) {
+            return Err(Error::Broken("money states follow their table"));
+        }
+        next.as_str().clone_into(&mut self.payment_status);
+        (self.due_amount, self.given_back_amount, self.waived_amount) =
+            (balance.due, balance.given_back, balance.waived);
+        Ok(())
     }
 
     /// Ship or pickup.
@@ -157,8 +195,8 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     let text = format!(
         "INSERT INTO orders (order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
-         document, status, payment_status) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         document, status, payment_status, payment_terms, due_amount) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
          {} RETURNING order_id",
         tx.on_conflict("ON CONFLICT (channel, channel_order_no) DO NOTHING")
     );
@@ -181,8 +219,18 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
         .bind::<Array<Text>, _>(column(rows, |row| row.document.as_str()))
         .bind::<Array<Text>, _>(column(rows, |row| row.status.as_str()))
         .bind::<Array<Text>, _>(column(rows, |row| row.payment_status.as_str()))
+        .bind::<Array<Text>, _>(column(rows, |row| row.payment_terms.as_str()))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.due_amount))
         .load(tx.conn())?;
     Ok(inserted.into_iter().map(|row| row.order_id).collect())
+}
+
+/// Holds orders of which nobody was told yet. They must be new in this transaction.
+pub fn hold(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Error> {
+    diesel::sql_query("UPDATE orders SET status = 'held', held = true WHERE order_id = ANY ($1)")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(tx.conn())?;
+    Ok(())
 }
 
 /// An order that has a number already.
@@ -233,8 +281,10 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
          disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version, \
-         changing = n.changing, held = n.held FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, held) \
+         changing = n.changing, due_amount = n.due, waived_amount = n.waived, held = n.held \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, due, \
+         waived, held) \
          WHERE o.order_id = n.order_id",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -246,6 +296,8 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.given_back_freight).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.changing).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.due_amount).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.waived_amount).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(rows.iter().map(|row| row.held).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())

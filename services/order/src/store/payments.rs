@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::Timestamp;
+use kernel::id::OrderId;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use crate::domain::form::PaymentForm;
 use crate::domain::paying::{Paid, Part};
 
 /// A payment as it is stored.
@@ -31,9 +34,25 @@ pub struct PaymentRow {
     /// What of it has gone back.
     #[diesel(sql_type = BigInt)]
     pub refunded: i64,
+    /// When it came into the book.
+    #[diesel(sql_type = Timestamptz)]
+    pub received_at: DateTime<Utc>,
 }
 
 impl PaymentRow {
+    /// A payment in its place of an order.
+    pub fn new(order: OrderId, sequence: i32, form: &PaymentForm, received_at: Timestamp) -> Self {
+        Self {
+            order_id: order.uuid(),
+            sequence,
+            method: form.method.clone(),
+            reference: form.reference.clone(),
+            amount: form.amount.amount,
+            refunded: 0,
+            received_at: received_at.utc(),
+        }
+    }
+
     /// What the rules need of it.
     pub const fn paid(&self) -> Paid {
         Paid { sequence: self.sequence, amount: self.amount, refunded: self.refunded }
@@ -86,13 +105,15 @@ pub struct PartRow {
 /// Inserts the payments of new orders.
 pub fn insert(tx: &mut Tx<'_>, rows: &[&PaymentRow]) -> Result<(), Error> {
     statement(
-        "INSERT INTO payments (order_id, sequence, method, reference, amount) SELECT * FROM unnest($1, $2, $3, $4, $5)",
+        "INSERT INTO payments (order_id, sequence, method, reference, amount, received_at) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.method.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reference.as_deref()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.amount).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod holding;
 mod intake;
 mod lapsing;
 mod moving;
+mod paying;
 mod pickups;
 mod reading;
 mod recalling;

@@ -23,6 +23,7 @@ mod inventory;
 mod member;
 mod open;
 mod order;
+mod payment;
 mod pos;
 mod product;
 mod rebate;
@@ -41,6 +42,7 @@ pub use order::{
     OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
     RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
 };
+pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};

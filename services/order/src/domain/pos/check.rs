@@ -8,7 +8,8 @@ use kernel::{Currency, Money};
 use rust_decimal::Decimal;
 
 use super::form::{DayForm, PosForm, PosLineForm, TenderForm};
-use crate::domain::intake::{Faults, MAX_LINES, MAX_NOTE_LENGTH, MAX_PAYMENTS, MAX_TEXT_LENGTH, Refusal};
+use crate::domain::faults::Faults;
+use crate::domain::intake::{MAX_LINES, MAX_NOTE_LENGTH, MAX_PAYMENTS, MAX_TEXT_LENGTH, Refusal};
 use crate::domain::intake::{money_price, parse_price};
 
 /// The longest name of a till, in characters: as long as a code.

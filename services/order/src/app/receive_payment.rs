@@ -1,0 +1,97 @@
+//! Takes a payment of an order that is in the book.
+
+use ::store::{Error, Tx, outbox};
+use contracts::events::PaymentReceived;
+use kernel::Money;
+use kernel::id::OrderId;
+
+use super::book::{Actor, Book, write_back};
+use super::caller::Caller;
+use super::cancel_order::Why;
+use super::refusal::Refusal;
+use crate::domain::form::PaymentForm;
+use crate::domain::intake::MAX_PAYMENTS;
+use crate::domain::state::OrderStatus;
+use crate::settings::Rules;
+use crate::store::payments::{self, PaymentRow};
+use crate::store::{code, completions};
+
+/// Takes a payment. The same one again, by its method and its own number, changes nothing.
+pub fn receive_payment(
+    tx: &mut Tx<'_>,
+    id: OrderId,
+    payment: &PaymentForm,
+    caller: &Caller,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
+    caller.check_channel(&code(&book.order.channel)?)?;
+    caller.check_version(book.order.version)?;
+    let known = payments::of(tx, &[id.uuid()])?.remove(&id.uuid()).unwrap_or_default();
+    if let Some(same) = numbered(&known, payment) {
+        return check_same(same, payment);
+    }
+    let why = Why { actor: Actor { reason: None, ..caller.actor(None) }, cause: &caller.cause };
+    take(tx, &mut book, known.len(), payment, &why, rules)
+}
+
+fn numbered<'a>(known: &'a [PaymentRow], payment: &PaymentForm) -> Option<&'a PaymentRow> {
+    payment.reference.as_ref()?;
+    known.iter().find(|row| row.method == payment.method && row.reference == payment.reference)
+}
+
+fn check_same(known: &PaymentRow, payment: &PaymentForm) -> Result<(), Refusal> {
+    if known.amount == payment.amount.amount {
+        return Ok(());
+    }
+    let detail = format!("payment {} has this method and reference already, with another amount", known.sequence);
+    Err(Refusal::Contradiction(detail))
+}
+
+/// Takes a payment of an order that is locked and has so many already.
+fn take(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    before: usize,
+    payment: &PaymentForm,
+    why: &Why<'_>,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let currency = book.order.currency()?;
+    if payment.amount.currency != currency {
+        let detail = format!("is in {}, the order in {currency}", payment.amount.currency);
+        return Err(Refusal::invalid("amount", detail));
+    }
+    if before >= MAX_PAYMENTS {
+        return Err(Refusal::State(format!("the order has {MAX_PAYMENTS} payments, which is the most")));
+    }
+    let mut balance = book.order.balance();
+    if balance.due == 0 {
+        return Err(Refusal::State(format!("nothing is to be paid: the order is {}", book.order.payment_status()?)));
+    }
+    let due = Money::new(balance.due, currency);
+    balance
+        .receive(payment.amount.amount)
+        .map_err(|_| Refusal::invalid("amount", format!("is more than 0 and at most the {due} still to be paid")))?;
+    let every_unit = book.is_given_back();
+    book.order.set_balance(balance, every_unit)?;
+    let sequence = i32::try_from(before.saturating_add(1)).map_err(|_| Error::Broken("payments are few"))?;
+    payments::insert(tx, &[&PaymentRow::new(book.order.id(), sequence, payment, tx.now())])?;
+    if balance.due == 0 && book.order.status()? == OrderStatus::Delivered {
+        // If the return window was over before the money came, nobody has looked at the order since.
+        completions::schedule(tx, &[book.order.order_id], tx.now())?;
+    }
+    let concluded = book.conclude(&why.actor, &format!("{} paid by {}", payment.amount, payment.method))?;
+    write_back(tx, &[&*book], &[concluded], rules.return_window_seconds)?;
+    let event = PaymentReceived {
+        order_id: book.order.id(),
+        sequence,
+        method: payment.method.clone(),
+        reference: payment.reference.clone(),
+        amount: payment.amount.amount,
+        due_amount: balance.due,
+        currency,
+        received_at: tx.now(),
+    };
+    Ok(outbox::append(tx, &event, why.cause)?)
+}
