@@ -6,7 +6,9 @@ states! {
     /// Where an order stands.
     OrderStatus {
         /// In the book, not yet asked for stock.
-        Received = "received" => [Sourcing, Cancelled],
+        Received = "received" => [Held, Sourcing, Cancelled],
+        /// A rule holds it, and nobody was told of it yet.
+        Held = "held" => [Sourcing, Cancelled],
         /// Waiting for the inventory's answer, for all of it or for the rest after a rejection.
         Sourcing = "sourcing" => [Sourced, Backordered, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
         /// Every unit has a location; no location has accepted yet.
@@ -132,21 +134,22 @@ mod tests {
 
     use super::*;
 
-    // Columns: received sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
+    // Columns: received held sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
     every_pair!(
         every_pair_of_order_states,
         OrderStatus,
         [
-            ".x.......x", // received
-            "..xxxxxx.x", // sourcing
-            ".x.x.x...x", // sourced
-            ".xx.xxxx.x", // backordered
-            ".xx......x", // unfillable
-            ".xxx..xx.x", // fulfilling
-            ".......x..", // shipped
-            "........x.", // delivered
-            "..........", // completed
-            "..........", // cancelled
+            ".xx.......x", // received
+            "..x.......x", // held
+            "...xxxxxx.x", // sourcing
+            "..x.x.x...x", // sourced
+            "..xx.xxxx.x", // backordered
+            "..xx......x", // unfillable
+            "..xxx..xx.x", // fulfilling
+            "........x..", // shipped
+            ".........x.", // delivered
+            "...........", // completed
+            "...........", // cancelled
         ]
     );
 

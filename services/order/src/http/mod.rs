@@ -30,7 +30,8 @@ use service::Platform;
 use utoipa::OpenApi;
 use web::{Access, Route, Routes, with_state};
 
-use crate::app::place_orders::{Place, Placed, Refusal, place_orders};
+use crate::app::judge_orders::InForce;
+use crate::app::place_orders::{Place, Placed, Refusal, Terms, place_orders};
 use crate::app::references::References;
 use crate::app::settled::Settled;
 use crate::settings::{OrderSettings, Rules};
@@ -77,11 +78,12 @@ impl App {
             rest: Duration::from_millis(settings.intake_rest_ms.into()),
             queue: size(settings.intake_queue),
         };
+        let terms = Terms { rules, in_force: InForce::default() };
         Self {
             store: platform.store.clone(),
             references,
             intake: Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, orders| {
-                place_orders(tx, orders, rules)
+                place_orders(tx, orders, &terms)
             }),
             settled: Settled::start(platform.store.clone(), &platform.lifecycle),
             rules,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz};
-use store::{Error, Tx};
+use store::{Error, Tx, statement};
 
 use crate::domain::hold_rule::HoldRules;
 use crate::domain::state::HoldRulesStatus;
@@ -65,6 +65,18 @@ pub fn get(tx: &mut Tx<'_>, version: i32) -> Result<Option<Stored>, Error> {
         .bind::<Integer, _>(version)
         .get_result(tx.conn())
         .optional()?)
+}
+
+/// The version that judges, if one does.
+pub fn active(tx: &mut Tx<'_>) -> Result<Option<i32>, Error> {
+    #[derive(QueryableByName)]
+    struct Active {
+        #[diesel(sql_type = Integer)]
+        version: i32,
+    }
+    let row: Option<Active> =
+        statement("SELECT version FROM order_hold_rulesets WHERE state = 'active'").get_result(tx.conn()).optional()?;
+    Ok(row.map(|row| row.version))
 }
 
 /// The first `limit` versions below one, the newest first.

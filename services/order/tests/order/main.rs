@@ -14,6 +14,7 @@ mod counting;
 mod exporting;
 mod fulfilling;
 mod handing_over;
+mod held_intake;
 mod hold_queue;
 mod hold_rules;
 mod holding;
