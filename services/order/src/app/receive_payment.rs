@@ -32,7 +32,7 @@ pub fn receive_payment(
         return check_same(same, payment);
     }
     let why = Why { actor: Actor { reason: None, ..caller.actor(None) }, cause: &caller.cause };
-    take(tx, &mut book, known.len(), payment, &why, rules)
+    take(tx, &mut book, (known.len(), payment), &why, rules)
 }
 
 fn numbered<'a>(known: &'a [PaymentRow], payment: &PaymentForm) -> Option<&'a PaymentRow> {
@@ -52,8 +52,7 @@ fn check_same(known: &PaymentRow, payment: &PaymentForm) -> Result<(), Refusal> 
 fn take(
     tx: &mut Tx<'_>,
     book: &mut Book,
-    before: usize,
-    payment: &PaymentForm,
+    (before, payment): (usize, &PaymentForm),
     why: &Why<'_>,
     rules: Rules,
 ) -> Result<(), Refusal> {
