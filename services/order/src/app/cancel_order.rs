@@ -58,6 +58,7 @@ pub fn cancel_units(
     rules: Rules,
 ) -> Result<(), Refusal> {
     let reason = why.actor.reason.clone().unwrap_or_default();
+    let is_untold = book.is_untold()?;
     let plan = cover::plan_cancel(&book.lines, &book.pieces(), steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
@@ -72,7 +73,10 @@ pub fn cancel_units(
     }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &why.actor, what, rules)?;
-    outbox::append(tx, &event, why.cause)?;
+    // Whoever was not told of an order hears of what was cancelled with its release.
+    if !is_untold {
+        outbox::append(tx, &event, why.cause)?;
+    }
     Ok(())
 }
 

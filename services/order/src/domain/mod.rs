@@ -6,6 +6,7 @@ pub mod cover;
 pub mod faults;
 pub mod form;
 pub mod give_back;
+pub mod hold_rule;
 pub mod intake;
 pub mod line;
 pub mod paying;
