@@ -17,6 +17,8 @@ CREATE TABLE payments (
 -- Money that went back, one row per time.
 CREATE TABLE refunds (
     refund_id      uuid        NOT NULL PRIMARY KEY,
+    -- In which order they were made.
+    refund_no      bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
     -- None where nobody knows the original.
     order_id       uuid,
     return_id      uuid        UNIQUE,
@@ -27,7 +29,7 @@ CREATE TABLE refunds (
     refunded_at    timestamptz NOT NULL,
     CONSTRAINT refunds_of_returns_name_them CHECK ((cause = 'return') = (return_id IS NOT NULL))
 );
-CREATE INDEX refunds_order ON refunds (order_id, refund_id) WHERE order_id IS NOT NULL;
+CREATE INDEX refunds_order ON refunds (order_id, refund_no) WHERE order_id IS NOT NULL;
 
 -- What of a refund goes to which payment.
 CREATE TABLE refund_parts (
@@ -54,4 +56,4 @@ FROM (SELECT o.order_id, o.given_back_amount, o.created_at, n.sequence, n.paymen
 -- The refunds of returns that are in the book already. To which payments they went is not known one by one.
 INSERT INTO refunds (refund_id, order_id, return_id, cause, freight_amount, total_amount, reason, refunded_at)
 SELECT refund_id, order_id, return_id, 'return', freight_amount, refund_amount, reason, changed_at
-FROM returns WHERE refund_id IS NOT NULL;
+FROM returns WHERE refund_id IS NOT NULL ORDER BY changed_at, refund_id;

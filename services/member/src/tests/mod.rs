@@ -141,6 +141,7 @@ impl Shop {
             freight_amount: 0,
             total_amount: 0,
             currency: Currency::CNY,
+            adjustments: Vec::new(),
             parts: Vec::new(),
             refunded_at: self.now(),
         })

@@ -9,7 +9,7 @@ use kernel::Timestamp;
 use kernel::id::{OrderId, RefundId};
 use uuid::Uuid;
 
-use super::pay_back::{PayBack, pay_back};
+use super::pay_back::{PayBack, RefundCause, pay_back};
 use crate::domain::cover::{self, Piece};
 use crate::domain::give_back::Given;
 use crate::domain::line::Line;
@@ -209,6 +209,7 @@ impl Concluded {
         (total_amount > 0).then(|| PayBack {
             refund_id: RefundId::at(now),
             order_id: Some(self.change.order_id),
+            cause: RefundCause::Cancellation,
             return_id: None,
             freight_amount,
             total_amount,

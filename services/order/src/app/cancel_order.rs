@@ -98,6 +98,7 @@ pub fn take_out(
     now: Timestamp,
 ) -> Result<(Vec<Fulfilment>, OrderCancelled), Error> {
     let given = give_back(&book.lines, steps, freight_refund).map_err(|_| Error::Broken("a plan fits its lines"))?;
+    let given = given.within(book.order.freight_left());
     for (line_no, units) in steps {
         if let Some(line) = book.lines.iter_mut().find(|line| line.line_no == *line_no) {
             line.cancelled = line.cancelled.saturating_add(*units);

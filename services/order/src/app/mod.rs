@@ -1,5 +1,6 @@
 //! The order book's commands, one file each: HTTP handlers, consumers and jobs all come through here.
 
+pub mod adjust_price;
 pub mod book;
 pub mod caller;
 pub mod cancel_order;

@@ -7,7 +7,7 @@ use kernel::{LocationCode, Quantity, SkuCode};
 
 use super::book::{Book, GoingBack};
 use super::caller::Caller;
-use super::pay_back::{PayBack, pay_back};
+use super::pay_back::{PayBack, RefundCause, pay_back};
 use super::refusal::Refusal;
 use crate::domain::give_back::give_back;
 use crate::domain::state::ReturnStatus;
@@ -236,7 +236,8 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
             let steps: Vec<(i32, i64)> =
                 opened.lines.iter().filter_map(|line| line.line_no.map(|line_no| (line_no, line.quantity))).collect();
             let given = give_back(&book.lines, &steps, rules.freight_refund)
-                .map_err(|_| Error::Broken("a return claims units that were paid for"))?;
+                .map_err(|_| Error::Broken("a return claims units that were paid for"))?
+                .within(book.order.freight_left());
             for line in &mut book.lines {
                 let units = steps.iter().find(|(line_no, _)| *line_no == line.line_no).map_or(0, |(_, units)| *units);
                 line.refunded = line.refunded.saturating_add(units);
@@ -265,6 +266,7 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
     let refund = PayBack {
         refund_id,
         order_id,
+        cause: RefundCause::Return,
         return_id: Some(return_id),
         freight_amount: opened.row.freight_amount,
         total_amount: opened.row.refund_amount,
@@ -279,6 +281,7 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         freight_amount: opened.row.freight_amount,
         total_amount: opened.row.refund_amount,
         currency: opened.row.currency()?,
+        adjustments: Vec::new(),
         parts,
         refunded_at: tx.now(),
     };

@@ -15,7 +15,9 @@ pub struct PayBack {
     pub refund_id: RefundId,
     /// The order; none where nobody knows it.
     pub order_id: Option<OrderId>,
-    /// The return it is for; none where units were cancelled.
+    /// What for.
+    pub cause: RefundCause,
+    /// The return it is for, if it is for one.
     pub return_id: Option<ReturnId>,
     /// Freight in it.
     pub freight_amount: i64,
@@ -23,6 +25,27 @@ pub struct PayBack {
     pub total_amount: i64,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What money goes back for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundCause {
+    /// Units that were cancelled.
+    Cancellation,
+    /// Units that came back.
+    Return,
+    /// A part of the price of units that the buyer keeps.
+    Adjustment,
+}
+
+impl RefundCause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancellation => "cancellation",
+            Self::Return => "return",
+            Self::Adjustment => "adjustment",
+        }
+    }
 }
 
 /// Notes refunds, at most one of each order; answers of each what goes to which payment, which is nothing where the channel
@@ -36,7 +59,7 @@ pub fn pay_back(tx: &mut Tx<'_>, refunds: &[PayBack]) -> Result<Vec<Vec<RefundPa
         refund_id: refund.refund_id.uuid(),
         order_id: refund.order_id.map(OrderId::uuid),
         return_id: refund.return_id.map(ReturnId::uuid),
-        cause: if refund.return_id.is_some() { "return" } else { "cancellation" }.to_owned(),
+        cause: refund.cause.as_str().to_owned(),
         freight_amount: refund.freight_amount,
         total_amount: refund.total_amount,
         reason: refund.reason.clone(),

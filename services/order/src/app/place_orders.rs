@@ -240,6 +240,8 @@ fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) 
             shipped: 0,
             returned: 0,
             refunded: 0,
+            repriced_after: 0,
+            repriced_amount: None,
         });
     }
     rows.sort_unstable_by_key(|row| row.line_no);

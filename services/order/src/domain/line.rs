@@ -1,7 +1,7 @@
 //! A line of an order in the book, and what has become of its units.
 
 use contracts::events::BundleComponent;
-use kernel::SkuCode;
+use kernel::{Rounding, SkuCode, telescope};
 
 /// An order line. Its units are counted in the order's own terms: for a bundle, whole bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,17 @@ pub struct Line {
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
+    /// What its units are worth since a part of their price went back; none while they are worth what was paid.
+    pub repriced: Option<Repriced>,
+}
+
+/// What the units of a line are worth that were not given back before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repriced {
+    /// Units that had been given back before.
+    pub after_units: i64,
+    /// What all others are worth.
+    pub amount: i64,
 }
 
 impl Line {
@@ -45,6 +56,27 @@ impl Line {
     /// Units whose money went back, by cancelling or by returning.
     pub fn given_back(&self) -> i64 {
         self.cancelled.saturating_add(self.refunded)
+    }
+
+    /// What goes back for so many more units: telescoping, so that all the steps end at what they are worth.
+    pub fn worth_of(&self, units: i64) -> Option<i64> {
+        let worth = self.repriced.unwrap_or(Repriced { after_units: 0, amount: self.paid_amount });
+        let of = |units: i64| units.checked_sub(worth.after_units);
+        let before = self.given_back();
+        let after = before.checked_add(units).filter(|after| *after <= self.quantity)?;
+        telescope(worth.amount, of(self.quantity)?, of(before)?, of(after)?, Rounding::HalfUp)
+    }
+
+    /// What the units are worth that were not given back.
+    pub fn worth_left(&self) -> i64 {
+        self.worth_of(self.quantity.saturating_sub(self.given_back())).unwrap_or_default()
+    }
+
+    /// Gives a part of the price of its remaining units back; none if they are not worth that much.
+    pub fn reprice(&mut self, amount: i64) -> Option<()> {
+        let left = self.worth_left().checked_sub(amount).filter(|left| *left >= 0)?;
+        self.repriced = Some(Repriced { after_units: self.given_back(), amount: left });
+        Some(())
     }
 
     /// Units that may still be returned.

@@ -79,6 +79,7 @@ mod tests {
             refunded: 0,
             paid_amount: 0,
             freight_amount: 0,
+            repriced: None,
         }
     }
 

@@ -40,7 +40,7 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, payments::refund, import::import, summary::summary,
         holds::hold, holds::release, hold_queue::list, hold_queue::release,
         hold_rules::post, hold_rules::list, hold_rules::schema, hold_rules::get, hold_rules::activate,
         counts::counts, timeline::timeline, export::export,
@@ -116,6 +116,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/payments", order_write, payments::receive),
+            Route::post("/v1/orders/{id}/refunds", return_write, payments::refund),
             Route::post("/v1/orders/{id}/cancel", order_write, orders::cancel),
             Route::post("/v1/orders/{id}/hold", order_hold, holds::hold),
             Route::post("/v1/orders/{id}/release", order_release, holds::release),

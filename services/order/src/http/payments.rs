@@ -1,10 +1,12 @@
 //! Payments and refunds of orders.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use contracts::Problem;
 use kernel::id::{OrderId, RefundId, ReturnId};
 use kernel::{Currency, Money, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use service::{Answer, write};
 use utoipa::ToSchema;
 use web::{Data, Failure, Json, Meta, Path};
@@ -12,12 +14,14 @@ use web::{Data, Failure, Json, Meta, Path};
 use super::App;
 use super::orders::view;
 use super::views::OrderView;
+use crate::app::adjust_price::{Adjust, adjust_price};
 use crate::app::caller::Caller;
 use crate::app::read_orders::ReadRefund;
 use crate::app::receive_payment::receive_payment;
 use crate::app::refusal::Refusal;
 use crate::domain::faults::Faults;
 use crate::domain::form::PaymentForm;
+use crate::domain::intake::{MAX_LINES, MAX_NOTE_LENGTH};
 use crate::store::payments::PaymentRow;
 
 /// Take a payment of an order that is in the book
@@ -44,6 +48,73 @@ pub async fn receive(
         Ok(Answer::ok(&view, view.version)?)
     })
     .await
+}
+
+/// What is to go back of the price of units that the buyer keeps.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefundBody {
+    /// Of the price of which lines.
+    #[serde(default)]
+    #[schema(max_items = 2000)]
+    lines: Vec<LineAmountForm>,
+    /// Of the freight.
+    #[serde(default)]
+    freight: Option<Money>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: String,
+}
+
+/// How much of the price of an order line.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineAmountForm {
+    /// The order line.
+    line_no: i32,
+    /// How much.
+    amount: Money,
+}
+
+/// Give a part of the price back for units that the buyer keeps
+///
+/// What the line's units are worth falls by it, so that they and this together never give back more than was paid.
+#[utoipa::path(post, path = "/v1/orders/{id}/refunds", tag = "order",
+    params(("id" = Uuid, Path, description = "The order's id")), request_body = RefundBody, responses(
+    (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 422, body = Problem)))]
+pub async fn refund(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<OrderId>,
+    body: Json<RefundBody>,
+) -> Result<HttpResponse, Failure> {
+    let order_id = path.into_inner();
+    let command = adjustment(order_id, body.into_inner())?;
+    let (caller, rules) = (Caller::of(&meta), app.rules);
+    write(&meta, &app.store, "adjust_price", move |tx| -> Result<Answer, Refusal> {
+        adjust_price(tx, &command, &caller, rules)?;
+        let view = view(tx, order_id)?;
+        Ok(Answer::ok(&view, view.version)?)
+    })
+    .await
+}
+
+fn adjustment(order_id: OrderId, body: RefundBody) -> Result<Adjust, Refusal> {
+    let mut faults = Faults::default();
+    faults.text("reason", &body.reason, MAX_NOTE_LENGTH);
+    if body.lines.len() > MAX_LINES || (body.lines.is_empty() && body.freight.is_none()) {
+        faults.add("lines", format!("has 1 to {MAX_LINES} entries, or freight is given back"));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, line) in body.lines.iter().enumerate().take(MAX_LINES) {
+        if !seen.insert(line.line_no) {
+            faults.add(format!("lines[{index}].line_no"), "is named twice");
+        }
+    }
+    faults.into_result().map_err(Refusal::Invalid)?;
+    let lines = body.lines.iter().map(|line| (line.line_no, line.amount)).collect();
+    Ok(Adjust { order_id, lines, freight: body.freight, reason: body.reason })
 }
 
 /// A payment of an order.
@@ -93,7 +164,7 @@ impl PaymentView {
 pub struct RefundView {
     /// Its id.
     pub id: RefundId,
-    /// `cancellation` or `return`.
+    /// `cancellation`, `return` or `adjustment`.
     pub cause: String,
     /// The return it is for.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
-use crate::domain::line::Line;
+use crate::domain::line::{Line, Repriced};
 
 /// An order line as it is stored.
 #[derive(Clone, Debug, QueryableByName)]
@@ -64,6 +64,12 @@ pub struct LineRow {
     /// Units whose money went back after a return.
     #[diesel(sql_type = BigInt)]
     pub refunded: i64,
+    /// Units that had been given back when a part of the price went back.
+    #[diesel(sql_type = BigInt)]
+    pub repriced_after: i64,
+    /// What all others are worth since; none while they are worth what was paid.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub repriced_amount: Option<i64>,
 }
 
 impl LineRow {
@@ -80,6 +86,7 @@ impl LineRow {
             refunded: self.refunded,
             paid_amount: self.paid_amount,
             freight_amount: self.freight_amount,
+            repriced: self.repriced_amount.map(|amount| Repriced { after_units: self.repriced_after, amount }),
         })
     }
 }
@@ -141,6 +148,22 @@ pub fn save<'a>(tx: &mut Tx<'_>, books: impl Iterator<Item = (Uuid, &'a [Line])>
     .bind::<Array<BigInt>, _>(column(|line| line.shipped))
     .bind::<Array<BigInt>, _>(column(|line| line.returned))
     .bind::<Array<BigInt>, _>(column(|line| line.refunded))
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Writes back what the units of an order's lines are worth. The order must be locked.
+pub fn reprice(tx: &mut Tx<'_>, order: Uuid, lines: &[Line]) -> Result<(), Error> {
+    let repriced: Vec<(i32, Repriced)> =
+        lines.iter().filter_map(|line| line.repriced.map(|repriced| (line.line_no, repriced))).collect();
+    diesel::sql_query(
+        "UPDATE order_lines l SET repriced_after = n.after, repriced_amount = n.amount \
+         FROM unnest($2, $3, $4) AS n (line_no, after, amount) WHERE l.order_id = $1 AND l.line_no = n.line_no",
+    )
+    .bind::<SqlUuid, _>(order)
+    .bind::<Array<Integer>, _>(repriced.iter().map(|(line_no, _)| *line_no).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(repriced.iter().map(|(_, it)| it.after_units).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(repriced.iter().map(|(_, it)| it.amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -125,6 +125,11 @@ impl OrderRow {
         super::state(PaymentStatus::parse(&self.payment_status))
     }
 
+    /// Freight that has not gone back.
+    pub const fn freight_left(&self) -> i64 {
+        self.freight_amount.saturating_sub(self.given_back_freight)
+    }
+
     /// Whether its goods wait for the buyer to pay.
     pub fn awaits_payment(&self) -> bool {
         self.due_amount > 0 && PaymentTerms::parse(&self.payment_terms).is_some_and(PaymentTerms::is_in_advance)

@@ -171,7 +171,7 @@ pub fn insert_parts(tx: &mut Tx<'_>, parts: &[(Uuid, Uuid, Part)]) -> Result<(),
 
 /// The refunds of an order, oldest first.
 pub fn refunds_of(tx: &mut Tx<'_>, order: Uuid) -> Result<Vec<RefundRow>, Error> {
-    Ok(diesel::sql_query("SELECT * FROM refunds WHERE order_id = $1 ORDER BY refunded_at, refund_id")
+    Ok(diesel::sql_query("SELECT * FROM refunds WHERE order_id = $1 ORDER BY refund_no")
         .bind::<SqlUuid, _>(order)
         .load(tx.conn())?)
 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
+mod adjusting;
 mod cancelling;
 mod changing;
 mod completing;

@@ -92,6 +92,7 @@ pub fn refund(order: &OrderPlaced, given_back: &[(i32, i64)]) -> RefundIssued {
         freight_amount: 0,
         total_amount: 0,
         currency: Currency::CNY,
+        adjustments: Vec::new(),
         parts: Vec::new(),
         refunded_at: at("2026-12-01T00:00:00+08:00"),
     }

@@ -39,8 +39,8 @@ pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChange
 pub use order::{
     Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
     FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity,
-    OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine,
-    RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
+    LineAmount, OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel,
+    QuantityOfLine, RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};

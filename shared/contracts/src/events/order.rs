@@ -411,6 +411,17 @@ pub struct RefundLine {
     pub amount: i64,
 }
 
+/// An amount of an order line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineAmount {
+    /// The order line.
+    pub line_no: i32,
+    /// Its SKU.
+    pub sku: SkuCode,
+    /// How much, in minor units.
+    pub amount: i64,
+}
+
 /// What of a refund goes to which payment of the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefundPart {
@@ -442,6 +453,9 @@ pub struct RefundIssued {
     pub total_amount: i64,
     /// Its currency.
     pub currency: Currency,
+    /// What went back of the price of units that the buyer keeps, refunded or no longer due; empty where units went back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<LineAmount>,
     /// To which payments it goes; empty where the channel settles the order, or the original is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<RefundPart>,
