@@ -61,6 +61,7 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         discount_amount: 0,
         paid_amount: 0,
         freight_amount: 0,
+        coupons: Vec::new(),
     });
     let placed_at: Timestamp = "2026-11-11T00:00:00+08:00".parse().unwrap();
     OrderPlaced {
@@ -77,6 +78,7 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         },
         lines: lines.collect(),
         totals: OrderTotals { list_amount: 0, discount_amount: 0, freight_amount: 0, total_amount: 0 },
+        coupons: Vec::new(),
         reservation_id: None,
         guide: None,
         store: None,

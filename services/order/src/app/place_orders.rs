@@ -21,6 +21,7 @@ use super::refusal;
 use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_key};
+use crate::domain::coupons::CouponForm;
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
@@ -42,6 +43,9 @@ pub struct Document {
     /// The discount on the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Money>,
+    /// Coupons that the buyer used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Vec<CouponForm>>,
     /// When it is paid; none when it is paid already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_terms: Option<PaymentTermsForm>,
@@ -196,6 +200,7 @@ impl Place {
             buyer: form.buyer.into(),
             fulfilment: form.fulfilment,
             discount: form.discount,
+            coupons: form.coupons,
             payment_terms: form.payment_terms,
             payments: form.payments,
             reservation_id: form.reservation_id,
@@ -281,6 +286,7 @@ fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) 
             discount_amount: priced.discount_amount,
             paid_amount: priced.paid_amount,
             freight_amount: priced.freight_amount,
+            extras: (!priced.extras.is_empty()).then(|| serde_json::to_string(&priced.extras)).transpose()?,
             cancelled: 0,
             shipped: 0,
             returned: 0,
@@ -306,6 +312,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         discount_amount: priced.discount_amount,
         paid_amount: priced.paid_amount,
         freight_amount: priced.freight_amount,
+        coupons: priced.extras.coupons.clone(),
     };
     OrderPlaced {
         order_id,
@@ -321,6 +328,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         },
         lines: form.lines.iter().zip(&priced.lines).zip(skus).map(line).collect(),
         totals: priced.totals,
+        coupons: form.coupons.iter().flatten().map(CouponForm::told).collect(),
         reservation_id: form.reservation_id,
         guide: form.guide.clone(),
         store: form.store.clone(),

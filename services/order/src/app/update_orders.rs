@@ -22,7 +22,7 @@ use crate::store::payments::{self, PaymentRow};
 /// Fields in which an update may differ.
 const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
 /// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
-const FOLLOWING: [&str; 3] = ["freight", "discount", "payments"];
+const FOLLOWING: [&str; 4] = ["freight", "discount", "coupons", "payments"];
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]

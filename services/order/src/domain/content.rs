@@ -10,7 +10,7 @@ use super::intake::PricedLine;
 
 /// The fields that make up the content, in the order of their digests. The number is the key, and the time of the
 /// channel's last change says nothing about what was ordered.
-pub const FIELDS: [&str; 12] = [
+pub const FIELDS: [&str; 13] = [
     "placed_at",
     "currency",
     "buyer",
@@ -23,6 +23,7 @@ pub const FIELDS: [&str; 12] = [
     "guide",
     "store",
     "note",
+    "coupons",
 ];
 
 /// How many bytes of each field's SHA-256 are kept: 64 bits tell two honest contents of one order number apart.
@@ -53,7 +54,27 @@ impl Content {
         digest.push(&form.guide)?;
         digest.push(&form.store)?;
         digest.push(&form.note)?;
+        digest.push_if_there(form.coupons.as_ref().filter(|coupons| !coupons.is_empty()))?;
+        digest.trim();
         Ok(digest)
+    }
+
+    /// A field that came later: where it is not there, nothing is, as in contents that are older than the field.
+    fn push_if_there(&mut self, field: Option<&impl Serialize>) -> Result<(), serde_json::Error> {
+        match field {
+            Some(field) => self.push(field),
+            None => {
+                self.0.extend([0; PART_BYTES]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves out what is not there at the end.
+    fn trim(&mut self) {
+        while self.0.ends_with(&[0; PART_BYTES]) {
+            self.0.truncate(self.0.len().saturating_sub(PART_BYTES));
+        }
     }
 
     fn push(&mut self, field: &impl Serialize) -> Result<(), serde_json::Error> {
@@ -64,9 +85,11 @@ impl Content {
 
     /// The fields in which two contents differ.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let mut ours = self.0.chunks(PART_BYTES);
-        let mut theirs = other.0.chunks(PART_BYTES);
-        FIELDS.into_iter().filter(|_| ours.next() != theirs.next()).collect()
+        let mut ours = self.0.chunks(PART_BYTES).fuse();
+        let mut theirs = other.0.chunks(PART_BYTES).fuse();
+        let absent = [0; PART_BYTES].as_slice();
+        let mut differs = || ours.next().unwrap_or(absent) != theirs.next().unwrap_or(absent);
+        FIELDS.into_iter().filter(|_| differs()).collect()
     }
 }
 
@@ -157,6 +180,16 @@ mod tests {
             body["note"] = json!("gift");
         });
         assert_eq!(content(|_| {}).differences(&other), ["lines", "note"]);
+    }
+
+    #[test]
+    fn contents_from_before_a_field_stay_the_same_without_it() {
+        let plain = content(|_| {});
+        assert_eq!(plain.0.len(), 12 * PART_BYTES, "as many parts as there were before coupons");
+        assert_eq!(content(|body| body["coupons"] = json!([])), plain);
+        let amount = json!({"amount": 1, "currency": "CNY"});
+        let with = content(|body| body["coupons"] = json!([{"code": "C", "amount": amount}]));
+        assert_eq!((plain.differences(&with), with.differences(&plain)), (vec!["coupons"], vec!["coupons"]));
     }
 
     #[test]

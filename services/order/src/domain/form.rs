@@ -7,6 +7,7 @@ use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, Sk
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::coupons::CouponForm;
 use super::payment_terms::PaymentTermsForm;
 use super::picking::Found;
 
@@ -40,6 +41,10 @@ pub struct OrderForm {
     /// A discount on the whole order; it is shared out over the lines by what they cost.
     #[serde(default)]
     pub discount: Option<Money>,
+    /// Coupons that the buyer used; each is shared out over its lines after the discounts.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub coupons: Option<Vec<CouponForm>>,
     /// When it is paid; left out when it is paid already, or the channel settles it.
     #[serde(default)]
     pub payment_terms: Option<PaymentTermsForm>,

@@ -6,6 +6,8 @@ use kernel::money::{MAX_AMOUNT, line_amount};
 use kernel::{Currency, Money, allocate};
 use rust_decimal::Decimal;
 
+use super::coupons;
+use super::extras::Extras;
 use super::faults::Faults;
 use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
 use super::payment_terms::{PaymentTerms, PaymentTermsForm};
@@ -54,12 +56,14 @@ pub struct PricedLine {
     pub list_amount: i64,
     /// The line's own discount.
     pub own_discount: i64,
-    /// The line's own discount and its share of the order's.
+    /// The line's own discount and its shares of the order's and of coupons.
     pub discount_amount: i64,
     /// List − discount.
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
+    /// What it has beyond the usual.
+    pub extras: Extras,
 }
 
 /// Checks a form and computes its amounts.
@@ -81,6 +85,7 @@ fn check_head(form: &OrderForm, faults: &mut Faults) {
     faults.amount("discount", form.discount, currency);
     faults.buyer(&form.buyer);
     check_fulfilment(&form.fulfilment, faults);
+    coupons::check(form.coupons.as_deref().unwrap_or_default(), &form.lines, currency, faults);
     if let Some(terms) = &form.payment_terms {
         check_terms(terms, currency, faults);
     }
@@ -191,8 +196,8 @@ pub fn parse_price(text: &str) -> Result<Decimal, String> {
     })
 }
 
-/// Computes every amount: list amounts rounded once per line, the order's discount and freight shared out by largest
-/// remainder, ties to the earlier line.
+/// Computes every amount: list amounts rounded once per line, the order's discount, coupons and freight shared out by
+/// largest remainder, ties to the earlier line.
 fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     let mut faults = Faults::default();
     let mut lists = Vec::with_capacity(form.lines.len());
@@ -216,7 +221,9 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     }
     faults.into_result().map_err(Refusal::Amounts)?;
     let shares = share(amount(form.discount), &nets);
-    let paid: Vec<i64> = nets.iter().zip(&shares).map(|(net, share)| net.saturating_sub(*share)).collect();
+    let costs: Vec<i64> = nets.iter().zip(&shares).map(|(net, share)| net.saturating_sub(*share)).collect();
+    let used = form.coupons.as_deref().unwrap_or_default();
+    let (mut coupons, paid) = coupons::share_out(used, &form.lines, &costs).map_err(Refusal::Amounts)?;
     let quantities: Vec<i64> = form.lines.iter().map(|line| line.quantity.get()).collect();
     // Freight follows what is paid; where nothing is paid for any line, it follows the units.
     let weights = if paid.iter().all(|amount| *amount == 0) { &quantities } else { &paid };
@@ -224,14 +231,14 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     let mut lines = Vec::with_capacity(form.lines.len());
     for (index, (line, unit_price)) in form.lines.iter().zip(prices).enumerate() {
         let at = |amounts: &[i64]| amounts.get(index).copied().unwrap_or_default();
-        let own_discount = amount(line.discount);
         lines.push(PricedLine {
             unit_price: *unit_price,
             list_amount: at(&lists),
-            own_discount,
-            discount_amount: own_discount.saturating_add(at(&shares)),
+            own_discount: amount(line.discount),
+            discount_amount: at(&lists).saturating_sub(at(&paid)),
             paid_amount: at(&paid),
             freight_amount: at(&freights),
+            extras: Extras { coupons: coupons.get_mut(index).map(std::mem::take).unwrap_or_default() },
         });
     }
     let totals = add_up(&lines, amount(form.freight)).ok_or_else(|| {

@@ -2,7 +2,9 @@
 
 pub mod balance;
 pub mod content;
+pub mod coupons;
 pub mod cover;
+pub mod extras;
 pub mod faults;
 pub mod form;
 pub mod give_back;

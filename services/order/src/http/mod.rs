@@ -8,6 +8,7 @@ mod handovers;
 mod hold_queue;
 mod holds;
 mod import;
+mod line_views;
 mod moves;
 mod optional;
 mod orders;

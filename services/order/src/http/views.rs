@@ -8,9 +8,11 @@ use store::Error;
 use utoipa::ToSchema;
 
 use super::holds::HoldView;
+use super::line_views::LineView;
 use super::payments::{PaymentView, RefundView};
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
+use crate::domain::coupons::CouponForm;
 use crate::domain::form::FulfilmentForm;
 use crate::domain::payment_terms::PaymentTermsForm;
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
@@ -61,6 +63,9 @@ pub struct OrderView {
     pub holds: Vec<HoldView>,
     /// What it adds up to.
     pub totals: TotalsView,
+    /// Coupons that the buyer used; the discounts hold them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Vec<CouponForm>>,
     /// When it is paid; left out when it is paid already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_terms: Option<PaymentTermsForm>,
@@ -93,43 +98,6 @@ pub struct OrderView {
     pub history: Vec<ChangeView>,
     /// Grows with every change; also the ETag.
     pub version: i64,
-}
-
-/// An order line. Units are counted in the order's own terms: for a bundle, whole bundles.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = OrderLineView)]
-pub struct LineView {
-    /// Its number within the order.
-    pub line_no: i32,
-    /// What was bought.
-    pub sku: SkuCode,
-    /// The channel's own SKU, when the channel named it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel_sku: Option<SkuCode>,
-    /// The SKU's category when it was bought.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
-    /// Units ordered.
-    pub quantity: i64,
-    /// The exact price of one unit in major units.
-    #[schema(example = "2.555")]
-    pub unit_price_decimal: String,
-    /// Unit price × quantity, rounded once.
-    pub list_amount: Money,
-    /// The line's own discount and its share of the order's.
-    pub discount_amount: Money,
-    /// List − discount.
-    pub paid_amount: Money,
-    /// The line's share of the freight.
-    pub freight_amount: Money,
-    /// Units cancelled.
-    pub cancelled: i64,
-    /// Units that left.
-    pub shipped: i64,
-    /// Units that returns have claimed.
-    pub returned: i64,
-    /// Units whose money went back after a return.
-    pub refunded: i64,
 }
 
 /// What an order adds up to.
@@ -338,6 +306,7 @@ impl OrderView {
                 refunded_amount: money(balance.refunded()),
                 due_amount: money(balance.due),
             },
+            coupons: document.coupons,
             payment_terms: document.payment_terms,
             pay_by: None,
             payments: document.payments.map(PaymentView::fresh),
@@ -380,28 +349,6 @@ impl OrderView {
             returns: read.returns.iter().map(ReturnView::of).collect::<Result<_, _>>()?,
             history: std::iter::once(intake).chain(read.history.iter().map(ChangeView::of)).collect(),
             ..Self::of(read)?
-        })
-    }
-}
-
-impl LineView {
-    fn new(row: &LineRow, currency: Currency) -> Result<Self, Error> {
-        let money = |amount| Money::new(amount, currency);
-        Ok(Self {
-            line_no: row.line_no,
-            sku: code(&row.sku)?,
-            channel_sku: row.channel_sku.as_deref().map(code).transpose()?,
-            category: row.category.clone(),
-            quantity: row.quantity,
-            unit_price_decimal: row.unit_price.to_string(),
-            list_amount: money(row.list_amount),
-            discount_amount: money(row.discount_amount),
-            paid_amount: money(row.paid_amount),
-            freight_amount: money(row.freight_amount),
-            cancelled: row.cancelled,
-            shipped: row.shipped,
-            returned: row.returned,
-            refunded: row.refunded,
         })
     }
 }

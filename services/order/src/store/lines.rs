@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use crate::domain::extras::Extras;
 use crate::domain::line::Line;
 
 /// An order line as it is stored.
@@ -52,6 +53,9 @@ pub struct LineRow {
     /// Share of the freight.
     #[diesel(sql_type = BigInt)]
     pub freight_amount: i64,
+    /// What it has beyond the usual, as JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub extras: Option<String>,
     /// Units cancelled.
     #[diesel(sql_type = BigInt)]
     pub cancelled: i64,
@@ -67,6 +71,11 @@ pub struct LineRow {
 }
 
 impl LineRow {
+    /// What it has beyond the usual.
+    pub fn extras(&self) -> Result<Extras, Error> {
+        Ok(self.extras.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default())
+    }
+
     /// What the rules need of it.
     pub fn line(&self) -> Result<Line, Error> {
         Ok(Line {
@@ -91,8 +100,8 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     }
     statement(
         "INSERT INTO order_lines (order_id, line_no, sku, channel_sku, category, components, quantity, unit_price, \
-         own_discount, list_amount, discount_amount, paid_amount, freight_amount) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         own_discount, list_amount, discount_amount, paid_amount, freight_amount, extras) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
     .bind::<Array<Integer>, _>(column(rows, |row| row.line_no))
@@ -107,6 +116,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.paid_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
+    .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.extras.as_deref()))
     .execute(tx.conn())?;
     Ok(())
 }

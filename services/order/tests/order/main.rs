@@ -11,6 +11,7 @@ mod cancelling;
 mod changing;
 mod completing;
 mod counting;
+mod coupons;
 mod exporting;
 mod fulfilling;
 mod handing_over;

@@ -1,0 +1,24 @@
+//! What few lines of orders have beyond a SKU, units and a price.
+
+use contracts::events::CouponShare;
+use serde::{Deserialize, Serialize};
+
+/// What a line has beyond the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extras {
+    /// What coupons took off it; part of its discount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponShare>,
+}
+
+impl Extras {
+    /// Whether there is nothing beyond the usual.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What all coupons took off the line.
+    pub fn coupon_amount(&self) -> i64 {
+        self.coupons.iter().fold(0, |sum, share| sum.saturating_add(share.amount))
+    }
+}
