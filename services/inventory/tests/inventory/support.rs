@@ -62,6 +62,7 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         paid_amount: 0,
         freight_amount: 0,
         coupons: Vec::new(),
+        gift: false,
     });
     let placed_at: Timestamp = "2026-11-11T00:00:00+08:00".parse().unwrap();
     OrderPlaced {

@@ -75,6 +75,7 @@ impl Shop {
             paid_amount: *paid_amount,
             freight_amount: 0,
             coupons: Vec::new(),
+            gift: false,
         };
         let total = lines.iter().map(|line| line.2).sum();
         OrderPlaced {

@@ -313,6 +313,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         paid_amount: priced.paid_amount,
         freight_amount: priced.freight_amount,
         coupons: priced.extras.coupons.clone(),
+        gift: priced.extras.gift,
     };
     OrderPlaced {
         order_id,

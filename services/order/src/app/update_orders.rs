@@ -117,7 +117,10 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
     let mut wanted = Vec::new();
     for row in before {
         let sent = after.iter().find(|it| it.line_no == row.line_no);
-        let same = |it: &LineRow| it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
+        let same = |it: &LineRow| {
+            let as_before = it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
+            as_before && gift(it) == gift(row)
+        };
         if sent.is_some_and(|it| !same(it)) {
             return None;
         }
@@ -129,4 +132,9 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
         }
     }
     Some(wanted)
+}
+
+/// Whether a line is a gift, and with what; none where that cannot be read.
+fn gift(row: &LineRow) -> Option<(bool, Option<i32>)> {
+    row.extras().ok().map(|extras| (extras.gift, extras.gift_with))
 }

@@ -43,7 +43,12 @@ impl Content {
         digest.push(&form.currency)?;
         digest.push(&canonical_buyer(&form.buyer))?;
         digest.push(&form.fulfilment)?;
-        digest.push(&canonical_lines(form, lines))?;
+        let (lines, gifts) = (canonical_lines(form, lines), canonical_gifts(form));
+        if gifts.is_empty() {
+            digest.push(&lines)?
+        } else {
+            digest.push(&(lines, gifts))?
+        }
         digest.push(&amount(form.freight))?;
         digest.push(&amount(form.discount))?;
         match form.payment_terms {
@@ -135,6 +140,14 @@ fn canonical_lines<'a>(form: &'a OrderForm, priced: &[PricedLine]) -> Vec<LineKe
         .collect();
     lines.sort_unstable();
     lines
+}
+
+/// The lines that are gifts, and what they come with.
+fn canonical_gifts(form: &OrderForm) -> Vec<(i32, Option<i32>)> {
+    let gifts = form.lines.iter().filter(|line| line.gift);
+    let mut gifts: Vec<_> = gifts.map(|line| (line.line_no, line.gift_with)).collect();
+    gifts.sort_unstable();
+    gifts
 }
 
 #[cfg(test)]

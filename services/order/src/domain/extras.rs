@@ -9,6 +9,12 @@ pub struct Extras {
     /// What coupons took off it; part of its discount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShare>,
+    /// Whether it is a gift.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
+    /// The line that the gift comes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gift_with: Option<i32>,
 }
 
 impl Extras {

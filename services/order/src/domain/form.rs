@@ -127,6 +127,12 @@ pub struct LineForm {
     /// The line's own discount.
     #[serde(default)]
     pub discount: Option<Money>,
+    /// Whether it is a gift: its price is 0, or its own discount all of it.
+    #[serde(default)]
+    pub gift: bool,
+    /// The line that the gift comes with, if it comes with one.
+    #[serde(default)]
+    pub gift_with: Option<i32>,
 }
 
 /// A payment of an order.

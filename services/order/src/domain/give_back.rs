@@ -82,6 +82,7 @@ mod tests {
             shipped: 0,
             returned: 0,
             refunded: 0,
+            gift_with: None,
             paid_amount,
             freight_amount,
         }

@@ -10,6 +10,7 @@ use super::coupons;
 use super::extras::Extras;
 use super::faults::Faults;
 use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
+use super::gifts;
 use super::payment_terms::{PaymentTerms, PaymentTermsForm};
 
 /// The most lines of an order. The longest invoice in published retail data has 1,114; a wholesale order may be longer.
@@ -160,6 +161,7 @@ fn check_lines(form: &OrderForm, faults: &mut Faults) -> Vec<Decimal> {
             Err((field, detail)) => faults.add(format!("lines[{index}].{field}"), detail),
         }
     }
+    gifts::check(&form.lines, faults);
     prices
 }
 
@@ -210,6 +212,10 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
                 if own > list {
                     faults.add(format!("lines[{index}].discount"), format!("is {own}, the line only {list}"));
                 }
+                if line.gift && own < list {
+                    let detail = "costs nothing: its price is 0, or its own discount all of it";
+                    faults.add(format!("lines[{index}].gift"), detail);
+                }
                 lists.push(list);
                 nets.push(list.saturating_sub(own));
             }
@@ -238,7 +244,11 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
             discount_amount: at(&lists).saturating_sub(at(&paid)),
             paid_amount: at(&paid),
             freight_amount: at(&freights),
-            extras: Extras { coupons: coupons.get_mut(index).map(std::mem::take).unwrap_or_default() },
+            extras: Extras {
+                coupons: coupons.get_mut(index).map(std::mem::take).unwrap_or_default(),
+                gift: line.gift,
+                gift_with: line.gift_with,
+            },
         });
     }
     let totals = add_up(&lines, amount(form.freight)).ok_or_else(|| {

@@ -26,6 +26,8 @@ pub struct Line {
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
+    /// The line that it comes with as a gift.
+    pub gift_with: Option<i32>,
 }
 
 impl Line {

@@ -7,6 +7,7 @@ pub mod cover;
 pub mod extras;
 pub mod faults;
 pub mod form;
+pub mod gifts;
 pub mod give_back;
 pub mod intake;
 pub mod line;

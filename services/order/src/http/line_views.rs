@@ -42,6 +42,12 @@ pub struct LineView {
     /// Which coupon took off how much.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShareView>,
+    /// Whether it is a gift.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
+    /// The line that the gift comes with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gift_with: Option<i32>,
     /// Units cancelled.
     pub cancelled: i64,
     /// Units that left.
@@ -80,6 +86,8 @@ impl LineView {
             freight_amount: money(row.freight_amount),
             coupon_amount: (!extras.coupons.is_empty()).then(|| money(extras.coupon_amount())),
             coupons: extras.coupons.iter().map(share).collect(),
+            gift: extras.gift,
+            gift_with: extras.gift_with,
             cancelled: row.cancelled,
             shipped: row.shipped,
             returned: row.returned,

@@ -224,6 +224,9 @@ pub struct ReturnView {
     pub buyer: Option<Buyer>,
     /// What comes back.
     pub lines: Vec<ReturnLineView>,
+    /// Gifts that came with what comes back and are to come back as well, in a return of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gifts_due: Vec<GiftDueView>,
     /// The refund, once issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<RefundId>,
@@ -239,6 +242,15 @@ pub struct ReturnView {
     pub changed_at: Timestamp,
     /// Grows with every change; also the ETag.
     pub version: i64,
+}
+
+/// Units of a gift that are to come back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GiftDueView {
+    /// The order line.
+    pub line_no: i32,
+    /// How many units.
+    pub quantity: i64,
 }
 
 /// A line of a return.
@@ -410,6 +422,7 @@ impl ReturnView {
             reason: row.reason.clone(),
             buyer: row.buyer.as_deref().map(serde_json::from_str).transpose()?,
             lines: read.lines.iter().map(|line| ReturnLineView::of(line, currency)).collect::<Result<_, _>>()?,
+            gifts_due: read.gifts_due.iter().map(|it| GiftDueView { line_no: it.0, quantity: it.1 }).collect(),
             refund_id: row.refund_id.map(RefundId),
             freight_amount: Money::new(row.freight_amount, currency),
             refund_amount: Money::new(row.refund_amount, currency),

@@ -89,6 +89,7 @@ impl LineRow {
             refunded: self.refunded,
             paid_amount: self.paid_amount,
             freight_amount: self.freight_amount,
+            gift_with: self.extras()?.gift_with,
         })
     }
 }
@@ -132,6 +133,24 @@ pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<LineRow>
         lines.entry(row.order_id).or_default().push(row);
     }
     Ok(lines)
+}
+
+/// The lines of those of some orders that have gifts which come with a line, by order, in line order.
+pub fn with_gifts(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<LineRow>>, Error> {
+    #[derive(QueryableByName)]
+    struct Has {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let has: Vec<Has> = diesel::sql_query(
+        "SELECT DISTINCT order_id FROM order_lines WHERE order_id = ANY ($1) AND extras::jsonb ? 'gift_with'",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?;
+    if has.is_empty() {
+        return Ok(HashMap::new());
+    }
+    of(tx, &has.into_iter().map(|row| row.order_id).collect::<Vec<_>>())
 }
 
 /// Writes back what has become of the units of orders' lines.

@@ -14,6 +14,7 @@ mod counting;
 mod coupons;
 mod exporting;
 mod fulfilling;
+mod gifts;
 mod handing_over;
 mod hold_queue;
 mod holding;

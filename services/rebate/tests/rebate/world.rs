@@ -45,6 +45,7 @@ pub fn order(lines: &[(i64, i64)]) -> OrderPlaced {
             paid_amount: *paid_amount,
             freight_amount: 0,
             coupons: Vec::new(),
+            gift: false,
         })
         .collect();
     let paid = lines.iter().map(|line| line.paid_amount).sum();

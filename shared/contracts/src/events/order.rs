@@ -130,6 +130,9 @@ pub struct OrderLine {
     /// What coupons took off it; the discount holds it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShare>,
+    /// Whether it is a gift: nothing is paid for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
 }
 
 /// What an order adds up to, in minor units of its currency.
