@@ -52,6 +52,9 @@ pub struct Document {
     /// How it was paid; none when the channel settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentForm>>,
+    /// The purchase that it was split from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
     /// The hold it claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<ReservationId>,
@@ -203,6 +206,7 @@ impl Place {
             coupons: form.coupons,
             payment_terms: form.payment_terms,
             payments: form.payments,
+            parent_order_no: form.parent_order_no,
             reservation_id: form.reservation_id,
             guide: form.guide,
             store: form.store,
@@ -314,6 +318,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         freight_amount: priced.freight_amount,
         coupons: priced.extras.coupons.clone(),
         gift: priced.extras.gift,
+        tax_amount: priced.extras.tax_amount,
     };
     OrderPlaced {
         order_id,
@@ -329,6 +334,7 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         },
         lines: form.lines.iter().zip(&priced.lines).zip(skus).map(line).collect(),
         totals: priced.totals,
+        parent_order_no: form.parent_order_no.clone(),
         coupons: form.coupons.iter().flatten().map(CouponForm::told).collect(),
         reservation_id: form.reservation_id,
         guide: form.guide.clone(),

@@ -22,7 +22,7 @@ use crate::store::payments::{self, PaymentRow};
 /// Fields in which an update may differ.
 const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
 /// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
-const FOLLOWING: [&str; 4] = ["freight", "discount", "coupons", "payments"];
+const FOLLOWING: [&str; 5] = ["freight", "discount", "coupons", "tax", "payments"];
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
         let sent = after.iter().find(|it| it.line_no == row.line_no);
         let same = |it: &LineRow| {
             let as_before = it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
-            as_before && gift(it) == gift(row)
+            as_before && kept(it) == kept(row)
         };
         if sent.is_some_and(|it| !same(it)) {
             return None;
@@ -134,7 +134,7 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
     Some(wanted)
 }
 
-/// Whether a line is a gift, and with what; none where that cannot be read.
-fn gift(row: &LineRow) -> Option<(bool, Option<i32>)> {
-    row.extras().ok().map(|extras| (extras.gift, extras.gift_with))
+/// What does not change with the units of a line; none where that cannot be read.
+fn kept(row: &LineRow) -> Option<(bool, Option<i32>, Option<String>)> {
+    row.extras().ok().map(|extras| (extras.gift, extras.gift_with, extras.tax_rate))
 }

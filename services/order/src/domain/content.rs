@@ -10,7 +10,7 @@ use super::intake::PricedLine;
 
 /// The fields that make up the content, in the order of their digests. The number is the key, and the time of the
 /// channel's last change says nothing about what was ordered.
-pub const FIELDS: [&str; 13] = [
+pub const FIELDS: [&str; 15] = [
     "placed_at",
     "currency",
     "buyer",
@@ -24,6 +24,8 @@ pub const FIELDS: [&str; 13] = [
     "store",
     "note",
     "coupons",
+    "parent_order_no",
+    "tax",
 ];
 
 /// How many bytes of each field's SHA-256 are kept: 64 bits tell two honest contents of one order number apart.
@@ -35,7 +37,7 @@ pub struct Content(pub Vec<u8>);
 
 impl Content {
     /// The digest of a checked form. Line order, the spelling of prices and empty amounts make no difference.
-    pub fn of(form: &OrderForm, lines: &[PricedLine]) -> Result<Self, serde_json::Error> {
+    pub fn of(form: &OrderForm, priced: &[PricedLine]) -> Result<Self, serde_json::Error> {
         let amount = |money: Option<kernel::Money>| money.map_or(0, |money| money.amount);
         let payments = form.payments.as_ref().filter(|payments| !payments.is_empty());
         let mut digest = Self(Vec::with_capacity(FIELDS.len().saturating_mul(PART_BYTES)));
@@ -43,7 +45,7 @@ impl Content {
         digest.push(&form.currency)?;
         digest.push(&canonical_buyer(&form.buyer))?;
         digest.push(&form.fulfilment)?;
-        let (lines, gifts) = (canonical_lines(form, lines), canonical_gifts(form));
+        let (lines, gifts) = (canonical_lines(form, priced), canonical_gifts(form));
         if gifts.is_empty() {
             digest.push(&lines)?
         } else {
@@ -60,6 +62,8 @@ impl Content {
         digest.push(&form.store)?;
         digest.push(&form.note)?;
         digest.push_if_there(form.coupons.as_ref().filter(|coupons| !coupons.is_empty()))?;
+        digest.push_if_there(form.parent_order_no.as_ref())?;
+        digest.push_if_there(canonical_tax(form, priced).as_ref())?;
         digest.trim();
         Ok(digest)
     }
@@ -148,6 +152,19 @@ fn canonical_gifts(form: &OrderForm) -> Vec<(i32, Option<i32>)> {
     let mut gifts: Vec<_> = gifts.map(|line| (line.line_no, line.gift_with)).collect();
     gifts.sort_unstable();
     gifts
+}
+
+type TaxKey<'a> = (Option<i64>, Vec<(i32, Option<&'a str>, Option<i64>)>);
+
+/// The tax as it was told, if it was.
+fn canonical_tax<'a>(form: &OrderForm, priced: &'a [PricedLine]) -> Option<TaxKey<'a>> {
+    let own = form.lines.iter().zip(priced).filter(|(line, _)| line.tax_rate.is_some() || line.tax_amount.is_some());
+    let amount = |money: &kernel::Money| money.amount;
+    let mut own: Vec<_> = own
+        .map(|(line, it)| (line.line_no, it.extras.tax_rate.as_deref(), line.tax_amount.as_ref().map(amount)))
+        .collect();
+    own.sort_unstable();
+    (form.tax.is_some() || !own.is_empty()).then(|| (form.tax.as_ref().map(amount), own))
 }
 
 #[cfg(test)]

@@ -9,6 +9,12 @@ pub struct Extras {
     /// What coupons took off it; part of its discount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShare>,
+    /// Its rate of tax, as an exact fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_rate: Option<String>,
+    /// The tax in what is paid for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_amount: Option<i64>,
     /// Whether it is a gift.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,

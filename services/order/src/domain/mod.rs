@@ -18,5 +18,6 @@ pub mod pos;
 pub mod returning;
 pub mod service_level;
 pub mod state;
+pub mod tax;
 pub mod timeline;
 pub mod tracking;

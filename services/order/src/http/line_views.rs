@@ -42,6 +42,13 @@ pub struct LineView {
     /// Which coupon took off how much.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShareView>,
+    /// The rate of the tax that its price holds, as an exact fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0.13")]
+    pub tax_rate: Option<String>,
+    /// The tax in what is paid for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_amount: Option<Money>,
     /// Whether it is a gift.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,
@@ -86,6 +93,8 @@ impl LineView {
             freight_amount: money(row.freight_amount),
             coupon_amount: (!extras.coupons.is_empty()).then(|| money(extras.coupon_amount())),
             coupons: extras.coupons.iter().map(share).collect(),
+            tax_rate: extras.tax_rate,
+            tax_amount: extras.tax_amount.map(money),
             gift: extras.gift,
             gift_with: extras.gift_with,
             cancelled: row.cancelled,

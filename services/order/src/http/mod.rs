@@ -3,6 +3,7 @@
 mod changes;
 mod counts;
 mod export;
+mod family;
 mod fulfilments;
 mod handovers;
 mod hold_queue;
@@ -20,6 +21,7 @@ mod service_levels;
 mod sheets;
 mod summary;
 mod timeline;
+mod totals;
 mod tracking;
 mod views;
 
@@ -40,7 +42,7 @@ use crate::settings::{OrderSettings, Rules};
 #[openapi(
     paths(
         orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, hold_queue::list, hold_queue::release, changes::change, payments::receive, import::import, summary::summary,
-        counts::counts, timeline::timeline, export::export,
+        counts::counts, timeline::timeline, family::family, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -108,6 +110,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/counts", order_read, counts::counts),
             Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::get("/v1/orders/{id}/family", order_read, family::family),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/payments", order_write, payments::receive),

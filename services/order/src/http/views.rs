@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::holds::HoldView;
 use super::line_views::LineView;
 use super::payments::{PaymentView, RefundView};
+use super::totals::TotalsView;
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::coupons::CouponForm;
@@ -32,6 +33,9 @@ pub struct OrderView {
     pub channel: ChannelCode,
     /// The channel's own number for it.
     pub channel_order_no: String,
+    /// The channel's number for the purchase that it was split from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Where its money stands.
@@ -100,27 +104,6 @@ pub struct OrderView {
     pub version: i64,
 }
 
-/// What an order adds up to.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TotalsView {
-    /// Σ list amounts.
-    pub list_amount: Money,
-    /// Σ discounts.
-    pub discount_amount: Money,
-    /// Freight.
-    pub freight_amount: Money,
-    /// What the buyer pays: list − discount + freight.
-    pub total_amount: Money,
-    /// What went back for units, by cancelling and by returning: refunded, or no longer due.
-    pub given_back_amount: Money,
-    /// What the buyer has paid.
-    pub paid_amount: Money,
-    /// What of it was refunded.
-    pub refunded_amount: Money,
-    /// What the buyer still has to pay.
-    pub due_amount: Money,
-}
-
 /// A change of an order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChangeView {
@@ -153,6 +136,9 @@ pub struct FulfilmentView {
     pub attempt: i32,
     /// What is in it.
     pub lines: Vec<FulfilmentLine>,
+    /// The order's lines in it that are gifts; shown where fulfilment orders are read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gifts: Vec<i32>,
     /// Its parcels, once it left.
     pub parcels: Vec<Parcel>,
     /// Why it was rejected, recalled or cancelled, or that it lapsed.
@@ -289,12 +275,11 @@ impl OrderView {
     /// An order that has just been taken: nothing happened to it yet.
     pub fn fresh(order: &OrderRow, lines: &[LineRow], document: Document) -> Result<Self, Error> {
         let currency = order.currency()?;
-        let money = |amount| Money::new(amount, currency);
-        let balance = order.balance();
         Ok(Self {
             id: order.id(),
             channel: code(&order.channel)?,
             channel_order_no: order.channel_order_no.clone(),
+            parent_order_no: document.parent_order_no,
             status: order.status()?,
             payment_status: order.payment_status()?,
             held: order.held,
@@ -308,16 +293,7 @@ impl OrderView {
             lines: lines.iter().map(|line| LineView::new(line, currency)).collect::<Result<_, _>>()?,
             fulfilments: Vec::new(),
             holds: Vec::new(),
-            totals: TotalsView {
-                list_amount: money(order.list_amount),
-                discount_amount: money(order.discount_amount),
-                freight_amount: money(order.freight_amount),
-                total_amount: money(order.total_amount),
-                given_back_amount: money(order.given_back_amount),
-                paid_amount: money(balance.paid()),
-                refunded_amount: money(balance.refunded()),
-                due_amount: money(balance.due),
-            },
+            totals: TotalsView::of(order, lines)?,
             coupons: document.coupons,
             payment_terms: document.payment_terms,
             pay_by: None,
@@ -336,9 +312,10 @@ impl OrderView {
     /// An order of a list.
     pub fn of(read: &ReadOrder) -> Result<Self, Error> {
         let view = Self::fresh(&read.order, &read.lines, serde_json::from_str(&read.order.document)?)?;
+        let gifts: Vec<i32> = view.lines.iter().filter(|line| line.gift).map(|line| line.line_no).collect();
         Ok(Self {
             member_id: read.member.map(MemberId),
-            fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
+            fulfilments: read.fulfilments.iter().map(|it| FulfilmentView::with_code(it).with_gifts(&gifts)).collect(),
             pay_by: read.pay_by.map(Into::into),
             payments: PaymentView::all(&read.payments, view.currency),
             holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
@@ -382,6 +359,7 @@ impl FulfilmentView {
             status: it.status,
             attempt: it.attempt,
             lines: it.lines.clone(),
+            gifts: Vec::new(),
             parcels: it.parcels.clone(),
             reason: it.reason.clone(),
             recalled: it.recalled,
@@ -398,6 +376,13 @@ impl FulfilmentView {
             changed_at: it.changed_at,
             version: it.version,
         }
+    }
+
+    /// The same, with which of the order's lines are gifts.
+    pub fn with_gifts(self, gifts: &[i32]) -> Self {
+        let held = |line_no: &&i32| self.lines.iter().any(|line| line.line_no == **line_no);
+        let gifts = gifts.iter().filter(held).copied().collect();
+        Self { gifts, ..self }
     }
 
     /// A fulfilment order as the location sees it: the code is the buyer's to show.

@@ -153,6 +153,28 @@ pub fn with_gifts(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<
     of(tx, &has.into_iter().map(|row| row.order_id).collect::<Vec<_>>())
 }
 
+/// The lines of orders that are gifts, by order, in line order.
+pub fn gifts(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<i32>>, Error> {
+    #[derive(QueryableByName)]
+    struct Gift {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+        #[diesel(sql_type = Integer)]
+        line_no: i32,
+    }
+    let rows: Vec<Gift> = diesel::sql_query(
+        "SELECT order_id, line_no FROM order_lines WHERE order_id = ANY ($1) AND extras::jsonb ? 'gift' \
+         ORDER BY order_id, line_no",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?;
+    let mut gifts: HashMap<Uuid, Vec<i32>> = HashMap::new();
+    for row in rows {
+        gifts.entry(row.order_id).or_default().push(row.line_no);
+    }
+    Ok(gifts)
+}
+
 /// Writes back what has become of the units of orders' lines.
 pub fn save<'a>(tx: &mut Tx<'_>, books: impl Iterator<Item = (Uuid, &'a [Line])>) -> Result<(), Error> {
     let lines: Vec<(Uuid, &Line)> = books.flat_map(|(order, lines)| lines.iter().map(move |it| (order, it))).collect();

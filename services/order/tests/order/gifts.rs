@@ -53,6 +53,12 @@ async fn a_gift_that_has_left_stays() {
     for step in ["accept", "ship"] {
         assert_eq!(shop.act(&format!("/v1/fulfilments/{cups}/{step}")).await.status, 200);
     }
+    let read = shop.get(&format!("/v1/fulfilments/{cups}")).await.body;
+    assert_eq!(
+        (&read["gifts"], shop.get("/v1/fulfilments?location=W1").await.body["items"][0].get("gifts")),
+        (&json!([2]), None)
+    );
+    assert_eq!(shop.order(&id).await["fulfilments"][1]["gifts"], json!([2]));
     let answer = shop.post(&format!("/v1/orders/{id}/cancel"), json!({"lines": [{"line_no": 1, "quantity": 4}]})).await;
     assert_eq!((answer.status, &answer.body["lines"][1]["cancelled"]), (200, &json!(0)), "{}", answer.body);
 }

@@ -45,6 +45,7 @@ pub fn order(lines: &[(i64, i64)]) -> OrderPlaced {
             paid_amount: *paid_amount,
             freight_amount: 0,
             coupons: Vec::new(),
+            tax_amount: None,
             gift: false,
         })
         .collect();
@@ -60,6 +61,7 @@ pub fn order(lines: &[(i64, i64)]) -> OrderPlaced {
         fulfilment: FulfilmentRequest { kind: FulfilmentKind::Ship, destination: None, location: None },
         lines,
         totals: OrderTotals { list_amount: paid, discount_amount: 0, freight_amount: 0, total_amount: paid },
+        parent_order_no: None,
         coupons: Vec::new(),
         reservation_id: None,
         guide: Some("GUIDE".parse().unwrap()),

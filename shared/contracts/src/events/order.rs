@@ -130,6 +130,9 @@ pub struct OrderLine {
     /// What coupons took off it; the discount holds it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShare>,
+    /// The tax in what is paid for it, where that is known; it changes no other amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_amount: Option<i64>,
     /// Whether it is a gift: nothing is paid for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,
@@ -169,6 +172,9 @@ pub struct OrderPlaced {
     pub lines: Vec<OrderLine>,
     /// What it adds up to.
     pub totals: OrderTotals,
+    /// The channel's number for the purchase that it was split from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
     /// Coupons that the buyer used; the discounts hold them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<OrderCoupon>,
