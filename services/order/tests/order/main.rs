@@ -19,6 +19,7 @@ mod gifts;
 mod handing_over;
 mod hold_queue;
 mod holding;
+mod importing;
 mod intake;
 mod lapsing;
 mod moving;
