@@ -4,12 +4,11 @@ use actix_web::Responder;
 use contracts::{Problem, ProblemCode};
 use kernel::{Page, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use service::write;
 use store::Error;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
-use web::{Answer, Data, Failure, Json, Meta, Path, Query, answer, page};
+use utoipa::{IntoParams, ToSchema};
+use web::{Answer, Data, Failure, Json, Meta, Path, Query, answer, json_schema, page};
 
 use super::State;
 use crate::app::change_rulesets::{Refusal, add_ruleset, use_ruleset};
@@ -198,41 +197,5 @@ pub async fn examples() -> Answer {
 #[utoipa::path(get, path = "/v1/sourcing/rulesets/schema", tag = "inventory",
     responses((status = 200, body = serde_json::Value)))]
 pub async fn schema() -> Answer {
-    Ok(answer::ok(&document_schema().map_err(Error::from)?))
-}
-
-/// The schema of the document, with what it refers to.
-fn document_schema() -> Result<Value, serde_json::Error> {
-    let mut parts: Vec<(String, RefOr<Schema>)> = Vec::new();
-    Rules::schemas(&mut parts);
-    let definitions: Map<String, Value> = parts
-        .into_iter()
-        .map(|(name, part)| Ok((name, serde_json::to_value(part)?)))
-        .collect::<Result<_, serde_json::Error>>()?;
-    let mut document = serde_json::to_value(Rules::schema())?;
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-        fields.insert("title".to_owned(), json!("Ruleset of sourcing"));
-        fields.insert("$defs".to_owned(), Value::Object(definitions));
-    }
-    point_inside(&mut document);
-    Ok(document)
-}
-
-/// Lets references point into the document instead of into the API's description.
-fn point_inside(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(target) if name == "$ref" => {
-                        *target = target.replace("#/components/schemas/", "#/$defs/");
-                    }
-                    _ => point_inside(value),
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(point_inside),
-        _ => {}
-    }
+    Ok(answer::ok(&json_schema::<Rules>("Ruleset of sourcing").map_err(Error::from)?))
 }

@@ -105,6 +105,11 @@ impl Book {
         Ok(Self { order, lines: read, fulfilments, going_back: GoingBack::default() })
     }
 
+    /// Whether nobody was told of it yet, because a rule holds it.
+    pub fn is_untold(&self) -> Result<bool, Error> {
+        Ok(self.order.status()? == OrderStatus::Held)
+    }
+
     /// What covering needs of its fulfilment orders.
     pub fn pieces(&self) -> Vec<Piece> {
         self.fulfilments.iter().map(Fulfilment::piece).collect()
@@ -142,6 +147,8 @@ impl Book {
         let next = match current {
             // What happens after the goods arrived changes money, not where the order stands.
             OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled => current,
+            // Only its release lets it go on.
+            OrderStatus::Held if self.lines.iter().any(|line| line.live() > 0) => current,
             _ => cover::order_status(&self.lines, &pieces, self.order.backordered),
         };
         self.turn(next, actor, what)
@@ -153,7 +160,8 @@ impl Book {
         self.turn(current, actor, what)
     }
 
-    fn turn(&mut self, next: OrderStatus, actor: &Actor, what: &str) -> Result<Concluded, Error> {
+    /// Puts the order where its parts do not tell that it stands, for [`write_back`] to write.
+    pub fn turn(&mut self, next: OrderStatus, actor: &Actor, what: &str) -> Result<Concluded, Error> {
         let current = self.order.status()?;
         if next != current && !current.may_become(next) {
             return Err(Error::Broken("order states follow their table"));

@@ -59,6 +59,7 @@ pub fn cancel_units(
     rules: Rules,
 ) -> Result<(), Refusal> {
     let reason = why.actor.reason.clone().unwrap_or_default();
+    let is_untold = book.is_untold()?;
     let (steps, plan) = plan(book, steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
@@ -73,7 +74,10 @@ pub fn cancel_units(
     }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
     book.settle(tx, &why.actor, what, rules)?;
-    outbox::append(tx, &event, why.cause)?;
+    // Whoever was not told of an order hears of what was cancelled with its release.
+    if !is_untold {
+        outbox::append(tx, &event, why.cause)?;
+    }
     Ok(())
 }
 

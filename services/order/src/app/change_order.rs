@@ -75,13 +75,18 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
         take_back(tx, book)?;
     }
     let concluded = book.conclude(&why.actor, &format!("changed: {}", fields.join(", ")))?;
-    if elsewhere.is_some() {
+    let is_untold = book.is_untold()?;
+    if elsewhere.is_some() && !is_untold {
         book.order.changing = Some(book.order.version);
     }
     book.order.document = serde_json::to_string(&document).map_err(Error::from)?;
     book.order.content = stored.content;
     orders::rewrite(tx, &book.order)?;
     write_back(tx, &[&*book], &[concluded], rules)?;
+    // Whoever was not told of an order is told how it is then.
+    if is_untold {
+        return Ok(());
+    }
     let (order_id, version) = (book.order.id(), book.order.version);
     let event = OrderChanged { order_id, version, fields, destination: elsewhere, changed_at: tx.now() };
     outbox::append(tx, &event, why.cause)?;

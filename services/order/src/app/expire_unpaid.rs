@@ -61,6 +61,7 @@ impl Expired {
         let steps: Vec<(i32, i64)> = live.map(|line| (line.line_no, line.live())).collect();
         let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps)
             .map_err(|_| Error::Broken("nothing leaves before it is paid"))?;
+        let is_untold = book.is_untold()?;
         let why = Cancelled { reason: REASON, lapsed: None };
         let (changed, event) = take_out(book, (&steps, plan), why, rules.freight_refund, tx.now())?;
         let actor = Actor { name: "order".to_owned(), reason: Some("it was not paid in time".to_owned()) };
@@ -69,7 +70,8 @@ impl Expired {
         }
         self.concluded.push(book.conclude(&actor, OrderStatus::Cancelled.as_str())?);
         self.fulfilments.extend(changed);
-        self.cancelled.push(event);
+        // Whoever was not told of an order need not hear of its end.
+        self.cancelled.extend(Some(event).filter(|_| !is_untold));
         Ok(())
     }
 }

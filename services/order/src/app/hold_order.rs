@@ -1,7 +1,8 @@
 //! Holds orders until a person releases them. Several holds may be on one order; it goes on when the last is released.
 //!
-//! A held order stands where it stood. Its promises stay, and whatever would bring its goods nearer to the buyer is
-//! refused: whoever holds and whoever moves lock the order's row, so one of them sees the other.
+//! An order that a rule holds at its intake is told to nobody until then; one that was told before stands where it stood.
+//! Its promises stay, and whatever would bring its goods nearer to the buyer is refused: whoever holds and whoever moves
+//! lock the order's row, so one of them sees the other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,11 +16,13 @@ use super::book::{Book, write_back};
 use super::caller::Caller;
 use super::cancel_order::Why;
 use super::refusal::Refusal;
+use super::tell_placed::tell_placed;
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::settings::{FulfilmentSettings, Rules};
 use crate::store::code;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::holds::{self, HoldRow};
+use crate::store::orders::OrderRow;
 
 /// The most holds that an order has over time: people who argue about it stay far below.
 pub const MAX_HOLDS: usize = 200;
@@ -84,14 +87,14 @@ pub fn hold_order(tx: &mut Tx<'_>, command: &Hold, caller: &Caller, rules: Rules
     };
     book.order.held = true;
     let concluded = book.note(&caller.actor(command.note.clone()), &format!("held: {}", command.reason))?;
-    let event = held(&book, std::slice::from_ref(&hold), tx.now())?;
+    let event = held(&book.order, std::slice::from_ref(&hold), tx.now())?;
     holds::insert(tx, &[hold])?;
     write_back(tx, &[&book], &[concluded], rules)?;
     Ok(outbox::append(tx, &event, &caller.cause)?)
 }
 
 /// What is told of holds that were just placed.
-fn held(book: &Book, placed: &[HoldRow], now: Timestamp) -> Result<OrderHeld, Error> {
+pub fn held(order: &OrderRow, placed: &[HoldRow], now: Timestamp) -> Result<OrderHeld, Error> {
     let hold = |row: &HoldRow| -> Result<OrderHold, Error> {
         Ok(OrderHold {
             hold_id: row.id(),
@@ -100,11 +103,11 @@ fn held(book: &Book, placed: &[HoldRow], now: Timestamp) -> Result<OrderHeld, Er
         })
     };
     Ok(OrderHeld {
-        order_id: book.order.id(),
-        channel: code(&book.order.channel)?,
-        channel_order_no: book.order.channel_order_no.clone(),
+        order_id: order.id(),
+        channel: code(&order.channel)?,
+        channel_order_no: order.channel_order_no.clone(),
         holds: placed.iter().map(hold).collect::<Result<_, _>>()?,
-        before_placed: false,
+        before_placed: order.status()? == OrderStatus::Held,
         held_at: now,
     })
 }
@@ -163,6 +166,7 @@ fn release(
     let actor = caller.actor(note.map(str::to_owned));
     let mut ended = Vec::new();
     let mut waiting = Vec::new();
+    let mut untold = Vec::new();
     let mut concluded = Vec::with_capacity(releasing.len());
     for Releasing { book, open, chosen } in &mut releasing {
         let (over, left): (Vec<&HoldRow>, Vec<&HoldRow>) = open.iter().partition(|it| chosen.contains(&it.hold_id));
@@ -174,12 +178,18 @@ fn release(
             let event = released(book, &over, false, tx.now());
             outbox::append(tx, &event, &caller.cause)?;
         }
-        concluded.push(book.note(&actor, &format!("released: {}", reasons(&over)))?);
+        let mut next = book.order.status()?;
+        if left.is_empty() && book.is_untold()? {
+            next = OrderStatus::Sourcing;
+            untold.push(book.order.order_id);
+        }
+        concluded.push(book.turn(next, &actor, &format!("released: {}", reasons(&over)))?);
     }
     holds::release(tx, &ended, &actor.name, note)?;
     fulfilments::save(tx, &waiting)?;
     let books: Vec<&Book> = releasing.iter().map(|it| &it.book).collect();
-    write_back(tx, &books, &concluded, rules)
+    write_back(tx, &books, &concluded, rules)?;
+    tell_placed(tx, &untold, &caller.cause, rules.freight_refund)
 }
 
 /// Whoever could not come for their goods while the order was held has the whole time anew.

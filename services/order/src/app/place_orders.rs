@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use ::store::idempotency::{self, Key, Started, StoredAnswer};
 use ::store::{Error, Tx, outbox};
+use contracts::Cause;
 use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
 use contracts::requests::Address;
-use contracts::{Cause, FieldError, Problem, ProblemCode};
 use kernel::id::{OrderId, ReservationId};
 use kernel::{LocationCode, Money, PayeeCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::Answer;
 use uuid::Uuid;
 
-use super::references::{self, Known, Sku};
+use super::hold_order::held;
+pub use super::intake_refusal::Refusal;
+use super::judge_orders::{InForce, judge_orders};
+use super::references::{Known, Sku};
 use super::refusal;
 use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
@@ -27,6 +30,7 @@ use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
+use crate::store::holds::{self, HoldRow};
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
 use crate::store::payment_deadlines::DeadlineRow;
@@ -69,73 +73,20 @@ pub struct Document {
     pub note: Option<String>,
 }
 
-/// Why an order was not taken.
-#[derive(Debug)]
-pub enum Refusal {
-    /// A value is out of range or contradicts another.
-    Invalid(Vec<FieldError>),
-    /// The amounts do not add up.
-    Amounts(Vec<FieldError>),
-    /// It names things that are not known.
-    Unknown(Vec<FieldError>),
-    /// It names things that are not to be used.
-    Inactive(Vec<FieldError>),
-    /// The number is taken by an order with other content.
-    Contradiction {
-        /// That order.
-        order_id: OrderId,
-        /// The fields that differ.
-        fields: Vec<&'static str>,
-    },
-    /// The channel's update cannot be made.
-    Update(refusal::Refusal),
-    /// The idempotency key belongs to another request.
-    KeyReused,
-    /// The transaction failed.
-    Store(Error),
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<intake::Refusal> for Refusal {
-    fn from(refusal: intake::Refusal) -> Self {
-        match refusal {
-            intake::Refusal::Invalid(errors) => Self::Invalid(errors),
-            intake::Refusal::Amounts(errors) => Self::Amounts(errors),
-        }
-    }
-}
-
-impl From<references::Refusal> for Refusal {
-    fn from(refusal: references::Refusal) -> Self {
-        match refusal {
-            references::Refusal::Unknown(errors) => Self::Unknown(errors),
-            references::Refusal::Inactive(errors) => Self::Inactive(errors),
-            references::Refusal::Currency(error) => Self::Invalid(vec![error]),
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let with = |code, errors| Self { errors, ..Self::new(code) };
-        match refusal {
-            Refusal::Invalid(errors) => with(ProblemCode::InvalidField, errors),
-            Refusal::Amounts(errors) => with(ProblemCode::AmountMismatch, errors),
-            Refusal::Unknown(errors) => with(ProblemCode::UnknownReference, errors),
-            Refusal::Inactive(errors) => with(ProblemCode::RefusedByRule, errors),
-            Refusal::Contradiction { order_id, fields } => fields.iter().fold(
-                Self::new(ProblemCode::Contradiction).detail(format!("order {order_id} has this number already")),
-                |problem, field| problem.field(*field, "differs from the order in the book"),
-            ),
-            Refusal::KeyReused => Self::new(ProblemCode::IdempotencyKeyReused)
-                .field("Idempotency-Key", "was used before for another method, path or body"),
-            Refusal::Update(refusal) => refusal.into(),
-            Refusal::Store(error) => error.into(),
+impl Document {
+    fn of(form: OrderForm) -> Self {
+        Self {
+            buyer: form.buyer.into(),
+            fulfilment: form.fulfilment,
+            discount: form.discount,
+            coupons: form.coupons,
+            payment_terms: form.payment_terms,
+            payments: form.payments,
+            parent_order_no: form.parent_order_no,
+            reservation_id: form.reservation_id,
+            guide: form.guide,
+            store: form.store,
+            note: form.note,
         }
     }
 }
@@ -164,9 +115,23 @@ pub struct Place {
     terms: Option<PaymentTermsForm>,
     /// The answer to be stored with the idempotency key, if there is one.
     pub answer: Option<Arc<Answer>>,
+    /// Makes the answer where rules hold it; none where nobody waits for one.
+    pub answer_held: Option<AnswerHeld>,
     event: OrderPlaced,
     cause: Cause,
     key: Option<Key>,
+}
+
+/// Makes the answer for an order that was taken and is held, out of its rows and its holds.
+pub type AnswerHeld = fn(&OrderRow, &[LineRow], &[HoldRow]) -> Result<Answer, Error>;
+
+/// By what orders are taken.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// How money and time work.
+    pub rules: Rules,
+    /// Which orders are held.
+    pub in_force: InForce,
 }
 
 /// What became of an order.
@@ -174,6 +139,8 @@ pub struct Place {
 pub enum Placed {
     /// It is in the book now.
     New,
+    /// It is in the book now, and rules hold it; the answer, if somebody waits for one.
+    Held(Option<Answer>),
     /// It was in the book with the same content.
     Known(OrderId),
     /// The request was answered before.
@@ -183,7 +150,7 @@ pub enum Placed {
 impl Place {
     /// Works out everything of a checked order whose references hold; also what its answer needs beside its rows.
     pub fn new(
-        form: OrderForm,
+        mut form: OrderForm,
         priced: &Priced,
         known: &Known,
         origin: Origin,
@@ -199,30 +166,21 @@ impl Place {
         let due = intake::due(&form, totals.total_amount);
         let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
         let buyer_key = buyer_key(&form.buyer);
-        let document = Document {
-            buyer: form.buyer.into(),
-            fulfilment: form.fulfilment,
-            discount: form.discount,
-            coupons: form.coupons,
-            payment_terms: form.payment_terms,
-            payments: form.payments,
-            parent_order_no: form.parent_order_no,
-            reservation_id: form.reservation_id,
-            guide: form.guide,
-            store: form.store,
-            note: form.note,
-        };
+        let (channel, currency) = (form.channel.to_string(), form.currency.code().to_owned());
+        let (placed_at, channel_updated_at) = (form.placed_at.utc(), form.channel_updated_at.map(Timestamp::utc));
+        let channel_order_no = std::mem::take(&mut form.channel_order_no);
+        let document = Document::of(form);
         let order = OrderRow {
             order_id: order_id.uuid(),
-            channel: form.channel.to_string(),
-            channel_order_no: form.channel_order_no,
+            channel,
+            channel_order_no,
             content: content.0,
             buyer_key,
-            placed_at: form.placed_at.utc(),
-            channel_updated_at: form.channel_updated_at.map(Timestamp::utc),
+            placed_at,
+            channel_updated_at,
             created_at: now.utc(),
             created_by: origin.client,
-            currency: form.currency.code().to_owned(),
+            currency,
             list_amount: totals.list_amount,
             discount_amount: totals.discount_amount,
             freight_amount: totals.freight_amount,
@@ -249,6 +207,7 @@ impl Place {
             payments,
             terms: document.payment_terms,
             answer: None,
+            answer_held: None,
             event,
             cause: origin.cause,
             key: origin.key,
@@ -266,6 +225,11 @@ impl Place {
         let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
         let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
         DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
+    }
+
+    /// Its row where rules hold it.
+    fn held(&self) -> OrderRow {
+        OrderRow { status: OrderStatus::Held.as_str().to_owned(), held: true, ..self.order.clone() }
     }
 
     fn number(&self) -> (&str, &str) {
@@ -353,7 +317,7 @@ pub fn destination(address: &Address) -> Destination {
 }
 
 /// Takes a batch of orders: a constant number of statements, however many there are.
-pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], rules: Rules) -> Result<Vec<Result<Placed, Refusal>>, Error> {
+pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], terms: &Terms) -> Result<Vec<Result<Placed, Refusal>>, Error> {
     let keys: Vec<Option<&Key>> = commands.iter().map(|command| command.key.as_ref()).collect();
     let started = idempotency::begin_batch(tx, &keys)?;
     let mut fresh: Vec<&Place> = commands
@@ -364,7 +328,7 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], rules: Rules) -> Result
         .collect();
     // Sorted by number, so that two batches with the same numbers wait for each other instead of deadlocking.
     fresh.sort_by_key(|command| command.number());
-    let inserted = insert(tx, &fresh, rules)?;
+    let (inserted, held) = insert(tx, &fresh, terms)?;
     let others: Vec<(&str, &str)> = fresh
         .iter()
         .filter(|command| !inserted.contains(&command.order.order_id))
@@ -379,11 +343,14 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], rules: Rules) -> Result
             Started::Replay(answer) => Ok(Placed::Replayed(answer)),
             Started::Reused => Err(Refusal::KeyReused),
             Started::InFlight if !is_fresh(command, &Started::InFlight, commands) => Err(Refusal::KeyReused),
-            Started::Fresh | Started::InFlight if inserted.contains(&command.order.order_id) => Ok(Placed::New),
-            Started::Fresh | Started::InFlight => meet(tx, command, &mut known, rules),
+            Started::Fresh | Started::InFlight if inserted.contains(&command.order.order_id) => {
+                taken(command, held.get(&command.order.order_id))
+            }
+            Started::Fresh | Started::InFlight => meet(tx, command, &mut known, terms.rules),
         };
         match (&result, &command.key, &command.answer) {
             (Ok(Placed::New), Some(key), Some(answer)) => stored.push((key, answer.to_stored())),
+            (Ok(Placed::Held(Some(answer))), Some(key), _) => stored.push((key, answer.to_stored())),
             (Ok(Placed::Known(_)) | Err(_), Some(key), _) => released.push(key),
             _ => {}
         }
@@ -407,26 +374,47 @@ fn is_fresh(command: &Place, started: &Started, commands: &[Place]) -> bool {
     }
 }
 
-fn insert(tx: &mut Tx<'_>, fresh: &[&Place], rules: Rules) -> Result<HashSet<Uuid>, Error> {
+/// What became of an order that is new.
+fn taken(command: &Place, holds: Option<&Vec<HoldRow>>) -> Result<Placed, Refusal> {
+    let Some(holds) = holds else { return Ok(Placed::New) };
+    let order = command.held();
+    let answer = command.answer_held.map(|answer| answer(&order, &command.lines, holds)).transpose()?;
+    Ok(Placed::Held(answer))
+}
+
+/// What holds the orders that are held, by order.
+type Holds = HashMap<Uuid, Vec<HoldRow>>;
+
+/// Inserts those whose numbers are new, and what rules hold of them; tells of both.
+fn insert(tx: &mut Tx<'_>, fresh: &[&Place], terms: &Terms) -> Result<(HashSet<Uuid>, Holds), Error> {
     if fresh.is_empty() {
-        return Ok(HashSet::new());
+        return Ok((HashSet::new(), Holds::new()));
     }
     let rows: Vec<&OrderRow> = fresh.iter().map(|command| &command.order).collect();
     let inserted = orders::insert(tx, &rows)?;
-    let new = || fresh.iter().filter(|command| inserted.contains(&command.order.order_id));
-    let line_rows: Vec<&LineRow> = new().flat_map(|command| &command.lines).collect();
+    let new: Vec<&Place> = fresh.iter().copied().filter(|command| inserted.contains(&command.order.order_id)).collect();
+    let line_rows: Vec<&LineRow> = new.iter().flat_map(|command| &command.lines).collect();
     if !line_rows.is_empty() {
         lines::insert(tx, &line_rows)?;
     }
-    let payment_rows: Vec<&PaymentRow> = new().flat_map(|command| &command.payments).collect();
+    let payment_rows: Vec<&PaymentRow> = new.iter().flat_map(|command| &command.payments).collect();
     if !payment_rows.is_empty() {
         payments::insert(tx, &payment_rows)?;
     }
-    payment_deadlines::insert(tx, &new().filter_map(|command| command.deadline(rules)).collect::<Vec<_>>())?;
-    for command in new() {
-        outbox::append(tx, &command.event, &command.cause)?;
+    let unpaid = new.iter().filter_map(|command| command.deadline(terms.rules));
+    payment_deadlines::insert(tx, &unpaid.collect::<Vec<_>>())?;
+    let holds = judge_orders(tx, &new, &terms.in_force)?;
+    if !holds.is_empty() {
+        orders::hold(tx, &holds.keys().copied().collect::<Vec<_>>())?;
+        holds::insert(tx, &holds.values().flatten().cloned().collect::<Vec<_>>())?;
     }
-    Ok(inserted)
+    for command in new {
+        match holds.get(&command.order.order_id) {
+            None => outbox::append(tx, &command.event, &command.cause)?,
+            Some(placed) => outbox::append(tx, &held(&command.held(), placed, tx.now())?, &command.cause)?,
+        }
+    }
+    Ok((inserted, holds))
 }
 
 /// What is known by these numbers. Orders that are to be updated are locked together, and seen as they are then.

@@ -6,7 +6,9 @@ states! {
     /// Where an order stands.
     OrderStatus {
         /// In the book, not yet asked for stock.
-        Received = "received" => [Sourcing, Cancelled],
+        Received = "received" => [Held, Sourcing, Cancelled],
+        /// A rule holds it, and nobody was told of it yet.
+        Held = "held" => [Sourcing, Cancelled],
         /// Waiting for the inventory's answer, for all of it or for the rest after a rejection.
         Sourcing = "sourcing" => [Sourced, Backordered, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
         /// Every unit has a location; no location has accepted yet.
@@ -116,27 +118,40 @@ states! {
     }
 }
 
+states! {
+    /// Where a version of the rules that hold orders stands.
+    HoldRulesStatus {
+        /// Written, and in no use.
+        Draft = "draft" => [Active],
+        /// Judges new orders. At most one does.
+        Active = "active" => [Retired],
+        /// Was in use before.
+        Retired = "retired" => [Active],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use kernel::every_pair;
 
     use super::*;
 
-    // Columns: received sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
+    // Columns: received held sourcing sourced backordered unfillable fulfilling shipped delivered completed cancelled.
     every_pair!(
         every_pair_of_order_states,
         OrderStatus,
         [
-            ".x.......x", // received
-            "..xxxxxx.x", // sourcing
-            ".x.x.x...x", // sourced
-            ".xx.xxxx.x", // backordered
-            ".xx......x", // unfillable
-            ".xxx..xx.x", // fulfilling
-            ".......x..", // shipped
-            "........x.", // delivered
-            "..........", // completed
-            "..........", // cancelled
+            ".xx.......x", // received
+            "..x.......x", // held
+            "...xxxxxx.x", // sourcing
+            "..x.x.x...x", // sourced
+            "..xx.xxxx.x", // backordered
+            "..xx......x", // unfillable
+            "..xxx..xx.x", // fulfilling
+            "........x..", // shipped
+            ".........x.", // delivered
+            "...........", // completed
+            "...........", // cancelled
         ]
     );
 
@@ -180,6 +195,9 @@ mod tests {
         ReturnStatus,
         [".x...x", "..x..x", "...x..", "....x.", "......", "......"]
     );
+
+    // Columns: draft active retired.
+    every_pair!(every_pair_of_states_of_hold_rules, HoldRulesStatus, [".x.", "..x", ".x."]);
 
     #[test]
     fn only_what_nobody_has_picked_is_recalled_and_then_it_stands_as_after_a_rejection() {

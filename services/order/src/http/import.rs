@@ -29,6 +29,9 @@ pub struct Imported {
     id: OrderId,
     /// `created`, or `known` when the book had it with the same content.
     change: &'static str,
+    /// Whether it was created and rules hold it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
 }
 
 /// Import orders
@@ -99,7 +102,8 @@ async fn place_one(app: &App, known: &Known, origin: &Origin, checked: Checked) 
     let (place, _) = Place::new(form, &priced, known, origin.clone(), app.store.now())?;
     let id = place.order.id();
     match app.intake.submit(place).await? {
-        Placed::New | Placed::Replayed(_) => Ok(Imported { id, change: "created" }),
-        Placed::Known(id) => Ok(Imported { id, change: "known" }),
+        Placed::New | Placed::Replayed(_) => Ok(Imported { id, change: "created", held: false }),
+        Placed::Held(_) => Ok(Imported { id, change: "created", held: true }),
+        Placed::Known(id) => Ok(Imported { id, change: "known", held: false }),
     }
 }

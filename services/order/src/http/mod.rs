@@ -7,6 +7,7 @@ mod family;
 mod fulfilments;
 mod handovers;
 mod hold_queue;
+mod hold_rules;
 mod holds;
 mod import;
 mod line_views;
@@ -32,7 +33,8 @@ use service::Platform;
 use utoipa::OpenApi;
 use web::{Access, Route, Routes, with_state};
 
-use crate::app::place_orders::{Place, Placed, Refusal, place_orders};
+use crate::app::judge_orders::InForce;
+use crate::app::place_orders::{Place, Placed, Refusal, Terms, place_orders};
 use crate::app::references::References;
 use crate::app::settled::Settled;
 use crate::settings::{OrderSettings, Rules};
@@ -41,7 +43,9 @@ use crate::settings::{OrderSettings, Rules};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, hold_queue::list, hold_queue::release, changes::change, payments::receive, import::import, summary::summary,
+        orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, import::import, summary::summary,
+        holds::hold, holds::release, hold_queue::list, hold_queue::release,
+        hold_rules::post, hold_rules::list, hold_rules::schema, hold_rules::get, hold_rules::activate,
         counts::counts, timeline::timeline, family::family, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
@@ -77,11 +81,12 @@ impl App {
             rest: Duration::from_millis(settings.intake_rest_ms.into()),
             queue: size(settings.intake_queue),
         };
+        let terms = Terms { rules, in_force: InForce::default() };
         Self {
             store: platform.store.clone(),
             references,
             intake: Batcher::new(&platform.store, options, &platform.lifecycle, move |tx, orders| {
-                place_orders(tx, orders, rules)
+                place_orders(tx, orders, &terms)
             }),
             settled: Settled::start(platform.store.clone(), &platform.lifecycle),
             rules,
@@ -97,6 +102,7 @@ fn size(number: u32) -> usize {
 pub fn routes(app: App) -> Routes {
     let [order_read, order_write] = ["order:read", "order:write"].map(Access::Permission);
     let [order_hold, order_release] = ["order:hold", "order:release"].map(Access::Permission);
+    let [rule_read, rule_write] = ["hold_rule:read", "hold_rule:write"].map(Access::Permission);
     let [fulfilment_read, fulfilment_write] = ["fulfilment:read", "fulfilment:write"].map(Access::Permission);
     let [pos_read, pos_write] = ["pos:read", "pos:write"].map(Access::Permission);
     let [return_read, return_write] = ["return:read", "return:write"].map(Access::Permission);
@@ -119,6 +125,11 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/{id}/release", order_release, holds::release),
             Route::get("/v1/order-holds", order_read, hold_queue::list),
             Route::post("/v1/order-holds/release", order_release, hold_queue::release),
+            Route::post("/v1/order-hold-rules", rule_write, hold_rules::post),
+            Route::get("/v1/order-hold-rules", rule_read, hold_rules::list),
+            Route::get("/v1/order-hold-rules/schema", rule_read, hold_rules::schema),
+            Route::get("/v1/order-hold-rules/{version}", rule_read, hold_rules::get),
+            Route::post("/v1/order-hold-rules/{version}/activate", rule_write, hold_rules::activate),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
             Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),

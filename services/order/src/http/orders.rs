@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use web::{Data, Failure, Json, Meta, Path, answer};
 
 use super::App;
+use super::holds::HoldView;
 use super::optional::Optional;
 use super::views::OrderView;
 use crate::app::caller::Caller;
@@ -25,11 +26,15 @@ use crate::app::refusal::Refusal;
 use crate::domain::faults::Faults;
 use crate::domain::form::{OrderForm, QuantityOfLineForm};
 use crate::domain::intake::{self, MAX_NOTE_LENGTH};
+use crate::store::holds::HoldRow;
+use crate::store::lines::LineRow;
+use crate::store::orders::OrderRow;
 
 /// Take an order into the book
 ///
 /// Named by channel and number: the same order again is answered 200 with the order as it is now. Another content with a
 /// newer `channel_updated_at` updates the order, with an older one changes nothing, and is answered 409 otherwise. With `Prefer: wait=n` the answer comes when the order is sourced or backordered, at the latest after n seconds.
+/// An order that a rule holds is answered at once, as `held`.
 #[utoipa::path(post, path = "/v1/orders", tag = "order", request_body = OrderForm, responses(
     (status = 201, body = OrderView), (status = 200, body = OrderView, description = "It was in the book already"),
     (status = 409, body = Problem), (status = 422, body = Problem)))]
@@ -42,6 +47,7 @@ pub async fn place(app: Data<App>, meta: Meta, body: Json<OrderForm>) -> web::An
     let known = app.references.find(&needs).await?;
     let origin = origin(&meta);
     let (mut place, document) = Place::new(form, &priced, &known, origin, app.store.now())?;
+    place.answer_held = Some(created_held);
     let answer = Arc::new(created(&place, document)?);
     if place.has_key() {
         place.answer = Some(Arc::clone(&answer));
@@ -53,6 +59,10 @@ pub async fn place(app: Data<App>, meta: Meta, body: Json<OrderForm>) -> web::An
             wait(&app, &meta, id).await;
             let view = find(&app, id).await?;
             Ok(Answer::created(&view, view.version, location(id))?.respond(false))
+        }
+        Placed::Held(answer) => {
+            let answer = answer.ok_or(Error::Broken("a caller who waits for an answer has one"))?;
+            Ok(answer.respond(false))
         }
         Placed::Known(id) => {
             wait(&app, &meta, id).await;
@@ -71,6 +81,13 @@ pub fn origin(meta: &Meta) -> Origin {
 /// The answer to an order that is new.
 fn created(place: &Place, document: Document) -> Result<Answer, Error> {
     let view = OrderView::fresh(&place.order, &place.lines, document)?;
+    Answer::created(&view, view.version, location(view.id))
+}
+
+/// The answer to an order that is new and held.
+fn created_held(order: &OrderRow, lines: &[LineRow], holds: &[HoldRow]) -> Result<Answer, Error> {
+    let view = OrderView::fresh(order, lines, serde_json::from_str(&order.document)?)?;
+    let view = OrderView { holds: holds.iter().map(HoldView::of).collect::<Result<_, _>>()?, ..view };
     Answer::created(&view, view.version, location(view.id))
 }
 

@@ -29,8 +29,9 @@ fn lock(tx: &mut Tx<'_>, ids: &[Uuid], how: &str) -> Result<BTreeMap<Uuid, Order
     let rows: Vec<OrderRow> = diesel::sql_query(format!(
         "SELECT order_id, channel, channel_order_no, ''::bytea AS content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
-         '' AS document, status, payment_status, payment_terms, due_amount, waived_amount, backordered, disturbed, held, changing, \
-         given_back_amount, given_back_freight, version FROM orders WHERE order_id = ANY ($1) ORDER BY order_id {how}"
+         '' AS document, status, payment_status, payment_terms, due_amount, waived_amount, backordered, disturbed, held, \
+         changing, given_back_amount, given_back_freight, version FROM orders WHERE order_id = ANY ($1) \
+         ORDER BY order_id {how}"
     ))
     .bind::<Array<SqlUuid>, _>(ids)
     .load(tx.conn())?;
@@ -74,6 +75,12 @@ pub fn tills(tx: &mut Tx<'_>, tills: &[&Till]) -> Result<Vec<Till>, Error> {
     .load(tx.conn())?;
     let waiting = rows.into_iter().filter(|row| row.waiting_voids > 0);
     Ok(waiting.map(|row| Till { store: row.store, terminal: row.terminal }).collect())
+}
+
+/// Locks the versions of the rules that hold orders against other changes. Orders are judged by them meanwhile.
+pub fn hold_rulesets(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query("LOCK TABLE order_hold_rulesets IN SHARE ROW EXCLUSIVE MODE").execute(tx.conn())?;
+    Ok(())
 }
 
 /// Takes up to `limit` orders whose return window has passed off the list of those it runs for.

@@ -6,6 +6,7 @@ pub mod events;
 pub mod fulfilments;
 pub mod handovers;
 pub mod history;
+pub mod hold_rulesets;
 pub mod holds;
 pub mod lines;
 pub mod locks;

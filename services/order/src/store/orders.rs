@@ -225,6 +225,14 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     Ok(inserted.into_iter().map(|row| row.order_id).collect())
 }
 
+/// Holds orders of which nobody was told yet. They must be new in this transaction.
+pub fn hold(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Error> {
+    diesel::sql_query("UPDATE orders SET status = 'held', held = true WHERE order_id = ANY ($1)")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
 /// An order that has a number already.
 #[derive(Clone, Debug, QueryableByName)]
 pub struct Numbered {
