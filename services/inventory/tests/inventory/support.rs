@@ -61,6 +61,9 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         discount_amount: 0,
         paid_amount: 0,
         freight_amount: 0,
+        coupons: Vec::new(),
+        tax_amount: None,
+        gift: false,
     });
     let placed_at: Timestamp = "2026-11-11T00:00:00+08:00".parse().unwrap();
     OrderPlaced {
@@ -77,6 +80,8 @@ pub fn order(lines: &[(&str, i64)]) -> OrderPlaced {
         },
         lines: lines.collect(),
         totals: OrderTotals { list_amount: 0, discount_amount: 0, freight_amount: 0, total_amount: 0 },
+        parent_order_no: None,
+        coupons: Vec::new(),
         reservation_id: None,
         guide: None,
         store: None,

@@ -74,6 +74,9 @@ impl Shop {
             discount_amount: 0,
             paid_amount: *paid_amount,
             freight_amount: 0,
+            coupons: Vec::new(),
+            tax_amount: None,
+            gift: false,
         };
         let total = lines.iter().map(|line| line.2).sum();
         OrderPlaced {
@@ -86,6 +89,8 @@ impl Shop {
             fulfilment: FulfilmentRequest { kind: FulfilmentKind::Ship, destination: None, location: None },
             lines: (1..).zip(lines).map(line).collect(),
             totals: OrderTotals { list_amount: total, discount_amount: 0, freight_amount: 0, total_amount: total },
+            parent_order_no: None,
+            coupons: Vec::new(),
             reservation_id: None,
             guide: None,
             store: None,

@@ -10,7 +10,8 @@ use super::book::{Actor, Book, merge};
 use super::caller::Caller;
 use super::hold_order::{end_holds, may_be_held};
 use super::refusal::Refusal;
-use crate::domain::cover::{self, CancelPlan};
+use crate::domain::cover::{self, CancelPlan, TooFew};
+use crate::domain::gifts;
 use crate::domain::give_back::{FreightRefund, give_back};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
@@ -49,7 +50,7 @@ pub struct Why<'a> {
     pub cause: &'a Cause,
 }
 
-/// Cancels units per line, each line named once, of an order that is locked.
+/// Cancels units per line, each line named once, of an order that is locked, and the gifts that come with them.
 pub fn cancel_units(
     tx: &mut Tx<'_>,
     book: &mut Book,
@@ -59,14 +60,14 @@ pub fn cancel_units(
 ) -> Result<(), Refusal> {
     let reason = why.actor.reason.clone().unwrap_or_default();
     let is_untold = book.is_untold()?;
-    let plan = cover::plan_cancel(&book.lines, &book.pieces(), steps).map_err(|few| {
+    let (steps, plan) = plan(book, steps).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
             book.order.status, few.line_no
         ))
     })?;
     let told = Cancelled { reason: &reason, lapsed: None };
-    let (changed, event) = take_out(book, (steps, plan), told, rules.freight_refund, tx.now())?;
+    let (changed, event) = take_out(book, (&steps, plan), told, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
     if book.order.held && !may_be_held(cover::order_status(&book.lines, &book.pieces(), book.order.backordered)) {
         end_holds(tx, book, why)?;
@@ -78,6 +79,18 @@ pub fn cancel_units(
         outbox::append(tx, &event, why.cause)?;
     }
     Ok(())
+}
+
+/// How units are cancelled, with the gifts that go with them. A gift that can no longer be stopped keeps nobody from
+/// cancelling what was paid for.
+fn plan(book: &Book, steps: &[(i32, i64)]) -> Result<(Vec<(i32, i64)>, CancelPlan), TooFew> {
+    let gifts = gifts::cancelled_with(&book.lines, steps);
+    let plan = |steps: &[(i32, i64)]| cover::plan_cancel(&book.lines, &book.pieces(), steps);
+    let all = merge(steps.iter().chain(&gifts).copied());
+    match plan(&all) {
+        Err(_) if !gifts.is_empty() => Ok((steps.to_vec(), plan(steps)?)),
+        planned => Ok((all, planned?)),
+    }
 }
 
 /// Why units are cancelled, as it is told.

@@ -23,6 +23,7 @@ pub mod note_events;
 pub mod pay_back;
 pub mod place_orders;
 pub mod pos;
+pub mod read_family;
 pub mod read_orders;
 pub mod read_timeline;
 pub mod recall_orders;

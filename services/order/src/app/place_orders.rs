@@ -24,6 +24,7 @@ use super::refusal;
 use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_key};
+use crate::domain::coupons::CouponForm;
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
@@ -46,12 +47,18 @@ pub struct Document {
     /// The discount on the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Money>,
+    /// Coupons that the buyer used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Vec<CouponForm>>,
     /// When it is paid; none when it is paid already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_terms: Option<PaymentTermsForm>,
     /// How it was paid; none when the channel settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentForm>>,
+    /// The purchase that it was split from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
     /// The hold it claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<ReservationId>,
@@ -64,6 +71,24 @@ pub struct Document {
     /// A remark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl Document {
+    fn of(form: OrderForm) -> Self {
+        Self {
+            buyer: form.buyer.into(),
+            fulfilment: form.fulfilment,
+            discount: form.discount,
+            coupons: form.coupons,
+            payment_terms: form.payment_terms,
+            payments: form.payments,
+            parent_order_no: form.parent_order_no,
+            reservation_id: form.reservation_id,
+            guide: form.guide,
+            store: form.store,
+            note: form.note,
+        }
+    }
 }
 
 /// Who brings an order.
@@ -125,7 +150,7 @@ pub enum Placed {
 impl Place {
     /// Works out everything of a checked order whose references hold; also what its answer needs beside its rows.
     pub fn new(
-        form: OrderForm,
+        mut form: OrderForm,
         priced: &Priced,
         known: &Known,
         origin: Origin,
@@ -141,28 +166,21 @@ impl Place {
         let due = intake::due(&form, totals.total_amount);
         let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
         let buyer_key = buyer_key(&form.buyer);
-        let document = Document {
-            buyer: form.buyer.into(),
-            fulfilment: form.fulfilment,
-            discount: form.discount,
-            payment_terms: form.payment_terms,
-            payments: form.payments,
-            reservation_id: form.reservation_id,
-            guide: form.guide,
-            store: form.store,
-            note: form.note,
-        };
+        let (channel, currency) = (form.channel.to_string(), form.currency.code().to_owned());
+        let (placed_at, channel_updated_at) = (form.placed_at.utc(), form.channel_updated_at.map(Timestamp::utc));
+        let channel_order_no = std::mem::take(&mut form.channel_order_no);
+        let document = Document::of(form);
         let order = OrderRow {
             order_id: order_id.uuid(),
-            channel: form.channel.to_string(),
-            channel_order_no: form.channel_order_no,
+            channel,
+            channel_order_no,
             content: content.0,
             buyer_key,
-            placed_at: form.placed_at.utc(),
-            channel_updated_at: form.channel_updated_at.map(Timestamp::utc),
+            placed_at,
+            channel_updated_at,
             created_at: now.utc(),
             created_by: origin.client,
-            currency: form.currency.code().to_owned(),
+            currency,
             list_amount: totals.list_amount,
             discount_amount: totals.discount_amount,
             freight_amount: totals.freight_amount,
@@ -236,6 +254,7 @@ fn line_rows(id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>]) 
             discount_amount: priced.discount_amount,
             paid_amount: priced.paid_amount,
             freight_amount: priced.freight_amount,
+            extras: (!priced.extras.is_empty()).then(|| serde_json::to_string(&priced.extras)).transpose()?,
             cancelled: 0,
             shipped: 0,
             returned: 0,
@@ -263,6 +282,9 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         discount_amount: priced.discount_amount,
         paid_amount: priced.paid_amount,
         freight_amount: priced.freight_amount,
+        coupons: priced.extras.coupons.clone(),
+        gift: priced.extras.gift,
+        tax_amount: priced.extras.tax_amount,
     };
     OrderPlaced {
         order_id,
@@ -278,6 +300,8 @@ fn placed(order_id: OrderId, form: &OrderForm, priced: &Priced, skus: &[Arc<Sku>
         },
         lines: form.lines.iter().zip(&priced.lines).zip(skus).map(line).collect(),
         totals: priced.totals,
+        parent_order_no: form.parent_order_no.clone(),
+        coupons: form.coupons.iter().flatten().map(CouponForm::told).collect(),
         reservation_id: form.reservation_id,
         guide: form.guide.clone(),
         store: form.store.clone(),

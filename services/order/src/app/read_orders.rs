@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use kernel::id::OrderId;
 use uuid::Uuid;
 
+use crate::domain::gifts;
+use crate::domain::line::Line;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, ChangeRow};
 use crate::store::holds::{self, HoldRow};
@@ -25,6 +27,8 @@ pub struct ReadReturn {
     pub row: ReturnRow,
     /// Its lines' rows.
     pub lines: Vec<ReturnLineRow>,
+    /// The gifts that are to come back as well: the order's line and how many units.
+    pub gifts_due: Vec<(i32, i64)>,
 }
 
 /// A refund with its parts per payment.
@@ -138,7 +142,16 @@ fn with_parts(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<ReadOrder>, Er
 
 fn with_lines(tx: &mut Tx<'_>, rows: Vec<ReturnRow>) -> Result<Vec<ReadReturn>, Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.return_id).collect();
-    let mut lines = returns::lines(tx, &ids)?;
-    let read = |row: ReturnRow| ReadReturn { lines: lines.remove(&row.return_id).unwrap_or_default(), row };
-    Ok(rows.into_iter().map(read).collect())
+    let mut returned = returns::lines(tx, &ids)?;
+    let orders: Vec<Uuid> = rows.iter().filter_map(|row| row.order_id).collect();
+    let with_gifts = lines::with_gifts(tx, &orders)?;
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        let lines = returned.remove(&row.return_id).unwrap_or_default();
+        let ordered = row.order_id.and_then(|order| with_gifts.get(&order)).filter(|_| row.status != "cancelled");
+        let ordered: Vec<Line> = ordered.into_iter().flatten().map(LineRow::line).collect::<Result<_, _>>()?;
+        let returned: Vec<i32> = lines.iter().filter_map(|line| line.line_no).collect();
+        read.push(ReadReturn { gifts_due: gifts::due_back(&ordered, &returned), lines, row });
+    }
+    Ok(read)
 }

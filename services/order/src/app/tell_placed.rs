@@ -8,6 +8,7 @@ use kernel::{Quantity, Timestamp};
 use uuid::Uuid;
 
 use super::place_orders::{Document, destination};
+use crate::domain::coupons::CouponForm;
 use crate::domain::give_back::{FreightRefund, give_back};
 use crate::domain::line::Line;
 use crate::store::code;
@@ -50,6 +51,8 @@ fn placed(order: &OrderRow, lines: &[LineRow]) -> Result<OrderPlaced, Error> {
         },
         lines: lines.iter().map(line).collect::<Result<_, _>>()?,
         totals: order.totals(),
+        parent_order_no: document.parent_order_no,
+        coupons: document.coupons.iter().flatten().map(CouponForm::told).collect(),
         reservation_id: document.reservation_id,
         guide: document.guide,
         store: document.store,
@@ -57,6 +60,7 @@ fn placed(order: &OrderRow, lines: &[LineRow]) -> Result<OrderPlaced, Error> {
 }
 
 fn line(row: &LineRow) -> Result<OrderLine, Error> {
+    let extras = row.extras()?;
     Ok(OrderLine {
         line_no: row.line_no,
         sku: code(&row.sku)?,
@@ -66,6 +70,9 @@ fn line(row: &LineRow) -> Result<OrderLine, Error> {
         discount_amount: row.discount_amount,
         paid_amount: row.paid_amount,
         freight_amount: row.freight_amount,
+        coupons: extras.coupons,
+        tax_amount: extras.tax_amount,
+        gift: extras.gift,
     })
 }
 

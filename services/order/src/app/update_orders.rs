@@ -22,7 +22,7 @@ use crate::store::payments::{self, PaymentRow};
 /// Fields in which an update may differ.
 const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
 /// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
-const FOLLOWING: [&str; 3] = ["freight", "discount", "payments"];
+const FOLLOWING: [&str; 5] = ["freight", "discount", "coupons", "tax", "payments"];
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,10 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
     let mut wanted = Vec::new();
     for row in before {
         let sent = after.iter().find(|it| it.line_no == row.line_no);
-        let same = |it: &LineRow| it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
+        let same = |it: &LineRow| {
+            let as_before = it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
+            as_before && kept(it) == kept(row)
+        };
         if sent.is_some_and(|it| !same(it)) {
             return None;
         }
@@ -129,4 +132,9 @@ fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec
         }
     }
     Some(wanted)
+}
+
+/// What does not change with the units of a line; none where that cannot be read.
+fn kept(row: &LineRow) -> Option<(bool, Option<i32>, Option<String>)> {
+    row.extras().ok().map(|extras| (extras.gift, extras.gift_with, extras.tax_rate))
 }

@@ -10,7 +10,7 @@ use super::intake::PricedLine;
 
 /// The fields that make up the content, in the order of their digests. The number is the key, and the time of the
 /// channel's last change says nothing about what was ordered.
-pub const FIELDS: [&str; 12] = [
+pub const FIELDS: [&str; 15] = [
     "placed_at",
     "currency",
     "buyer",
@@ -23,6 +23,9 @@ pub const FIELDS: [&str; 12] = [
     "guide",
     "store",
     "note",
+    "coupons",
+    "parent_order_no",
+    "tax",
 ];
 
 /// How many bytes of each field's SHA-256 are kept: 64 bits tell two honest contents of one order number apart.
@@ -34,7 +37,7 @@ pub struct Content(pub Vec<u8>);
 
 impl Content {
     /// The digest of a checked form. Line order, the spelling of prices and empty amounts make no difference.
-    pub fn of(form: &OrderForm, lines: &[PricedLine]) -> Result<Self, serde_json::Error> {
+    pub fn of(form: &OrderForm, priced: &[PricedLine]) -> Result<Self, serde_json::Error> {
         let amount = |money: Option<kernel::Money>| money.map_or(0, |money| money.amount);
         let payments = form.payments.as_ref().filter(|payments| !payments.is_empty());
         let mut digest = Self(Vec::with_capacity(FIELDS.len().saturating_mul(PART_BYTES)));
@@ -42,7 +45,12 @@ impl Content {
         digest.push(&form.currency)?;
         digest.push(&canonical_buyer(&form.buyer))?;
         digest.push(&form.fulfilment)?;
-        digest.push(&canonical_lines(form, lines))?;
+        let (lines, gifts) = (canonical_lines(form, priced), canonical_gifts(form));
+        if gifts.is_empty() {
+            digest.push(&lines)?
+        } else {
+            digest.push(&(lines, gifts))?
+        }
         digest.push(&amount(form.freight))?;
         digest.push(&amount(form.discount))?;
         match form.payment_terms {
@@ -53,7 +61,29 @@ impl Content {
         digest.push(&form.guide)?;
         digest.push(&form.store)?;
         digest.push(&form.note)?;
+        digest.push_if_there(form.coupons.as_ref().filter(|coupons| !coupons.is_empty()))?;
+        digest.push_if_there(form.parent_order_no.as_ref())?;
+        digest.push_if_there(canonical_tax(form, priced).as_ref())?;
+        digest.trim();
         Ok(digest)
+    }
+
+    /// A field that came later: where it is not there, nothing is, as in contents that are older than the field.
+    fn push_if_there(&mut self, field: Option<&impl Serialize>) -> Result<(), serde_json::Error> {
+        match field {
+            Some(field) => self.push(field),
+            None => {
+                self.0.extend([0; PART_BYTES]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves out what is not there at the end.
+    fn trim(&mut self) {
+        while self.0.ends_with(&[0; PART_BYTES]) {
+            self.0.truncate(self.0.len().saturating_sub(PART_BYTES));
+        }
     }
 
     fn push(&mut self, field: &impl Serialize) -> Result<(), serde_json::Error> {
@@ -64,9 +94,11 @@ impl Content {
 
     /// The fields in which two contents differ.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let mut ours = self.0.chunks(PART_BYTES);
-        let mut theirs = other.0.chunks(PART_BYTES);
-        FIELDS.into_iter().filter(|_| ours.next() != theirs.next()).collect()
+        let mut ours = self.0.chunks(PART_BYTES).fuse();
+        let mut theirs = other.0.chunks(PART_BYTES).fuse();
+        let absent = [0; PART_BYTES].as_slice();
+        let mut differs = || ours.next().unwrap_or(absent) != theirs.next().unwrap_or(absent);
+        FIELDS.into_iter().filter(|_| differs()).collect()
     }
 }
 
@@ -114,6 +146,27 @@ fn canonical_lines<'a>(form: &'a OrderForm, priced: &[PricedLine]) -> Vec<LineKe
     lines
 }
 
+/// The lines that are gifts, and what they come with.
+fn canonical_gifts(form: &OrderForm) -> Vec<(i32, Option<i32>)> {
+    let gifts = form.lines.iter().filter(|line| line.gift);
+    let mut gifts: Vec<_> = gifts.map(|line| (line.line_no, line.gift_with)).collect();
+    gifts.sort_unstable();
+    gifts
+}
+
+type TaxKey<'a> = (Option<i64>, Vec<(i32, Option<&'a str>, Option<i64>)>);
+
+/// The tax as it was told, if it was.
+fn canonical_tax<'a>(form: &OrderForm, priced: &'a [PricedLine]) -> Option<TaxKey<'a>> {
+    let own = form.lines.iter().zip(priced).filter(|(line, _)| line.tax_rate.is_some() || line.tax_amount.is_some());
+    let amount = |money: &kernel::Money| money.amount;
+    let mut own: Vec<_> = own
+        .map(|(line, it)| (line.line_no, it.extras.tax_rate.as_deref(), line.tax_amount.as_ref().map(amount)))
+        .collect();
+    own.sort_unstable();
+    (form.tax.is_some() || !own.is_empty()).then(|| (form.tax.as_ref().map(amount), own))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +210,16 @@ mod tests {
             body["note"] = json!("gift");
         });
         assert_eq!(content(|_| {}).differences(&other), ["lines", "note"]);
+    }
+
+    #[test]
+    fn contents_from_before_a_field_stay_the_same_without_it() {
+        let plain = content(|_| {});
+        assert_eq!(plain.0.len(), 12 * PART_BYTES, "as many parts as there were before coupons");
+        assert_eq!(content(|body| body["coupons"] = json!([])), plain);
+        let amount = json!({"amount": 1, "currency": "CNY"});
+        let with = content(|body| body["coupons"] = json!([{"code": "C", "amount": amount}]));
+        assert_eq!((plain.differences(&with), with.differences(&plain)), (vec!["coupons"], vec!["coupons"]));
     }
 
     #[test]

@@ -254,6 +254,7 @@ mod tests {
             shipped: 0,
             returned: 0,
             refunded: 0,
+            gift_with: None,
             paid_amount: 0,
             freight_amount: 0,
             repriced: None,

@@ -7,6 +7,7 @@ use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, Sk
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::coupons::CouponForm;
 use super::payment_terms::PaymentTermsForm;
 use super::picking::Found;
 
@@ -19,6 +20,10 @@ pub struct OrderForm {
     /// The channel's own number for it; with the channel it names the order once and for all.
     #[schema(min_length = 1, max_length = 64)]
     pub channel_order_no: String,
+    /// The channel's number for the purchase that it was split from; nothing needs to be in the book by it.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub parent_order_no: Option<String>,
     /// When the buyer placed it.
     pub placed_at: Timestamp,
     /// When the channel last changed it.
@@ -40,6 +45,16 @@ pub struct OrderForm {
     /// A discount on the whole order; it is shared out over the lines by what they cost.
     #[serde(default)]
     pub discount: Option<Money>,
+    /// Coupons that the buyer used; each is shared out over its lines after the discounts.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub coupons: Option<Vec<CouponForm>>,
+    /// Whether prices hold their tax already; they do.
+    #[serde(default)]
+    pub prices_include_tax: Option<bool>,
+    /// The tax in what is paid for all lines; it is shared out over them by that. Instead of the lines' own.
+    #[serde(default)]
+    pub tax: Option<Money>,
     /// When it is paid; left out when it is paid already, or the channel settles it.
     #[serde(default)]
     pub payment_terms: Option<PaymentTermsForm>,
@@ -122,6 +137,19 @@ pub struct LineForm {
     /// The line's own discount.
     #[serde(default)]
     pub discount: Option<Money>,
+    /// The rate of the tax that its price holds, as an exact fraction: `0.13` is 13 %.
+    #[serde(default)]
+    #[schema(example = "0.13")]
+    pub tax_rate: Option<String>,
+    /// The tax in what is paid for it, instead of a rate.
+    #[serde(default)]
+    pub tax_amount: Option<Money>,
+    /// Whether it is a gift: its price is 0, or its own discount all of it.
+    #[serde(default)]
+    pub gift: bool,
+    /// The line that the gift comes with, if it comes with one.
+    #[serde(default)]
+    pub gift_with: Option<i32>,
 }
 
 /// A payment of an order.

@@ -91,6 +91,7 @@ mod tests {
             shipped: 0,
             returned: 0,
             refunded: 0,
+            gift_with: None,
             paid_amount,
             freight_amount,
             repriced: None,

@@ -6,9 +6,13 @@ use kernel::money::{MAX_AMOUNT, line_amount};
 use kernel::{Currency, Money, allocate};
 use rust_decimal::Decimal;
 
+use super::coupons;
+use super::extras::Extras;
 use super::faults::Faults;
 use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
+use super::gifts;
 use super::payment_terms::{PaymentTerms, PaymentTermsForm};
+use super::tax;
 
 /// The most lines of an order. The longest invoice in published retail data has 1,114; a wholesale order may be longer.
 pub const MAX_LINES: usize = 2_000;
@@ -54,12 +58,14 @@ pub struct PricedLine {
     pub list_amount: i64,
     /// The line's own discount.
     pub own_discount: i64,
-    /// The line's own discount and its share of the order's.
+    /// The line's own discount and its shares of the order's and of coupons.
     pub discount_amount: i64,
     /// List − discount.
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
+    /// What it has beyond the usual.
+    pub extras: Extras,
 }
 
 /// Checks a form and computes its amounts.
@@ -76,11 +82,17 @@ pub fn check(form: &OrderForm) -> Result<Priced, Refusal> {
 fn check_head(form: &OrderForm, faults: &mut Faults) {
     let currency = form.currency;
     faults.text("channel_order_no", &form.channel_order_no, MAX_NUMBER_LENGTH);
+    faults.optional_text("parent_order_no", form.parent_order_no.as_deref(), MAX_NUMBER_LENGTH);
+    if form.parent_order_no.as_ref() == Some(&form.channel_order_no) {
+        faults.add("parent_order_no", "is the number of another order");
+    }
     faults.optional_text("note", form.note.as_deref(), MAX_NOTE_LENGTH);
     faults.amount("freight", form.freight, currency);
     faults.amount("discount", form.discount, currency);
     faults.buyer(&form.buyer);
     check_fulfilment(&form.fulfilment, faults);
+    tax::check(form, faults);
+    coupons::check(form.coupons.as_deref().unwrap_or_default(), &form.lines, currency, faults);
     if let Some(terms) = &form.payment_terms {
         check_terms(terms, currency, faults);
     }
@@ -155,6 +167,7 @@ fn check_lines(form: &OrderForm, faults: &mut Faults) -> Vec<Decimal> {
             Err((field, detail)) => faults.add(format!("lines[{index}].{field}"), detail),
         }
     }
+    gifts::check(&form.lines, faults);
     prices
 }
 
@@ -191,8 +204,8 @@ pub fn parse_price(text: &str) -> Result<Decimal, String> {
     })
 }
 
-/// Computes every amount: list amounts rounded once per line, the order's discount and freight shared out by largest
-/// remainder, ties to the earlier line.
+/// Computes every amount: list amounts rounded once per line, the order's discount, coupons and freight shared out by
+/// largest remainder, ties to the earlier line.
 fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     let mut faults = Faults::default();
     let mut lists = Vec::with_capacity(form.lines.len());
@@ -205,6 +218,10 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
                 if own > list {
                     faults.add(format!("lines[{index}].discount"), format!("is {own}, the line only {list}"));
                 }
+                if line.gift && own < list {
+                    let detail = "costs nothing: its price is 0, or its own discount all of it";
+                    faults.add(format!("lines[{index}].gift"), detail);
+                }
                 lists.push(list);
                 nets.push(list.saturating_sub(own));
             }
@@ -216,7 +233,10 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     }
     faults.into_result().map_err(Refusal::Amounts)?;
     let shares = share(amount(form.discount), &nets);
-    let paid: Vec<i64> = nets.iter().zip(&shares).map(|(net, share)| net.saturating_sub(*share)).collect();
+    let costs: Vec<i64> = nets.iter().zip(&shares).map(|(net, share)| net.saturating_sub(*share)).collect();
+    let used = form.coupons.as_deref().unwrap_or_default();
+    let (mut coupons, paid) = coupons::share_out(used, &form.lines, &costs).map_err(Refusal::Amounts)?;
+    let taxes = tax::in_lines(form, &paid).map_err(Refusal::Amounts)?;
     let quantities: Vec<i64> = form.lines.iter().map(|line| line.quantity.get()).collect();
     // Freight follows what is paid; where nothing is paid for any line, it follows the units.
     let weights = if paid.iter().all(|amount| *amount == 0) { &quantities } else { &paid };
@@ -224,14 +244,20 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     let mut lines = Vec::with_capacity(form.lines.len());
     for (index, (line, unit_price)) in form.lines.iter().zip(prices).enumerate() {
         let at = |amounts: &[i64]| amounts.get(index).copied().unwrap_or_default();
-        let own_discount = amount(line.discount);
         lines.push(PricedLine {
             unit_price: *unit_price,
             list_amount: at(&lists),
-            own_discount,
-            discount_amount: own_discount.saturating_add(at(&shares)),
+            own_discount: amount(line.discount),
+            discount_amount: at(&lists).saturating_sub(at(&paid)),
             paid_amount: at(&paid),
             freight_amount: at(&freights),
+            extras: Extras {
+                coupons: coupons.get_mut(index).map(std::mem::take).unwrap_or_default(),
+                tax_rate: line.tax_rate.as_deref().and_then(|text| tax::rate(text).ok()).map(|rate| rate.to_string()),
+                tax_amount: taxes.get(index).copied().flatten(),
+                gift: line.gift,
+                gift_with: line.gift_with,
+            },
         });
     }
     let totals = add_up(&lines, amount(form.freight)).ok_or_else(|| {
@@ -414,11 +440,12 @@ mod tests {
         #[test]
         fn whatever_is_accepted_adds_up(
             lines in prop::collection::vec((1_i64..100, 0_i64..1_000_000, 0_u32..4, 0_i64..101), 1..12),
-            discount_percent in 0_i64..101,
+            (discount_percent, coupon_percent) in (0_i64..101, 0_i64..101),
+            rate in 0_i64..1_000,
             freight in 0_i64..10_000,
         ) {
             let mut net = 0;
-            let built: Vec<Value> = lines.iter().enumerate().map(|(index, (quantity, price, scale, percent))| {
+            let mut built: Vec<Value> = lines.iter().enumerate().map(|(index, (quantity, price, scale, percent))| {
                 let price = Decimal::new(*price, *scale);
                 let list = line_amount(price, *quantity, Currency::CNY).unwrap();
                 let own = list * percent / 100;
@@ -427,16 +454,21 @@ mod tests {
                     "discount": fen(own)})
             }).collect();
             let discount = net * discount_percent / 100;
+            let coupon = (net - discount) * coupon_percent / 100;
+            let rate = Decimal::new(rate, 3).to_string();
+            built.iter_mut().for_each(|line| line["tax_rate"] = json!(rate));
             let priced = check(&form(|body| {
                 body["lines"] = json!(built);
                 body["discount"] = fen(discount);
                 body["freight"] = fen(freight);
+                body["coupons"] = json!([{"code": "A", "amount": fen(coupon / 2)}, {"code": "B", "amount": fen(coupon - coupon / 2)}]);
             })).unwrap();
             let totals = priced.totals;
-            prop_assert_eq!(totals.total_amount, net - discount + freight);
+            prop_assert_eq!(totals.total_amount, net - discount - coupon + freight);
             prop_assert_eq!(totals.list_amount - totals.discount_amount + totals.freight_amount, totals.total_amount);
             prop_assert_eq!(priced.lines.iter().map(|line| line.freight_amount).sum::<i64>(), freight);
             for line in &priced.lines {
+                prop_assert!((0..=line.paid_amount).contains(&line.extras.tax_amount.unwrap()));
                 prop_assert!(line.paid_amount >= 0 && line.discount_amount >= line.own_discount);
                 prop_assert_eq!(line.list_amount - line.discount_amount, line.paid_amount);
             }

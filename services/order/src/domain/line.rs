@@ -28,6 +28,8 @@ pub struct Line {
     pub freight_amount: i64,
     /// What its units are worth since a part of their price went back; none while they are worth what was paid.
     pub repriced: Option<Repriced>,
+    /// The line that it comes with as a gift.
+    pub gift_with: Option<i32>,
 }
 
 /// What the units of a line are worth that were not given back before.

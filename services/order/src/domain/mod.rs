@@ -2,9 +2,12 @@
 
 pub mod balance;
 pub mod content;
+pub mod coupons;
 pub mod cover;
+pub mod extras;
 pub mod faults;
 pub mod form;
+pub mod gifts;
 pub mod give_back;
 pub mod hold_rule;
 pub mod intake;
@@ -16,5 +19,6 @@ pub mod pos;
 pub mod returning;
 pub mod service_level;
 pub mod state;
+pub mod tax;
 pub mod timeline;
 pub mod tracking;

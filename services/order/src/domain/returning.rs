@@ -77,6 +77,7 @@ mod tests {
             shipped,
             returned,
             refunded: 0,
+            gift_with: None,
             paid_amount: 0,
             freight_amount: 0,
             repriced: None,

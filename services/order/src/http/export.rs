@@ -40,6 +40,8 @@ pub struct ExportQuery {
     order_no: Option<String>,
     /// What the channel's own number begins with.
     order_no_prefix: Option<String>,
+    /// The channel's number for the purchase that they were split from.
+    parent_order_no: Option<String>,
     /// The last four digits of a telephone: of the address, or of the buyer.
     #[param(min_length = 4, max_length = 4)]
     phone_tail: Option<String>,
@@ -288,6 +290,7 @@ impl From<ExportQuery> for ListQuery {
             channel: query.channel,
             order_no: query.order_no,
             order_no_prefix: query.order_no_prefix,
+            parent_order_no: query.parent_order_no,
             phone_tail: query.phone_tail,
             sku: query.sku,
             store: query.store,

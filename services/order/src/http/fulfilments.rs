@@ -7,6 +7,7 @@ use kernel::id::{FulfilmentId, OrderId};
 use kernel::{LocationCode, Page};
 use serde::Deserialize;
 use service::{Answer, write};
+use store::{Error, Tx};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
@@ -22,7 +23,8 @@ use crate::domain::form::{FoundForm, ParcelForm};
 use crate::domain::intake::{MAX_NOTE_LENGTH, MAX_TEXT_LENGTH};
 use crate::domain::state::FulfilmentStatus;
 use crate::domain::tracking::MAX_PARCELS;
-use crate::store::fulfilments::{self, Filter};
+use crate::store::fulfilments::{self, Filter, Fulfilment};
+use crate::store::lines;
 
 /// Which fulfilment orders to list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -55,9 +57,13 @@ pub async fn list(app: Data<App>, meta: Meta, query: Query<ListQuery>) -> Result
     let (status, order_id) = (query.status, query.order_id.map(OrderId::uuid));
     let in_work_since = query.overdue.then(|| app.rules.fulfilment.overdue_since(app.store.now()));
     let filter = Filter { locations, status, order_id, in_work_since, after };
-    let read =
-        app.store.read("list_fulfilments", move |tx| fulfilments::list(tx, &filter, limit.saturating_add(1))).await?;
-    let views: Vec<FulfilmentView> = read.iter().map(FulfilmentView::without_code).collect();
+    let views = app
+        .store
+        .read("list_fulfilments", move |tx| {
+            let read = fulfilments::list(tx, &filter, limit.saturating_add(1))?;
+            as_seen(tx, &read)
+        })
+        .await?;
     Ok(answer::ok(&Page::from_rows(views, limit, |view| view.id)))
 }
 
@@ -78,10 +84,24 @@ pub fn locations(meta: &Meta, location: Option<LocationCode>) -> Result<Option<V
     responses((status = 200, body = FulfilmentView), (status = 404, body = Problem)))]
 pub async fn get(app: Data<App>, meta: Meta, path: Path<FulfilmentId>) -> Result<HttpResponse, Failure> {
     let id = path.into_inner();
-    let found = app.store.read("get_fulfilment", move |tx| fulfilments::find(tx, id)).await?;
-    let found = found.ok_or_else(|| Problem::not_found("fulfilment", id))?;
-    meta.principal.require_location(&found.location)?;
-    Ok(answer::versioned(&FulfilmentView::without_code(&found), found.version))
+    let read = app
+        .store
+        .read("get_fulfilment", move |tx| {
+            let found: Vec<Fulfilment> = fulfilments::find(tx, id)?.into_iter().collect();
+            as_seen(tx, &found)
+        })
+        .await?;
+    let view = read.into_iter().next().ok_or_else(|| Problem::not_found("fulfilment", id))?;
+    meta.principal.require_location(&view.location)?;
+    Ok(answer::versioned(&view, view.version))
+}
+
+/// Fulfilment orders as their locations see them.
+fn as_seen(tx: &mut Tx<'_>, read: &[Fulfilment]) -> Result<Vec<FulfilmentView>, Error> {
+    let orders: Vec<Uuid> = read.iter().map(|it| it.order_id.uuid()).collect();
+    let gifts = lines::gifts(tx, &orders)?;
+    let of = |it: &Fulfilment| gifts.get(&it.order_id.uuid()).map(Vec::as_slice).unwrap_or_default();
+    Ok(read.iter().map(|it| FulfilmentView::without_code(it).with_gifts(of(it))).collect())
 }
 
 async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {

@@ -1,7 +1,10 @@
 //! Orders in bulk.
 
+use std::collections::HashMap;
+
 use contracts::Problem;
 use futures_util::future::join_all;
+use kernel::ChannelCode;
 use kernel::id::OrderId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,7 +37,7 @@ pub struct Imported {
 /// Import orders
 ///
 /// Takes `application/x-ndjson` of any length, an order as for `POST /v1/orders` on each line, and answers a result line
-/// per input line. A refused line does not hold up its neighbours.
+/// per input line, in their order. A refused line does not hold up its neighbours; the same file may be sent again.
 #[utoipa::path(post, path = "/v1/orders/import", tag = "order",
     request_body(content = OrderForm, content_type = "application/x-ndjson"),
     responses((status = 200, body = LineAnswer<Imported>, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
@@ -60,16 +63,41 @@ async fn place_all(app: &App, meta: &Meta, forms: Vec<OrderForm>) -> Result<Vec<
     let known = app.references.find(&needs).await?;
     // The orders' own numbers make a repeated import harmless: a key for the whole body would have to store it.
     let origin = Origin { key: None, ..origin(meta) };
-    let outcomes = checked.into_iter().map(|checked| place_one(app, &known, &origin, checked));
-    Ok(join_all(outcomes).await)
+    let mut outcomes = Vec::with_capacity(checked.len());
+    for round in rounds(checked) {
+        let place = |(index, checked)| {
+            let (known, origin) = (&known, &origin);
+            async move { (index, place_one(app, known, origin, checked).await) }
+        };
+        outcomes.extend(join_all(round.into_iter().map(place)).await);
+    }
+    outcomes.sort_unstable_by_key(|(index, _)| *index);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-async fn place_one(
-    app: &App,
-    known: &Known,
-    origin: &Origin,
-    checked: Result<(OrderForm, Priced), Problem>,
-) -> Result<Imported, Problem> {
+type Checked = Result<(OrderForm, Priced), Problem>;
+
+/// The lines in rounds, each with its place: a number that comes again goes a round later, so that its lines are taken in their
+/// order. Nearly always there is one round.
+fn rounds(checked: Vec<Checked>) -> Vec<Vec<(usize, Checked)>> {
+    let mut seen: HashMap<(ChannelCode, String), usize> = HashMap::with_capacity(checked.len());
+    let mut rounds: Vec<Vec<(usize, Checked)>> = Vec::new();
+    for (index, checked) in checked.into_iter().enumerate() {
+        let mut round = 0;
+        if let Ok((form, _)) = &checked {
+            let times = seen.entry((form.channel.clone(), form.channel_order_no.clone())).or_default();
+            round = *times;
+            *times = times.saturating_add(1);
+        }
+        match rounds.get_mut(round) {
+            Some(lines) => lines.push((index, checked)),
+            None => rounds.push(vec![(index, checked)]),
+        }
+    }
+    rounds
+}
+
+async fn place_one(app: &App, known: &Known, origin: &Origin, checked: Checked) -> Result<Imported, Problem> {
     let (form, priced) = checked?;
     let (place, _) = Place::new(form, &priced, known, origin.clone(), app.store.now())?;
     let id = place.order.id();

@@ -3,12 +3,14 @@
 mod changes;
 mod counts;
 mod export;
+mod family;
 mod fulfilments;
 mod handovers;
 mod hold_queue;
 mod hold_rules;
 mod holds;
 mod import;
+mod line_views;
 mod moves;
 mod optional;
 mod orders;
@@ -20,6 +22,7 @@ mod service_levels;
 mod sheets;
 mod summary;
 mod timeline;
+mod totals;
 mod tracking;
 mod views;
 
@@ -43,7 +46,7 @@ use crate::settings::{OrderSettings, Rules};
         orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, payments::refund, import::import, summary::summary,
         holds::hold, holds::release, hold_queue::list, hold_queue::release,
         hold_rules::post, hold_rules::list, hold_rules::schema, hold_rules::get, hold_rules::activate,
-        counts::counts, timeline::timeline, export::export,
+        counts::counts, timeline::timeline, family::family, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -113,6 +116,7 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/orders/counts", order_read, counts::counts),
             Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
+            Route::get("/v1/orders/{id}/family", order_read, family::family),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),
             Route::patch("/v1/orders/{id}", order_write, changes::change),
             Route::post("/v1/orders/{id}/payments", order_write, payments::receive),

@@ -33,6 +33,8 @@ pub struct ListQuery {
     pub order_no: Option<String>,
     /// What the channel's own number begins with.
     pub order_no_prefix: Option<String>,
+    /// The channel's number for the purchase that they were split from.
+    pub parent_order_no: Option<String>,
     /// The last four digits of a telephone: of the address, or of the buyer.
     #[param(min_length = 4, max_length = 4)]
     pub phone_tail: Option<String>,
@@ -87,6 +89,7 @@ pub fn filter(meta: &Meta, query: ListQuery) -> Result<Filter, Failure> {
     let mut faults = Faults::default();
     faults.optional_text("order_no", query.order_no.as_deref(), intake::MAX_NUMBER_LENGTH);
     faults.optional_text("order_no_prefix", query.order_no_prefix.as_deref(), intake::MAX_NUMBER_LENGTH);
+    faults.optional_text("parent_order_no", query.parent_order_no.as_deref(), intake::MAX_NUMBER_LENGTH);
     let is_tail = |text: &String| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     if query.phone_tail.as_ref().is_some_and(|text| !is_tail(text)) {
         faults.add("phone_tail", "is four digits");
@@ -96,6 +99,7 @@ pub fn filter(meta: &Meta, query: ListQuery) -> Result<Filter, Failure> {
         channels: channels(meta, query.channel)?,
         order_no: query.order_no,
         order_no_prefix: query.order_no_prefix,
+        parent_order_no: query.parent_order_no,
         phone_tail: query.phone_tail,
         sku: query.sku.map(String::from),
         store: query.store.map(String::from),

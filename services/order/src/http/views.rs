@@ -8,9 +8,12 @@ use store::Error;
 use utoipa::ToSchema;
 
 use super::holds::HoldView;
+use super::line_views::LineView;
 use super::payments::{PaymentView, RefundView};
+use super::totals::TotalsView;
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
+use crate::domain::coupons::CouponForm;
 use crate::domain::form::FulfilmentForm;
 use crate::domain::payment_terms::PaymentTermsForm;
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
@@ -30,6 +33,9 @@ pub struct OrderView {
     pub channel: ChannelCode,
     /// The channel's own number for it.
     pub channel_order_no: String,
+    /// The channel's number for the purchase that it was split from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Where its money stands.
@@ -61,6 +67,9 @@ pub struct OrderView {
     pub holds: Vec<HoldView>,
     /// What it adds up to.
     pub totals: TotalsView,
+    /// Coupons that the buyer used; the discounts hold them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Vec<CouponForm>>,
     /// When it is paid; left out when it is paid already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_terms: Option<PaymentTermsForm>,
@@ -95,64 +104,6 @@ pub struct OrderView {
     pub version: i64,
 }
 
-/// An order line. Units are counted in the order's own terms: for a bundle, whole bundles.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = OrderLineView)]
-pub struct LineView {
-    /// Its number within the order.
-    pub line_no: i32,
-    /// What was bought.
-    pub sku: SkuCode,
-    /// The channel's own SKU, when the channel named it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel_sku: Option<SkuCode>,
-    /// The SKU's category when it was bought.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
-    /// Units ordered.
-    pub quantity: i64,
-    /// The exact price of one unit in major units.
-    #[schema(example = "2.555")]
-    pub unit_price_decimal: String,
-    /// Unit price × quantity, rounded once.
-    pub list_amount: Money,
-    /// The line's own discount and its share of the order's.
-    pub discount_amount: Money,
-    /// List − discount.
-    pub paid_amount: Money,
-    /// The line's share of the freight.
-    pub freight_amount: Money,
-    /// Units cancelled.
-    pub cancelled: i64,
-    /// Units that left.
-    pub shipped: i64,
-    /// Units that returns have claimed.
-    pub returned: i64,
-    /// Units whose money went back after a return.
-    pub refunded: i64,
-}
-
-/// What an order adds up to.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TotalsView {
-    /// Σ list amounts.
-    pub list_amount: Money,
-    /// Σ discounts.
-    pub discount_amount: Money,
-    /// Freight.
-    pub freight_amount: Money,
-    /// What the buyer pays: list − discount + freight.
-    pub total_amount: Money,
-    /// What went back for units, by cancelling and by returning: refunded, or no longer due.
-    pub given_back_amount: Money,
-    /// What the buyer has paid.
-    pub paid_amount: Money,
-    /// What of it was refunded.
-    pub refunded_amount: Money,
-    /// What the buyer still has to pay.
-    pub due_amount: Money,
-}
-
 /// A change of an order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChangeView {
@@ -185,6 +136,9 @@ pub struct FulfilmentView {
     pub attempt: i32,
     /// What is in it.
     pub lines: Vec<FulfilmentLine>,
+    /// The order's lines in it that are gifts; shown where fulfilment orders are read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gifts: Vec<i32>,
     /// Its parcels, once it left.
     pub parcels: Vec<Parcel>,
     /// Why it was rejected, recalled or cancelled, or that it lapsed.
@@ -256,6 +210,9 @@ pub struct ReturnView {
     pub buyer: Option<Buyer>,
     /// What comes back.
     pub lines: Vec<ReturnLineView>,
+    /// Gifts that came with what comes back and are to come back as well, in a return of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gifts_due: Vec<GiftDueView>,
     /// The refund, once issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<RefundId>,
@@ -271,6 +228,15 @@ pub struct ReturnView {
     pub changed_at: Timestamp,
     /// Grows with every change; also the ETag.
     pub version: i64,
+}
+
+/// Units of a gift that are to come back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GiftDueView {
+    /// The order line.
+    pub line_no: i32,
+    /// How many units.
+    pub quantity: i64,
 }
 
 /// A line of a return.
@@ -309,12 +275,11 @@ impl OrderView {
     /// An order that has just been taken: nothing happened to it yet.
     pub fn fresh(order: &OrderRow, lines: &[LineRow], document: Document) -> Result<Self, Error> {
         let currency = order.currency()?;
-        let money = |amount| Money::new(amount, currency);
-        let balance = order.balance();
         Ok(Self {
             id: order.id(),
             channel: code(&order.channel)?,
             channel_order_no: order.channel_order_no.clone(),
+            parent_order_no: document.parent_order_no,
             status: order.status()?,
             payment_status: order.payment_status()?,
             held: order.held,
@@ -328,16 +293,8 @@ impl OrderView {
             lines: lines.iter().map(|line| LineView::new(line, currency)).collect::<Result<_, _>>()?,
             fulfilments: Vec::new(),
             holds: Vec::new(),
-            totals: TotalsView {
-                list_amount: money(order.list_amount),
-                discount_amount: money(order.discount_amount),
-                freight_amount: money(order.freight_amount),
-                total_amount: money(order.total_amount),
-                given_back_amount: money(order.given_back_amount),
-                paid_amount: money(balance.paid()),
-                refunded_amount: money(balance.refunded()),
-                due_amount: money(balance.due),
-            },
+            totals: TotalsView::of(order, lines)?,
+            coupons: document.coupons,
             payment_terms: document.payment_terms,
             pay_by: None,
             payments: document.payments.map(PaymentView::fresh),
@@ -355,9 +312,10 @@ impl OrderView {
     /// An order of a list.
     pub fn of(read: &ReadOrder) -> Result<Self, Error> {
         let view = Self::fresh(&read.order, &read.lines, serde_json::from_str(&read.order.document)?)?;
+        let gifts: Vec<i32> = view.lines.iter().filter(|line| line.gift).map(|line| line.line_no).collect();
         Ok(Self {
             member_id: read.member.map(MemberId),
-            fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
+            fulfilments: read.fulfilments.iter().map(|it| FulfilmentView::with_code(it).with_gifts(&gifts)).collect(),
             pay_by: read.pay_by.map(Into::into),
             holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
             payments: PaymentView::all(&read.payments, view.currency),
@@ -384,28 +342,6 @@ impl OrderView {
     }
 }
 
-impl LineView {
-    fn new(row: &LineRow, currency: Currency) -> Result<Self, Error> {
-        let money = |amount| Money::new(amount, currency);
-        Ok(Self {
-            line_no: row.line_no,
-            sku: code(&row.sku)?,
-            channel_sku: row.channel_sku.as_deref().map(code).transpose()?,
-            category: row.category.clone(),
-            quantity: row.quantity,
-            unit_price_decimal: row.unit_price.to_string(),
-            list_amount: money(row.list_amount),
-            discount_amount: money(row.discount_amount),
-            paid_amount: money(row.paid_amount),
-            freight_amount: money(row.freight_amount),
-            cancelled: row.cancelled,
-            shipped: row.shipped,
-            returned: row.returned,
-            refunded: row.refunded,
-        })
-    }
-}
-
 impl ChangeView {
     fn of(row: &ChangeRow) -> Self {
         Self { at: row.at.into(), actor: row.actor.clone(), what: row.what.clone(), reason: row.reason.clone() }
@@ -423,6 +359,7 @@ impl FulfilmentView {
             status: it.status,
             attempt: it.attempt,
             lines: it.lines.clone(),
+            gifts: Vec::new(),
             parcels: it.parcels.clone(),
             reason: it.reason.clone(),
             recalled: it.recalled,
@@ -439,6 +376,13 @@ impl FulfilmentView {
             changed_at: it.changed_at,
             version: it.version,
         }
+    }
+
+    /// The same, with which of the order's lines are gifts.
+    pub fn with_gifts(self, gifts: &[i32]) -> Self {
+        let held = |line_no: &&i32| self.lines.iter().any(|line| line.line_no == **line_no);
+        let gifts = gifts.iter().filter(held).copied().collect();
+        Self { gifts, ..self }
     }
 
     /// A fulfilment order as the location sees it: the code is the buyer's to show.
@@ -463,6 +407,7 @@ impl ReturnView {
             reason: row.reason.clone(),
             buyer: row.buyer.as_deref().map(serde_json::from_str).transpose()?,
             lines: read.lines.iter().map(|line| ReturnLineView::of(line, currency)).collect::<Result<_, _>>()?,
+            gifts_due: read.gifts_due.iter().map(|it| GiftDueView { line_no: it.0, quantity: it.1 }).collect(),
             refund_id: row.refund_id.map(RefundId),
             freight_amount: Money::new(row.freight_amount, currency),
             refund_amount: Money::new(row.refund_amount, currency),

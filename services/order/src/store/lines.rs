@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use crate::domain::extras::Extras;
 use crate::domain::line::{Line, Repriced};
 
 /// An order line as it is stored.
@@ -52,6 +53,9 @@ pub struct LineRow {
     /// Share of the freight.
     #[diesel(sql_type = BigInt)]
     pub freight_amount: i64,
+    /// What it has beyond the usual, as JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub extras: Option<String>,
     /// Units cancelled.
     #[diesel(sql_type = BigInt)]
     pub cancelled: i64,
@@ -73,6 +77,11 @@ pub struct LineRow {
 }
 
 impl LineRow {
+    /// What it has beyond the usual.
+    pub fn extras(&self) -> Result<Extras, Error> {
+        Ok(self.extras.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default())
+    }
+
     /// What the rules need of it.
     pub fn line(&self) -> Result<Line, Error> {
         Ok(Line {
@@ -87,6 +96,7 @@ impl LineRow {
             paid_amount: self.paid_amount,
             freight_amount: self.freight_amount,
             repriced: self.repriced_amount.map(|amount| Repriced { after_units: self.repriced_after, amount }),
+            gift_with: self.extras()?.gift_with,
         })
     }
 }
@@ -98,8 +108,8 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     }
     statement(
         "INSERT INTO order_lines (order_id, line_no, sku, channel_sku, category, components, quantity, unit_price, \
-         own_discount, list_amount, discount_amount, paid_amount, freight_amount) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         own_discount, list_amount, discount_amount, paid_amount, freight_amount, extras) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
     .bind::<Array<Integer>, _>(column(rows, |row| row.line_no))
@@ -114,6 +124,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.paid_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
+    .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.extras.as_deref()))
     .execute(tx.conn())?;
     Ok(())
 }
@@ -129,6 +140,46 @@ pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<LineRow>
         lines.entry(row.order_id).or_default().push(row);
     }
     Ok(lines)
+}
+
+/// The lines of those of some orders that have gifts which come with a line, by order, in line order.
+pub fn with_gifts(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<LineRow>>, Error> {
+    #[derive(QueryableByName)]
+    struct Has {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let has: Vec<Has> = diesel::sql_query(
+        "SELECT DISTINCT order_id FROM order_lines WHERE order_id = ANY ($1) AND extras::jsonb ? 'gift_with'",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?;
+    if has.is_empty() {
+        return Ok(HashMap::new());
+    }
+    of(tx, &has.into_iter().map(|row| row.order_id).collect::<Vec<_>>())
+}
+
+/// The lines of orders that are gifts, by order, in line order.
+pub fn gifts(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<i32>>, Error> {
+    #[derive(QueryableByName)]
+    struct Gift {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+        #[diesel(sql_type = Integer)]
+        line_no: i32,
+    }
+    let rows: Vec<Gift> = diesel::sql_query(
+        "SELECT order_id, line_no FROM order_lines WHERE order_id = ANY ($1) AND extras::jsonb ? 'gift' \
+         ORDER BY order_id, line_no",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?;
+    let mut gifts: HashMap<Uuid, Vec<i32>> = HashMap::new();
+    for row in rows {
+        gifts.entry(row.order_id).or_default().push(row.line_no);
+    }
+    Ok(gifts)
 }
 
 /// Writes back what has become of the units of orders' lines.

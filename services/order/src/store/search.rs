@@ -43,6 +43,8 @@ pub struct Filter {
     pub store: Option<String>,
     /// Credited to this guide.
     pub guide: Option<String>,
+    /// Split from the purchase with this number.
+    pub parent_order_no: Option<String>,
     /// Of this member.
     pub member: Option<Uuid>,
     /// In one of these states.
@@ -96,7 +98,12 @@ enum Source {
 
 impl Filter {
     fn document_terms(&self) -> Option<Vec<String>> {
-        let parts = [("phone", &self.phone_tail), ("guide", &self.guide), ("store", &self.store)];
+        let parts = [
+            ("parent", &self.parent_order_no),
+            ("phone", &self.phone_tail),
+            ("guide", &self.guide),
+            ("store", &self.store),
+        ];
         let terms: Vec<String> =
             parts.iter().filter_map(|(kind, value)| value.as_ref().map(|value| format!("{kind}:{value}"))).collect();
         (!terms.is_empty()).then_some(terms)

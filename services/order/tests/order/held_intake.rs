@@ -55,6 +55,9 @@ async fn nobody_hears_of_a_held_order_until_it_is_released_and_then_as_of_any_ot
     body["guide"] = json!("G1");
     body["store"] = json!("S1");
     body["note"] = json!("ring twice");
+    body["parent_order_no"] = json!("P-1");
+    body["tax"] = fen(700);
+    body["coupons"] = json!([{"code": "C", "amount": fen(50), "funded_by": "platform"}]);
     assert_eq!(shop.post("/v1/orders", body.clone()).await.body["status"], "sourcing", "no rules, no holds");
     in_force(&shop, &[("large", "amount", at_least(5000))]).await;
     body["channel_order_no"] = json!("T-2");

@@ -44,6 +44,9 @@ pub fn order(lines: &[(i64, i64)]) -> OrderPlaced {
             discount_amount: 0,
             paid_amount: *paid_amount,
             freight_amount: 0,
+            coupons: Vec::new(),
+            tax_amount: None,
+            gift: false,
         })
         .collect();
     let paid = lines.iter().map(|line| line.paid_amount).sum();
@@ -58,6 +61,8 @@ pub fn order(lines: &[(i64, i64)]) -> OrderPlaced {
         fulfilment: FulfilmentRequest { kind: FulfilmentKind::Ship, destination: None, location: None },
         lines,
         totals: OrderTotals { list_amount: paid, discount_amount: 0, freight_amount: 0, total_amount: paid },
+        parent_order_no: None,
+        coupons: Vec::new(),
         reservation_id: None,
         guide: Some("GUIDE".parse().unwrap()),
         store: Some("STORE".parse().unwrap()),

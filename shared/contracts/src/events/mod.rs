@@ -37,10 +37,11 @@ pub use inventory::{
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
-    Buyer, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine,
-    FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped, Identity,
-    LineAmount, OrderCancelled, OrderChanged, OrderCompleted, OrderLine, OrderPlaced, OrderTotals, Parcel,
-    QuantityOfLine, RecalledPart, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
+    Buyer, CouponFunder, CouponShare, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered,
+    FulfilmentKind, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest,
+    FulfilmentShipped, Identity, LineAmount, OrderCancelled, OrderChanged, OrderCompleted, OrderCoupon, OrderLine,
+    OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart, RefundIssued, RefundLine, RefundPart,
+    ReturnInspected, ReturnLine, ReturnReceived,
 };
 pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};

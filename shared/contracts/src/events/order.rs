@@ -73,6 +73,40 @@ pub struct FulfilmentRequest {
     pub location: Option<LocationCode>,
 }
 
+/// Who pays for a coupon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CouponFunder {
+    /// The merchant.
+    #[default]
+    Merchant,
+    /// The channel's platform.
+    Platform,
+    /// The maker of the goods.
+    Supplier,
+}
+
+/// A coupon that the buyer used. Amounts are minor units of the order's currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCoupon {
+    /// Its code.
+    pub code: String,
+    /// What it took off.
+    pub amount: i64,
+    /// Who pays for it.
+    #[serde(default)]
+    pub funded_by: CouponFunder,
+}
+
+/// What a coupon took off a line, in minor units of the order's currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponShare {
+    /// Its code.
+    pub code: String,
+    /// What it took off the line.
+    pub amount: i64,
+}
+
 /// A line of an order, with everything its readers need. Amounts are minor units of the order's currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
@@ -87,12 +121,21 @@ pub struct OrderLine {
     pub quantity: Quantity,
     /// Unit price × quantity before any discount, rounded once.
     pub list_amount: i64,
-    /// The line's own discount and its share of the order's discount.
+    /// The line's own discount and its shares of the order's discount and of coupons.
     pub discount_amount: i64,
     /// What is paid for the line, without freight: list − discount.
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
+    /// What coupons took off it; the discount holds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponShare>,
+    /// The tax in what is paid for it, where that is known; it changes no other amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_amount: Option<i64>,
+    /// Whether it is a gift: nothing is paid for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
 }
 
 /// What an order adds up to, in minor units of its currency.
@@ -129,6 +172,12 @@ pub struct OrderPlaced {
     pub lines: Vec<OrderLine>,
     /// What it adds up to.
     pub totals: OrderTotals,
+    /// The channel's number for the purchase that it was split from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_order_no: Option<String>,
+    /// Coupons that the buyer used; the discounts hold them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<OrderCoupon>,
     /// The hold it claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<ReservationId>,
