@@ -3,6 +3,7 @@
 pub mod book;
 pub mod caller;
 pub mod cancel_order;
+pub mod change_blacklist;
 pub mod change_hold_rules;
 pub mod change_order;
 pub mod complete_orders;

@@ -23,17 +23,18 @@ use super::references::{Known, Sku};
 use super::refusal;
 use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
-use crate::domain::content::{Content, buyer_key};
+use crate::domain::content::{Content, buyer_digests};
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::PaymentTerms;
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
+use crate::store::buyers::Identified;
 use crate::store::holds::{self, HoldRow};
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
 use crate::store::payments::PaymentRow;
-use crate::store::{lines, locks, orders, payments, to_json_list};
+use crate::store::{buyers, lines, locks, orders, payments, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub struct Place {
     /// Makes the answer where rules hold it; none where nobody waits for one.
     pub answer_held: Option<AnswerHeld>,
     event: OrderPlaced,
+    /// The digests of the buyer's identities.
+    digests: Vec<Vec<u8>>,
     cause: Cause,
     key: Option<Key>,
 }
@@ -134,7 +137,8 @@ impl Place {
         let terms = form.payment_terms.map_or(PaymentTerms::Settled, |terms| terms.kind);
         let due = intake::due(&form, totals.total_amount);
         let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
-        let buyer_key = buyer_key(&form.buyer);
+        let digests = buyer_digests(&form.buyer);
+        let buyer_key = digests.first().cloned();
         let document = Document {
             buyer: form.buyer.into(),
             fulfilment: form.fulfilment,
@@ -178,6 +182,7 @@ impl Place {
         let payments = payment_rows(&order, document.payments.as_deref().unwrap_or_default());
         let place = Self {
             order,
+            digests,
             lines: rows,
             payments,
             answer: None,
@@ -192,6 +197,12 @@ impl Place {
     /// Whether its answer will be stored.
     pub fn has_key(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// The identities of its buyer.
+    pub fn identified(&self) -> impl Iterator<Item = Identified<'_>> {
+        let (order_id, at) = (self.order.order_id, self.order.created_at);
+        self.digests.iter().map(move |digest| Identified { digest, order_id, channel: &self.order.channel, at })
     }
 
     /// Its row where rules hold it.
@@ -363,6 +374,7 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place], in_force: &InForce) -> Result<(Hash
         payments::insert(tx, &payment_rows)?;
     }
     let holds = judge_orders(tx, &new, in_force)?;
+    buyers::insert(tx, &new.iter().flat_map(|command| command.identified()).collect::<Vec<_>>())?;
     if !holds.is_empty() {
         orders::hold(tx, &holds.keys().copied().collect::<Vec<_>>())?;
         holds::insert(tx, &holds.values().flatten().cloned().collect::<Vec<_>>())?;

@@ -15,6 +15,7 @@ mod exporting;
 mod fulfilling;
 mod handing_over;
 mod held_intake;
+mod hold_buyers;
 mod hold_queue;
 mod hold_rules;
 mod holding;
