@@ -140,8 +140,9 @@ fn stock_adds_up(deployment: &Deployment) {
 /// What fulfilment orders took on, what was cancelled and what still waits is what was ordered, line by line; and what
 /// they have not shipped yet is what inventory keeps for the order.
 fn allocations_add_up(deployment: &Deployment) {
-    const LIVE: &str = "'offered', 'accepted', 'picked', 'packed', 'shipped', 'delivered', 'ready', 'collected'";
-    const OPEN: &str = "'offered', 'accepted', 'picked', 'packed', 'ready'";
+    const LIVE: &str =
+        "'waiting', 'offered', 'accepted', 'picked', 'packed', 'shipped', 'delivered', 'ready', 'collected'";
+    const OPEN: &str = "'waiting', 'offered', 'accepted', 'picked', 'packed', 'ready'";
     let taken_on = |states: &str| {
         format!(
             "SELECT order_id, (line->>'line_no')::int AS line_no, sum((line->>'quantity')::bigint) AS units

@@ -1,3 +1,9 @@
+DROP TABLE payment_deadlines;
+UPDATE fulfilments SET status = 'offered' WHERE status = 'waiting';
+ALTER TABLE fulfilments
+    DROP CONSTRAINT fulfilments_status_check,
+    ADD CONSTRAINT fulfilments_status_check CHECK (status IN ('offered', 'accepted', 'picked', 'packed', 'shipped',
+        'delivered', 'rejected', 'cancelled', 'ready', 'collected', 'lapsed'));
 ALTER TABLE orders
     DROP CONSTRAINT orders_never_refund_more_than_paid,
     DROP COLUMN payment_terms,

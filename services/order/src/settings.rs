@@ -30,6 +30,8 @@ pub struct OrderSettings {
     pub intake_rest_ms: u32,
     /// How many orders may wait for their transaction.
     pub intake_queue: u32,
+    /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
+    pub unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
 }
@@ -77,6 +79,8 @@ pub struct Rules {
     pub return_window_seconds: i64,
     /// When the freight goes back.
     pub freight_refund: FreightRefund,
+    /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
+    pub unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
     /// The retailer's time zone: where a day begins.
@@ -107,6 +111,7 @@ impl OrderSettings {
         Rules {
             return_window_seconds: self.return_window_seconds.into(),
             freight_refund: self.freight_refund,
+            unpaid_expires_after_seconds: self.unpaid_expires_after_seconds,
             fulfilment: self.fulfilment,
             zone,
         }
@@ -131,7 +136,13 @@ mod tests {
             overdue_after_seconds: 48 * 3600,
         };
         let return_window_seconds = 7 * 24 * 3600;
-        let rules = Rules { return_window_seconds, freight_refund: FreightRefund::LastUnit, fulfilment, zone: Tz::UTC };
+        let rules = Rules {
+            return_window_seconds,
+            freight_refund: FreightRefund::LastUnit,
+            unpaid_expires_after_seconds: 1800,
+            fulfilment,
+            zone: Tz::UTC,
+        };
         assert_eq!(read(&[]).unwrap().rules(Tz::UTC), rules);
         let never = read(&[("FULFILMENT__OFFER_LAPSES_AFTER_SECONDS", "0")]).unwrap();
         assert_eq!(never.fulfilment.offer_lapses_after_seconds, 0);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ::store::{Error, Tx};
+use ::store::{Error, Tx, outbox};
+use contracts::Cause;
+use contracts::events::FulfilmentOffered;
 use kernel::Timestamp;
 use kernel::id::{OrderId, RefundId};
 use uuid::Uuid;
@@ -11,12 +13,14 @@ use super::pay_back::{PayBack, pay_back};
 use crate::domain::cover::{self, Piece};
 use crate::domain::give_back::Given;
 use crate::domain::line::Line;
+use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
+use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, Change};
 use crate::store::lines::LineRow;
 use crate::store::orders::{self, OrderRow};
-use crate::store::{completions, lines, locks};
+use crate::store::{completions, lines, locks, service_levels};
 
 /// Who changes an order, and why.
 #[derive(Clone, Debug)]
@@ -131,9 +135,9 @@ impl Book {
 
     /// Works out where the order stands now, writes it back with its lines, and notes the change. A delivered order's
     /// return window starts.
-    pub fn settle(&mut self, tx: &mut Tx<'_>, actor: &Actor, what: &str, window_seconds: i64) -> Result<(), Error> {
+    pub fn settle(&mut self, tx: &mut Tx<'_>, actor: &Actor, what: &str, rules: Rules) -> Result<(), Error> {
         let concluded = self.conclude(actor, what)?;
-        write_back(tx, &[&*self], &[concluded], window_seconds)
+        write_back(tx, &[&*self], &[concluded], rules)
     }
 
     /// Works out where the order stands now, for [`write_back`] to write.
@@ -215,14 +219,39 @@ impl Concluded {
 
 /// Writes orders back with their lines, and notes their changes and what goes back by them. The return window of delivered
 /// ones starts.
-pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], window_seconds: i64) -> Result<(), Error> {
+pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], rules: Rules) -> Result<(), Error> {
     lines::save(tx, books.iter().map(|book| (book.order.order_id, book.lines.as_slice())))?;
     orders::save(tx, &books.iter().map(|book| &book.order).collect::<Vec<_>>())?;
     let delivered = concluded.iter().filter(|it| it.delivered).map(|it| it.change.order_id.uuid());
-    completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(window_seconds))?;
+    completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(rules.return_window_seconds))?;
+    offer_paid(tx, books, rules)?;
     let refunds: Vec<PayBack> = concluded.iter().filter_map(|it| it.refund(tx.now())).collect();
     pay_back(tx, &refunds)?;
     history::add(tx, &concluded.iter().map(|it| it.change.clone()).collect::<Vec<_>>())
+}
+
+/// Asks the locations of orders that nothing is due of any more.
+fn offer_paid(tx: &mut Tx<'_>, books: &[&Book], rules: Rules) -> Result<(), Error> {
+    let paid = books.iter().filter(|book| !book.order.awaits_payment()).flat_map(|book| &book.fulfilments);
+    let waiting: Vec<&Fulfilment> = paid.filter(|it| it.status == FulfilmentStatus::Waiting).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    fulfilments::ask(tx, &waiting.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())?;
+    let offered = |it: &&Fulfilment| FulfilmentOffered {
+        fulfilment_id: it.id,
+        order_id: it.order_id,
+        location: it.location.clone(),
+        lines: it.lines.clone(),
+        offered_at: tx.now(),
+    };
+    let offered: Vec<FulfilmentOffered> = waiting.iter().map(offered).collect();
+    let mut counts = Counts::default();
+    for event in &offered {
+        outbox::append(tx, event, &Cause::default())?;
+        counts.add(&event.location, Measure::Offered, Sum::ONE);
+    }
+    service_levels::add(tx, tx.now().day_in(rules.zone), &counts)
 }
 
 /// Sorts steps per line and adds up those of the same line.

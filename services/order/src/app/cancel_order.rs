@@ -72,7 +72,7 @@ pub fn cancel_units(
         end_holds(tx, book, why)?;
     }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
-    book.settle(tx, &why.actor, what, rules.return_window_seconds)?;
+    book.settle(tx, &why.actor, what, rules)?;
     // Whoever was not told of an order hears of what was cancelled with its release.
     if !is_untold {
         outbox::append(tx, &event, why.cause)?;

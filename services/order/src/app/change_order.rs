@@ -82,7 +82,7 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     book.order.document = serde_json::to_string(&document).map_err(Error::from)?;
     book.order.content = stored.content;
     orders::rewrite(tx, &book.order)?;
-    write_back(tx, &[&*book], &[concluded], rules.return_window_seconds)?;
+    write_back(tx, &[&*book], &[concluded], rules)?;
     // Whoever was not told of an order is told how it is then.
     if is_untold {
         return Ok(());

@@ -89,7 +89,7 @@ pub fn hold_order(tx: &mut Tx<'_>, command: &Hold, caller: &Caller, rules: Rules
     let concluded = book.note(&caller.actor(command.note.clone()), &format!("held: {}", command.reason))?;
     let event = held(&book.order, std::slice::from_ref(&hold), tx.now())?;
     holds::insert(tx, &[hold])?;
-    write_back(tx, &[&book], &[concluded], rules.return_window_seconds)?;
+    write_back(tx, &[&book], &[concluded], rules)?;
     Ok(outbox::append(tx, &event, &caller.cause)?)
 }
 
@@ -188,7 +188,7 @@ fn release(
     holds::release(tx, &ended, &actor.name, note)?;
     fulfilments::save(tx, &waiting)?;
     let books: Vec<&Book> = releasing.iter().map(|it| &it.book).collect();
-    write_back(tx, &books, &concluded, rules.return_window_seconds)?;
+    write_back(tx, &books, &concluded, rules)?;
     tell_placed(tx, &untold, &caller.cause, rules.freight_refund)
 }
 

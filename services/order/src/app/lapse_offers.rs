@@ -53,7 +53,7 @@ pub fn lapse_offers(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     }
     fulfilments::save(tx, &lapsed)?;
     if !changed.is_empty() {
-        write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
+        write_back(tx, &changed, &concluded, rules)?;
     }
     let mut counts = Counts::default();
     lapsed.iter().for_each(|it| counts.add(&it.location, Measure::Lapsed, Sum::ONE));

@@ -87,7 +87,7 @@ pub fn lapse_pickups(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     }
     fulfilments::save(tx, &lapsed.fulfilments)?;
     if !changed.is_empty() {
-        write_back(tx, &changed, &lapsed.concluded, rules.return_window_seconds)?;
+        write_back(tx, &changed, &lapsed.concluded, rules)?;
     }
     let mut counts = Counts::default();
     let uncollected = lapsed.fulfilments.iter().filter(|it| it.status == FulfilmentStatus::Lapsed);

@@ -7,6 +7,7 @@ pub mod change_blacklist;
 pub mod change_hold_rules;
 pub mod change_order;
 pub mod complete_orders;
+pub mod expire_unpaid;
 pub mod export_orders;
 pub mod fold_moves;
 pub mod hand_over;

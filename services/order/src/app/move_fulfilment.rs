@@ -148,7 +148,7 @@ pub fn move_fulfilments(
     if !changed.is_empty() {
         fulfilments::save(tx, &moved.into_values().collect::<Vec<_>>())?;
         let changed: Vec<&Book> = changed.iter().filter_map(|id| books.get(id)).collect();
-        write_back(tx, &changed, &concluded, rules.return_window_seconds)?;
+        write_back(tx, &changed, &concluded, rules)?;
         service_levels::add(tx, tx.now().day_in(rules.zone), &counts)?;
     }
     Ok(outcomes)

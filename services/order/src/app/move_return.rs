@@ -96,7 +96,7 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
     returns::save(tx, &opened.row)?;
     if let Some(mut book) = opened.book {
         let what = format!("return {}", step.target());
-        book.settle(tx, &caller.actor(None), &what, rules.return_window_seconds)?;
+        book.settle(tx, &caller.actor(None), &what, rules)?;
     }
     Ok(())
 }

@@ -26,15 +26,16 @@ use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_digests};
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
-use crate::domain::payment_terms::PaymentTerms;
+use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::buyers::Identified;
 use crate::store::holds::{self, HoldRow};
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
+use crate::store::payment_deadlines::DeadlineRow;
 use crate::store::payments::PaymentRow;
-use crate::store::{buyers, lines, locks, orders, payments, to_json_list};
+use crate::store::{buyers, lines, locks, orders, payment_deadlines, payments, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Document {
     /// The discount on the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount: Option<Money>,
+    /// When it is paid; none when it is paid already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_terms: Option<PaymentTermsForm>,
     /// How it was paid; none when the channel settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentForm>>,
@@ -83,6 +87,8 @@ pub struct Place {
     pub lines: Vec<LineRow>,
     /// Its payments' rows.
     pub payments: Vec<PaymentRow>,
+    /// When its buyer has to pay what is due, as the channel says.
+    terms: Option<PaymentTermsForm>,
     /// The answer to be stored with the idempotency key, if there is one.
     pub answer: Option<Arc<Answer>>,
     /// Makes the answer where rules hold it; none where nobody waits for one.
@@ -143,6 +149,7 @@ impl Place {
             buyer: form.buyer.into(),
             fulfilment: form.fulfilment,
             discount: form.discount,
+            payment_terms: form.payment_terms,
             payments: form.payments,
             reservation_id: form.reservation_id,
             guide: form.guide,
@@ -185,6 +192,7 @@ impl Place {
             digests,
             lines: rows,
             payments,
+            terms: document.payment_terms,
             answer: None,
             answer_held: None,
             event,
@@ -208,6 +216,13 @@ impl Place {
     /// Its row where rules hold it.
     fn held(&self) -> OrderRow {
         OrderRow { status: OrderStatus::Held.as_str().to_owned(), held: true, ..self.order.clone() }
+    }
+
+    /// Until when it is to be paid, if it waits for that.
+    fn deadline(&self, rules: Rules) -> Option<DeadlineRow> {
+        let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
+        let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
+        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
     }
 
     fn number(&self) -> (&str, &str) {
@@ -300,7 +315,7 @@ pub fn place_orders(tx: &mut Tx<'_>, commands: &[Place], terms: &Terms) -> Resul
         .collect();
     // Sorted by number, so that two batches with the same numbers wait for each other instead of deadlocking.
     fresh.sort_by_key(|command| command.number());
-    let (inserted, held) = insert(tx, &fresh, &terms.in_force)?;
+    let (inserted, held) = insert(tx, &fresh, terms)?;
     let others: Vec<(&str, &str)> = fresh
         .iter()
         .filter(|command| !inserted.contains(&command.order.order_id))
@@ -358,7 +373,7 @@ fn taken(command: &Place, holds: Option<&Vec<HoldRow>>) -> Result<Placed, Refusa
 type Holds = HashMap<Uuid, Vec<HoldRow>>;
 
 /// Inserts those whose numbers are new, and what rules hold of them; tells of both.
-fn insert(tx: &mut Tx<'_>, fresh: &[&Place], in_force: &InForce) -> Result<(HashSet<Uuid>, Holds), Error> {
+fn insert(tx: &mut Tx<'_>, fresh: &[&Place], terms: &Terms) -> Result<(HashSet<Uuid>, Holds), Error> {
     if fresh.is_empty() {
         return Ok((HashSet::new(), Holds::new()));
     }
@@ -373,7 +388,9 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place], in_force: &InForce) -> Result<(Hash
     if !payment_rows.is_empty() {
         payments::insert(tx, &payment_rows)?;
     }
-    let holds = judge_orders(tx, &new, in_force)?;
+    let due = new.iter().filter_map(|command| command.deadline(terms.rules));
+    payment_deadlines::insert(tx, &due.collect::<Vec<_>>())?;
+    let holds = judge_orders(tx, &new, &terms.in_force)?;
     buyers::insert(tx, &new.iter().flat_map(|command| command.identified()).collect::<Vec<_>>())?;
     if !holds.is_empty() {
         orders::hold(tx, &holds.keys().copied().collect::<Vec<_>>())?;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use ::store::{Error, Tx};
+use chrono::{DateTime, Utc};
 use kernel::id::OrderId;
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use crate::store::holds::{self, HoldRow};
 use crate::store::lines::{self, LineRow};
 use crate::store::members;
 use crate::store::orders::{self, OrderRow};
+use crate::store::payment_deadlines;
 use crate::store::payments::{self, PartRow, PaymentRow, RefundRow};
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
 use crate::store::search::{self, Filter, Place};
@@ -47,6 +49,8 @@ pub struct ReadOrder {
     pub fulfilments: Vec<Fulfilment>,
     /// What holds it, or did.
     pub holds: Vec<HoldRow>,
+    /// Until when something of it is to be paid; none of an order that waits for no payment.
+    pub pay_by: Option<DateTime<Utc>>,
     /// Its payments.
     pub payments: Vec<PaymentRow>,
     /// Its refunds; a list leaves them out.
@@ -115,11 +119,14 @@ fn with_parts(tx: &mut Tx<'_>, rows: Vec<OrderRow>) -> Result<Vec<ReadOrder>, Er
     let members = members::of(tx, &ids)?;
     let mut holds = holds::of(tx, &ids)?;
     let mut payments = payments::of(tx, &ids)?;
+    let unpaid: Vec<Uuid> = rows.iter().filter(|row| row.awaits_payment()).map(|row| row.order_id).collect();
+    let deadlines = payment_deadlines::of(tx, &unpaid)?;
     let read = |order: OrderRow| ReadOrder {
         lines: lines.remove(&order.order_id).unwrap_or_default(),
         member: members.get(&order.order_id).copied(),
         fulfilments: fulfilments.remove(&order.order_id).unwrap_or_default(),
         holds: holds.remove(&order.order_id).unwrap_or_default(),
+        pay_by: deadlines.get(&order.order_id).map(|row| row.due_at),
         payments: payments.remove(&order.order_id).unwrap_or_default(),
         refunds: Vec::new(),
         returns: Vec::new(),

@@ -11,15 +11,12 @@ use uuid::Uuid;
 
 use super::book::{Actor, Book, write_back};
 use super::source_orders::{INVENTORY, Refusal};
+use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// Recalls what was asked for, at most one request per order. An order moves as a whole or not at all: if anything that
 /// was asked for is picked, collected by the buyer, or no longer there, the request is let rest.
-pub fn recall_orders(
-    tx: &mut Tx<'_>,
-    requests: &[(StockBetterFound, Cause)],
-    window_seconds: i64,
-) -> Result<(), Refusal> {
+pub fn recall_orders(tx: &mut Tx<'_>, requests: &[(StockBetterFound, Cause)], rules: Rules) -> Result<(), Refusal> {
     let ids: Vec<Uuid> = requests.iter().map(|(it, _)| it.order_id.uuid()).collect();
     let mut books = Book::open_all(tx, &ids)?;
     let mut changed = Vec::new();
@@ -40,7 +37,7 @@ pub fn recall_orders(
     }
     if !changed.is_empty() {
         fulfilments::save(tx, &changed)?;
-        write_back(tx, &moved.iter().collect::<Vec<_>>(), &concluded, window_seconds)?;
+        write_back(tx, &moved.iter().collect::<Vec<_>>(), &concluded, rules)?;
     }
     Ok(())
 }

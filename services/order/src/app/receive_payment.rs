@@ -14,7 +14,7 @@ use crate::domain::intake::MAX_PAYMENTS;
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::payments::{self, PaymentRow};
-use crate::store::{code, completions};
+use crate::store::{code, completions, payment_deadlines};
 
 /// Takes a payment. The same one again, by its method and its own number, changes nothing.
 pub fn receive_payment(
@@ -32,7 +32,9 @@ pub fn receive_payment(
         return check_same(same, payment);
     }
     let why = Why { actor: Actor { reason: None, ..caller.actor(None) }, cause: &caller.cause };
-    take(tx, &mut book, (known.len(), payment), &why, rules)
+    check_currency(&book, payment)?;
+    let row = PaymentRow::new(id, next(known.len())?, payment, tx.now());
+    take(tx, &mut book, row, &why, rules)
 }
 
 fn numbered<'a>(known: &'a [PaymentRow], payment: &PaymentForm) -> Option<&'a PaymentRow> {
@@ -48,46 +50,60 @@ fn check_same(known: &PaymentRow, payment: &PaymentForm) -> Result<(), Refusal> 
     Err(Refusal::Contradiction(detail))
 }
 
-/// Takes a payment of an order that is locked and has so many already.
-fn take(
-    tx: &mut Tx<'_>,
-    book: &mut Book,
-    (before, payment): (usize, &PaymentForm),
-    why: &Why<'_>,
-    rules: Rules,
-) -> Result<(), Refusal> {
-    let currency = book.order.currency()?;
-    if payment.amount.currency != currency {
-        let detail = format!("is in {}, the order in {currency}", payment.amount.currency);
-        return Err(Refusal::invalid("amount", detail));
+/// Moves the deadline of what is still to be paid.
+fn reschedule(tx: &mut Tx<'_>, book: &Book) -> Result<(), Error> {
+    let id = book.order.order_id;
+    let Some(row) = payment_deadlines::of(tx, &[id])?.remove(&id) else { return Ok(()) };
+    if book.order.due_amount == 0 {
+        return payment_deadlines::remove(tx, &[id]);
     }
+    payment_deadlines::set(tx, id, row.after(book.order.balance().paid()))
+}
+
+fn check_currency(book: &Book, payment: &PaymentForm) -> Result<(), Refusal> {
+    let currency = book.order.currency()?;
+    if payment.amount.currency == currency {
+        return Ok(());
+    }
+    Err(Refusal::invalid("amount", format!("is in {}, the order in {currency}", payment.amount.currency)))
+}
+
+/// The place of the payment after so many.
+fn next(before: usize) -> Result<i32, Refusal> {
     if before >= MAX_PAYMENTS {
         return Err(Refusal::State(format!("the order has {MAX_PAYMENTS} payments, which is the most")));
     }
+    Ok(i32::try_from(before.saturating_add(1)).map_err(|_| Error::Broken("payments are few"))?)
+}
+
+/// Takes a payment of an order that is locked.
+pub fn take(tx: &mut Tx<'_>, book: &mut Book, payment: PaymentRow, why: &Why<'_>, rules: Rules) -> Result<(), Refusal> {
+    let currency = book.order.currency()?;
     let mut balance = book.order.balance();
     if balance.due == 0 {
         return Err(Refusal::State(format!("nothing is to be paid: the order is {}", book.order.payment_status()?)));
     }
     let due = Money::new(balance.due, currency);
     balance
-        .receive(payment.amount.amount)
+        .receive(payment.amount)
         .map_err(|_| Refusal::invalid("amount", format!("is more than 0 and at most the {due} still to be paid")))?;
     let every_unit = book.is_given_back();
     book.order.set_balance(balance, every_unit)?;
-    let sequence = i32::try_from(before.saturating_add(1)).map_err(|_| Error::Broken("payments are few"))?;
-    payments::insert(tx, &[&PaymentRow::new(book.order.id(), sequence, payment, tx.now())])?;
+    payments::insert(tx, &[&payment])?;
+    reschedule(tx, book)?;
     if balance.due == 0 && book.order.status()? == OrderStatus::Delivered {
         // If the return window was over before the money came, nobody has looked at the order since.
         completions::schedule(tx, &[book.order.order_id], tx.now())?;
     }
-    let concluded = book.conclude(&why.actor, &format!("{} paid by {}", payment.amount, payment.method))?;
-    write_back(tx, &[&*book], &[concluded], rules.return_window_seconds)?;
+    let amount = Money::new(payment.amount, currency);
+    let concluded = book.conclude(&why.actor, &format!("{amount} paid by {}", payment.method))?;
+    write_back(tx, &[&*book], &[concluded], rules)?;
     let event = PaymentReceived {
         order_id: book.order.id(),
-        sequence,
-        method: payment.method.clone(),
-        reference: payment.reference.clone(),
-        amount: payment.amount.amount,
+        sequence: payment.sequence,
+        method: payment.method,
+        reference: payment.reference,
+        amount: payment.amount,
         due_amount: balance.due,
         currency,
         received_at: tx.now(),

@@ -239,7 +239,7 @@ fn of_order(
     }
     let rows = claimed_lines(tx, &row, &claims)?;
     returns::insert_lines(tx, &rows)?;
-    book.settle(tx, &caller.actor(Some(form.reason.clone())), "return requested", rules.return_window_seconds)?;
+    book.settle(tx, &caller.actor(Some(form.reason.clone())), "return requested", rules)?;
     Ok(Requested::New(row.return_id))
 }
 

@@ -65,7 +65,7 @@ pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], rules: Rules)
     }
     place(tx, &offers, answers, rules)?;
     mark(tx, undisturbed, OrderStatus::Sourced)?;
-    others.into_iter().try_for_each(|id| settle(tx, id, rules.return_window_seconds))?;
+    others.into_iter().try_for_each(|id| settle(tx, id, rules))?;
     Ok(())
 }
 
@@ -102,11 +102,12 @@ fn offers_of(
         location,
         kind: order.fulfilment_kind.clone(),
         lines,
+        waits: order.awaits_payment(),
     };
     lines.into_iter().map(offer).collect()
 }
 
-/// Inserts the offers and tells of those that are new.
+/// Inserts the offers and tells of those that are new. Locations are not asked before the buyer has paid.
 fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)], rules: Rules) -> Result<(), Error> {
     if offers.is_empty() {
         return Ok(());
@@ -116,7 +117,7 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)], r
     let unknown = Cause::default();
     let offered_at = tx.now();
     let mut counts = Counts::default();
-    for offer in offers.iter().filter(|offer| new.contains(&offer.id.uuid())) {
+    for offer in offers.iter().filter(|offer| !offer.waits && new.contains(&offer.id.uuid())) {
         let event = FulfilmentOffered {
             fulfilment_id: offer.id,
             order_id: offer.order_id,
@@ -145,7 +146,7 @@ fn mark(tx: &mut Tx<'_>, mut undisturbed: Vec<OrderRow>, status: OrderStatus) ->
 }
 
 /// The unusual case: works out where the order stands from all of its parts.
-fn settle(tx: &mut Tx<'_>, id: Uuid, window_seconds: i64) -> Result<(), Error> {
+fn settle(tx: &mut Tx<'_>, id: Uuid, rules: Rules) -> Result<(), Error> {
     let Some(mut book) = Book::open(tx, id.into())? else { return Ok(()) };
     if book.order.status()? == OrderStatus::Cancelled {
         return Ok(());
@@ -153,11 +154,11 @@ fn settle(tx: &mut Tx<'_>, id: Uuid, window_seconds: i64) -> Result<(), Error> {
     if cover::is_covered(&book.lines, &book.pieces()) {
         book.order.backordered = false;
     }
-    book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Sourced.as_str(), window_seconds)
+    book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Sourced.as_str(), rules)
 }
 
 /// Notes what waits for stock, at most one answer per order.
-pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], window_seconds: i64) -> Result<(), Refusal> {
+pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], rules: Rules) -> Result<(), Refusal> {
     let ids: Vec<Uuid> = answers.iter().map(|answer| answer.order_id.uuid()).collect();
     let mut locked = locks::orders(tx, &ids)?;
     let mut undisturbed = Vec::new();
@@ -174,7 +175,7 @@ pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], window_seconds
         // An answer that was overtaken, by a later one or by a cancellation, says nothing any more.
         if !book.order.backordered && !cover::is_covered(&book.lines, &book.pieces()) {
             book.order.backordered = true;
-            book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Backordered.as_str(), window_seconds)?;
+            book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Backordered.as_str(), rules)?;
         }
     }
     mark(tx, undisturbed, OrderStatus::Backordered)?;

@@ -15,14 +15,11 @@ use uuid::Uuid;
 use super::book::{Actor, Book, write_back};
 use super::source_orders::INVENTORY;
 use crate::domain::state::FulfilmentStatus;
+use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// Takes back what covers the requests, as far as anything can be.
-pub fn take_back_shorted(
-    tx: &mut Tx<'_>,
-    requests: &[(StockShorted, Cause)],
-    window_seconds: i64,
-) -> Result<(), Error> {
+pub fn take_back_shorted(tx: &mut Tx<'_>, requests: &[(StockShorted, Cause)], rules: Rules) -> Result<(), Error> {
     let ids: Vec<Uuid> = requests.iter().flat_map(|(it, _)| &it.promised).map(|it| it.order_id.uuid()).collect();
     let mut books = Book::open_all(tx, &ids)?;
     let mut taken = Vec::new();
@@ -50,7 +47,7 @@ pub fn take_back_shorted(
         concluded.push(book.conclude(&actor, "taken back from its location")?);
         changed.push(book);
     }
-    write_back(tx, &changed.iter().collect::<Vec<_>>(), &concluded, window_seconds)
+    write_back(tx, &changed.iter().collect::<Vec<_>>(), &concluded, rules)
 }
 
 /// Which fulfilment orders cover a request: shipments before what a buyer comes for, what nobody has accepted before what
@@ -66,7 +63,7 @@ fn chosen(books: &BTreeMap<Uuid, Book>, request: &StockShorted) -> Vec<(Uuid, Fu
         lacking = lacking.saturating_sub(on_its_way_back(&there, owing));
         all.extend(there.into_iter().filter(|(it, _)| it.status.may_be_recalled()));
     }
-    all.sort_by_key(|(it, _)| (it.kind == FulfilmentKind::Pickup, it.status != FulfilmentStatus::Offered));
+    all.sort_by_key(|(it, _)| (it.kind == FulfilmentKind::Pickup, it.status == FulfilmentStatus::Accepted));
     let mut chosen = Vec::new();
     for (it, units) in all {
         if lacking <= 0 {

@@ -54,7 +54,7 @@ pub fn track_parcels(
         fulfilment = book.change_fulfilment(fulfilment, tx.now())?;
         fulfilments::save(tx, std::slice::from_ref(&fulfilment))?;
         let concluded = book.conclude(&caller.actor(None), &format!("{} parcels corrected", fulfilment.location))?;
-        write_back(tx, &[&book], &[concluded], rules.return_window_seconds)?;
+        write_back(tx, &[&book], &[concluded], rules)?;
     }
     if !is_delivered(tx, &fulfilment)? {
         return Ok(fulfilment);

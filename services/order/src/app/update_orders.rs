@@ -1,6 +1,6 @@
 //! What becomes of an order that its channel sends again with another content: the newest `channel_updated_at` wins.
 //!
-//! A channel may send an order elsewhere, take units off it, and change its remark. Whatever else differs contradicts the
+//! A channel may send an order elsewhere, take units off it, tell what was paid since, and change its remark. Whatever else differs contradicts the
 //! book, as does another content without a newer time.
 
 use ::store::{Error, Tx};
@@ -11,10 +11,13 @@ use super::book::{Actor, Book};
 use super::cancel_order::Why;
 use super::change_order::{Change, apply};
 use super::place_orders::{Document, Place};
+use super::receive_payment::take;
 use super::refusal::Refusal;
+use crate::domain::payment_terms::PaymentTerms;
 use crate::settings::Rules;
 use crate::store::lines::{self, LineRow};
 use crate::store::orders;
+use crate::store::payments::{self, PaymentRow};
 
 /// Fields in which an update may differ.
 const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
@@ -39,7 +42,15 @@ pub fn update_order(
     rules: Rules,
 ) -> Result<Updated, Refusal> {
     let change_lines = fields.contains(&"lines");
-    let fixed = |field: &&&'static str| !(UPDATABLE.contains(*field) || (change_lines && FOLLOWING.contains(*field)));
+    // Of an order that was paid when it came, payments differ only with fewer units; of any other they are new money, which
+    // is not told together with fewer units: what of it would be due is not known.
+    let is_paid_later = place.order.payment_terms != PaymentTerms::Settled.as_str();
+    let more_paid = is_paid_later && fields.contains(&"payments");
+    let may_differ = |field: &'static str| match field {
+        "payments" if is_paid_later => !change_lines,
+        field => UPDATABLE.contains(&field) || (change_lines && FOLLOWING.contains(&field)),
+    };
+    let fixed = |field: &&&'static str| !may_differ(field);
     let fixed: Vec<&'static str> = fields.iter().filter(fixed).copied().collect();
     if !fixed.is_empty() {
         return Ok(Updated::Contradicts(fixed));
@@ -53,6 +64,12 @@ pub fn update_order(
         return Ok(Updated::Contradicts(vec!["fulfilment"]));
     }
     let ids = [id.uuid()];
+    let paid = payments::of(tx, &ids)?.remove(&id.uuid()).unwrap_or_default();
+    let more =
+        if more_paid { more_payments(&paid, &place.payments, book.order.due_amount) } else { Some([].as_slice()) };
+    let Some(more) = more.filter(|_| before.payment_terms == after.payment_terms) else {
+        return Ok(Updated::Contradicts(vec!["payments"]));
+    };
     let rows = lines::of(tx, &ids)?.remove(&id.uuid()).unwrap_or_default();
     let Some(wanted) = fewer_units(&book, &rows, &place.lines) else {
         return Ok(Updated::Contradicts(vec!["lines"]));
@@ -64,7 +81,12 @@ pub fn update_order(
         reason: Some("the channel changed it".to_owned()),
     };
     let actor = Actor { name: place.order.created_by.clone(), reason: change.reason.clone() };
-    apply(tx, &mut book, &change, &Why { actor, cause }, rules)?;
+    let why = Why { actor, cause };
+    apply(tx, &mut book, &change, &why, rules)?;
+    for payment in more {
+        let received = PaymentRow { order_id: id.uuid(), received_at: tx.now().utc(), ..payment.clone() };
+        take(tx, &mut book, received, &why, rules)?;
+    }
     let mut row = orders::find(tx, id)?.ok_or(Error::Broken("a locked order is in the book"))?;
     row.content.clone_from(&place.order.content);
     row.channel_updated_at = place.order.channel_updated_at;
@@ -74,6 +96,15 @@ pub fn update_order(
 
 fn read(document: &str) -> Result<Document, Error> {
     Ok(serde_json::from_str(document)?)
+}
+
+/// The payments that came after those in the book; none if they do not begin with those, or are more than is due.
+fn more_payments<'a>(paid: &[PaymentRow], sent: &'a [PaymentRow], due: i64) -> Option<&'a [PaymentRow]> {
+    let same =
+        |(a, b): (&PaymentRow, &PaymentRow)| (&a.method, &a.reference, a.amount) == (&b.method, &b.reference, b.amount);
+    let more = sent.get(paid.len()..).filter(|_| paid.iter().zip(sent).all(same))?;
+    let sum: i128 = more.iter().map(|it| i128::from(it.amount)).sum();
+    (sum <= i128::from(due) && more.iter().all(|it| it.amount > 0)).then_some(more)
 }
 
 /// The units still wanted of each line that has fewer now; none if anything but a number of units differs, or grows. A line

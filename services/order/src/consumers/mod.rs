@@ -81,12 +81,11 @@ pub const TIMELINE: Hearing = Hearing {
 
 /// The stream `sourcing` with what happens to its events.
 pub fn sourcing(rules: Rules) -> Subscription {
-    let window_seconds = rules.return_window_seconds;
     SOURCING.handled_by(Arc::new(move |tx, kind, events| match kind {
         "stock.sourced" => stock_sourced::consume(tx, events, rules),
-        "stock.backordered" => stock_backordered::consume(tx, events, window_seconds),
-        "stock.better_found" => stock_better_found::consume(tx, events, window_seconds),
-        "stock.shorted" => stock_shorted::consume(tx, events, window_seconds),
+        "stock.backordered" => stock_backordered::consume(tx, events, rules),
+        "stock.better_found" => stock_better_found::consume(tx, events, rules),
+        "stock.shorted" => stock_shorted::consume(tx, events, rules),
         other => Err(unheard(other)),
     }))
 }

@@ -6,7 +6,8 @@ use store::Tx;
 
 use super::payloads;
 use crate::app::source_orders::backordered;
+use crate::settings::Rules;
 
-pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event], window_seconds: i64) -> Result<(), ConsumeError> {
-    Ok(backordered(tx, &payloads(events)?, window_seconds)?)
+pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event], rules: Rules) -> Result<(), ConsumeError> {
+    Ok(backordered(tx, &payloads(events)?, rules)?)
 }

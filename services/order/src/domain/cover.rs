@@ -227,7 +227,7 @@ pub fn order_status(lines: &[Line], pieces: &[Piece], backordered: bool) -> Orde
         OrderStatus::Delivered
     } else if covered && live().all(FulfilmentStatus::has_left) {
         OrderStatus::Shipped
-    } else if live().any(|status| status != FulfilmentStatus::Offered) {
+    } else if live().any(|status| !matches!(status, FulfilmentStatus::Waiting | FulfilmentStatus::Offered)) {
         OrderStatus::Fulfilling
     } else if covered {
         OrderStatus::Sourced

@@ -7,7 +7,7 @@ use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, Sk
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::payment_terms::PaymentTerms;
+use super::payment_terms::PaymentTermsForm;
 use super::picking::Found;
 
 /// A new order.
@@ -122,15 +122,6 @@ pub struct LineForm {
     /// The line's own discount.
     #[serde(default)]
     pub discount: Option<Money>,
-}
-
-/// When an order is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PaymentTermsForm {
-    /// `on_delivery`.
-    #[serde(rename = "type")]
-    pub kind: PaymentTerms,
 }
 
 /// A payment of an order.

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::faults::Faults;
 use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
-use super::payment_terms::PaymentTerms;
+use super::payment_terms::{PaymentTerms, PaymentTermsForm};
 
 /// The most lines of an order. The longest invoice in published retail data has 1,114; a wholesale order may be longer.
 pub const MAX_LINES: usize = 2_000;
@@ -81,8 +81,8 @@ fn check_head(form: &OrderForm, faults: &mut Faults) {
     faults.amount("discount", form.discount, currency);
     faults.buyer(&form.buyer);
     check_fulfilment(&form.fulfilment, faults);
-    if form.payment_terms.is_some_and(|terms| terms.kind == PaymentTerms::Settled) {
-        faults.add("payment_terms.type", "is left out for an order that is paid");
+    if let Some(terms) = &form.payment_terms {
+        check_terms(terms, currency, faults);
     }
     let payments: &[PaymentForm] = form.payments.as_deref().unwrap_or_default();
     if payments.len() > MAX_PAYMENTS {
@@ -90,6 +90,23 @@ fn check_head(form: &OrderForm, faults: &mut Faults) {
     }
     for (index, payment) in payments.iter().enumerate().take(MAX_PAYMENTS) {
         faults.payment(&format!("payments[{index}]."), payment, currency);
+    }
+}
+
+fn check_terms(terms: &PaymentTermsForm, currency: Currency, faults: &mut Faults) {
+    if terms.kind == PaymentTerms::Settled {
+        faults.add("payment_terms.type", "is left out for an order that is paid");
+    }
+    if terms.pay_by.is_some() && !terms.kind.is_in_advance() {
+        faults.add("payment_terms.pay_by", "has no place in an order that is paid on delivery");
+    }
+    faults.amount("payment_terms.deposit", terms.deposit, currency);
+    let is_presale = terms.kind == PaymentTerms::Presale;
+    for (name, is_there) in [("deposit", terms.deposit.is_some()), ("balance_by", terms.balance_by.is_some())] {
+        if is_there != is_presale {
+            let detail = if is_presale { "is needed" } else { "belongs to a presale" };
+            faults.add(format!("payment_terms.{name}"), detail);
+        }
     }
 }
 
@@ -256,6 +273,11 @@ pub fn due(form: &OrderForm, total_amount: i64) -> i64 {
 }
 
 fn check_payments(form: &OrderForm, total_amount: i64) -> Result<(), Refusal> {
+    let deposit = form.payment_terms.and_then(|terms| terms.deposit).map(|deposit| deposit.amount);
+    if deposit.is_some_and(|deposit| !(1..total_amount).contains(&deposit)) {
+        let detail = format!("is more than 0 and less than the total of {total_amount}");
+        return Err(Refusal::Amounts(vec![FieldError { field: "payment_terms.deposit".to_owned(), detail }]));
+    }
     let Some(payments) = &form.payments else { return Ok(()) };
     let (paid, total) = (paid(payments), i128::from(total_amount));
     if paid == total || (form.payment_terms.is_some() && paid < total) {

@@ -51,6 +51,8 @@ states! {
 states! {
     /// Where a fulfilment order stands.
     FulfilmentStatus {
+        /// The goods are promised there; the location is asked when the buyer has paid.
+        Waiting = "waiting" => [Offered, Rejected, Cancelled],
         /// The location has not answered.
         Offered = "offered" => [Accepted, Rejected, Lapsed, Cancelled],
         /// The location took it on.
@@ -79,12 +81,12 @@ states! {
 impl FulfilmentStatus {
     /// Whether its units still wait at the location: they may be cancelled.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Offered | Self::Accepted | Self::Picked | Self::Packed | Self::Ready)
+        matches!(self, Self::Waiting | Self::Offered | Self::Accepted | Self::Picked | Self::Packed | Self::Ready)
     }
 
     /// Whether it may be taken back because nearer stock was found: nobody has touched the goods.
     pub const fn may_be_recalled(self) -> bool {
-        matches!(self, Self::Offered | Self::Accepted)
+        matches!(self, Self::Waiting | Self::Offered | Self::Accepted)
     }
 
     /// Whether its units have left the location.
@@ -167,22 +169,23 @@ mod tests {
         ]
     );
 
-    // Columns: offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
+    // Columns: waiting offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
     every_pair!(
         every_pair_of_fulfilment_states,
         FulfilmentStatus,
         [
-            ".x....xx..x", // offered
-            "..xxx.xxx..", // accepted
-            "...xx.xxx..", // picked
-            "....x.xxx..", // packed
-            ".....x.....", // shipped
-            "...........", // delivered
-            "...........", // rejected
-            "...........", // cancelled
-            ".......x.xx", // ready
-            "...........", // collected
-            "...........", // lapsed
+            ".x.....xx...", // waiting
+            "..x....xx..x", // offered
+            "...xxx.xxx..", // accepted
+            "....xx.xxx..", // picked
+            ".....x.xxx..", // packed
+            "......x.....", // shipped
+            "............", // delivered
+            "............", // rejected
+            "............", // cancelled
+            "........x.xx", // ready
+            "............", // collected
+            "............", // lapsed
         ]
     );
 
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn only_what_nobody_has_picked_is_recalled_and_then_it_stands_as_after_a_rejection() {
         let recalled: Vec<_> = FulfilmentStatus::ALL.iter().filter(|it| it.may_be_recalled()).collect();
-        assert_eq!(recalled, [&FulfilmentStatus::Offered, &FulfilmentStatus::Accepted]);
+        assert_eq!(recalled, [&FulfilmentStatus::Waiting, &FulfilmentStatus::Offered, &FulfilmentStatus::Accepted]);
         assert!(recalled.iter().all(|it| it.may_become(FulfilmentStatus::Rejected)));
     }
 

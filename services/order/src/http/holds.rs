@@ -94,7 +94,7 @@ impl HoldView {
 /// Why an order is to be held.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HoldBody {
+pub struct HoldOrderBody {
     /// Why, as a word that the queue is narrowed by.
     #[schema(example = "suspicious")]
     reason: Code,
@@ -109,14 +109,14 @@ pub struct HoldBody {
 /// Until it is released, nothing of it moves on: locations cannot accept, pick, pack, ship, make ready or hand out what is
 /// in it. It can be cancelled and changed, and locations may still reject it. An order may have several holds.
 #[utoipa::path(post, path = "/v1/orders/{id}/hold", tag = "order",
-    params(("id" = Uuid, Path, description = "The order's id")), request_body = HoldBody, responses(
+    params(("id" = Uuid, Path, description = "The order's id")), request_body = HoldOrderBody, responses(
     (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
     (status = 422, body = Problem)))]
 pub async fn hold(
     app: Data<App>,
     meta: Meta,
     path: Path<OrderId>,
-    body: Json<HoldBody>,
+    body: Json<HoldOrderBody>,
 ) -> Result<HttpResponse, Failure> {
     let (order_id, body) = (path.into_inner(), body.into_inner());
     check_note(body.note.as_deref())?;
@@ -133,7 +133,7 @@ pub async fn hold(
 /// What is to be released.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ReleaseBody {
+pub struct ReleaseOrderBody {
     /// The hold; everything that holds the order, when left out.
     #[serde(default)]
     hold_id: Option<HoldId>,
@@ -147,13 +147,13 @@ pub struct ReleaseBody {
 ///
 /// The order goes on when nothing holds it any more. From then on its locations and buyers have their whole time anew.
 #[utoipa::path(post, path = "/v1/orders/{id}/release", tag = "order",
-    params(("id" = Uuid, Path, description = "The order's id")), request_body = ReleaseBody, responses(
+    params(("id" = Uuid, Path, description = "The order's id")), request_body = ReleaseOrderBody, responses(
     (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn release(
     app: Data<App>,
     meta: Meta,
     path: Path<OrderId>,
-    body: Optional<ReleaseBody>,
+    body: Optional<ReleaseOrderBody>,
 ) -> Result<HttpResponse, Failure> {
     let (order_id, body) = (path.into_inner(), body.0);
     check_note(body.note.as_deref())?;

@@ -12,7 +12,7 @@ use super::payments::{PaymentView, RefundView};
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::form::FulfilmentForm;
-use crate::domain::payment_terms::PaymentTerms;
+use crate::domain::payment_terms::PaymentTermsForm;
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
 use crate::store::code;
 use crate::store::fulfilments::Fulfilment;
@@ -61,8 +61,12 @@ pub struct OrderView {
     pub holds: Vec<HoldView>,
     /// What it adds up to.
     pub totals: TotalsView,
-    /// When it is paid.
-    pub payment_terms: PaymentTerms,
+    /// When it is paid; left out when it is paid already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_terms: Option<PaymentTermsForm>,
+    /// Until when something of it is to be paid, else it is cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pay_by: Option<Timestamp>,
     /// How it was paid; left out when the channel settles it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentView>>,
@@ -334,7 +338,8 @@ impl OrderView {
                 refunded_amount: money(balance.refunded()),
                 due_amount: money(balance.due),
             },
-            payment_terms: order.payment_terms()?,
+            payment_terms: document.payment_terms,
+            pay_by: None,
             payments: document.payments.map(PaymentView::fresh),
             reservation_id: document.reservation_id,
             guide: document.guide,
@@ -353,8 +358,9 @@ impl OrderView {
         Ok(Self {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(FulfilmentView::with_code).collect(),
-            holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
+            pay_by: read.pay_by.map(Into::into),
             payments: PaymentView::all(&read.payments, view.currency),
+            holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
             ..view
         })
     }

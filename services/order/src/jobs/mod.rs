@@ -5,6 +5,7 @@ use std::time::Duration;
 use service::{Job, Progress};
 
 use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
+use crate::app::expire_unpaid::expire_unpaid;
 use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
@@ -16,6 +17,9 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// How often what has lapsed is looked for: seconds against the hours that a location has.
 const LAPSES_EVERY: Duration = Duration::from_secs(10);
+
+/// How often what was not paid is looked for: the goods that it keeps may be the last.
+const EXPIRES_EVERY: Duration = Duration::from_secs(1);
 
 /// Completes delivered orders whose return window has passed.
 pub fn completion() -> Job {
@@ -53,6 +57,11 @@ pub fn pickup_reminders() -> Job {
 /// Cancels what was not collected in time.
 pub fn lapsing_pickups(rules: Rules) -> Job {
     Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+/// Cancels what was not paid in time.
+pub fn expiring_unpaid(rules: Rules) -> Job {
+    Job::new("expire_unpaid", EXPIRES_EVERY, move |tx| Ok(progress(expire_unpaid(tx, rules)?)))
 }
 
 /// Adds up what moves have counted. Until then it counts all the same.

@@ -58,7 +58,8 @@ impl Times {
             FulfilmentStatus::Shipped => &mut self.shipped_at,
             FulfilmentStatus::Delivered => &mut self.delivered_at,
             FulfilmentStatus::Collected => &mut self.collected_at,
-            FulfilmentStatus::Offered
+            FulfilmentStatus::Waiting
+            | FulfilmentStatus::Offered
             | FulfilmentStatus::Rejected
             | FulfilmentStatus::Cancelled
             | FulfilmentStatus::Lapsed => return,
@@ -207,6 +208,8 @@ pub struct Offer {
     pub kind: String,
     /// What.
     pub lines: Vec<FulfilmentLine>,
+    /// Whether it waits for the buyer to pay.
+    pub waits: bool,
 }
 
 /// Inserts offers; answers the ids of those that are new.
@@ -221,9 +224,12 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
     for offer in offers {
         lines.push(serde_json::to_string(&offer.lines)?);
     }
+    let status = |offer: &Offer| {
+        if offer.waits { FulfilmentStatus::Waiting.as_str() } else { FulfilmentStatus::Offered.as_str() }
+    };
     let text = format!(
         "INSERT INTO fulfilments (fulfilment_id, order_id, attempt, location, kind, lines, status, offered_at, changed_at) \
-         SELECT n.*, 'offered', $1, $2 FROM unnest($3, $4, $5, $6, $7, $8) AS n \
+         SELECT n.*, $1, $2 FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n \
          {} RETURNING fulfilment_id",
         tx.on_conflict("ON CONFLICT (order_id, attempt, location) DO NOTHING")
     );
@@ -236,8 +242,21 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
         .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.location.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(offers.iter().map(|offer| offer.kind.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(lines)
+        .bind::<Array<Text>, _>(offers.iter().map(status).collect::<Vec<_>>())
         .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.fulfilment_id).collect())
+}
+
+/// Asks the locations of fulfilment orders that waited for the buyer to pay. Their orders must be locked.
+pub fn ask(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Error> {
+    diesel::sql_query(
+        "UPDATE fulfilments SET status = 'offered', offered_at = $2, changed_at = $2, version = version + 1 \
+         WHERE fulfilment_id = ANY ($1) AND status = 'waiting'",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Timestamptz, _>(tx.now().utc())
+    .execute(tx.conn())?;
+    Ok(())
 }
 
 /// The orders that fulfilment orders belong to; those that do not exist are left out.

@@ -1,6 +1,7 @@
 //! Every `FOR UPDATE`. Whoever changes anything of an order locks the order's row first, several in id order; fulfilment
 //! orders, lines and returns of a locked order need no lock of their own. Whoever writes anything of a till locks the till
-//! first, several in order of store and terminal; no transaction locks both orders and tills.
+//! first, several in order of store and terminal; no transaction locks both orders and tills. An intake that
+//! counts what buyers ordered locks them once its new orders have their numbers, before any order that was there.
 
 use std::collections::{BTreeMap, BTreeSet};
 

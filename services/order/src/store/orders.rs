@@ -125,9 +125,9 @@ impl OrderRow {
         super::state(PaymentStatus::parse(&self.payment_status))
     }
 
-    /// When it is paid.
-    pub fn payment_terms(&self) -> Result<PaymentTerms, Error> {
-        super::state(PaymentTerms::parse(&self.payment_terms))
+    /// Whether its goods wait for the buyer to pay.
+    pub fn awaits_payment(&self) -> bool {
+        self.due_amount > 0 && PaymentTerms::parse(&self.payment_terms).is_some_and(PaymentTerms::is_in_advance)
     }
 
     /// What the buyer has paid, still owes, and got back.

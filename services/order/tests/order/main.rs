@@ -24,6 +24,7 @@ mod lapsing;
 mod moving;
 mod paying;
 mod pickups;
+mod prepaying;
 mod reading;
 mod recalling;
 mod refunding;
