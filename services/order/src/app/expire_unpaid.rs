@@ -57,11 +57,11 @@ struct Expired {
 impl Expired {
     /// Cancels an order, in memory: before it is paid nothing of it has left.
     fn expire(&mut self, tx: &mut Tx<'_>, book: &mut Book, rules: Rules) -> Result<(), Error> {
-        let is_untold = book.is_untold()?;
         let live = book.lines.iter().filter(|line| line.live() > 0);
         let steps: Vec<(i32, i64)> = live.map(|line| (line.line_no, line.live())).collect();
         let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps)
             .map_err(|_| Error::Broken("nothing leaves before it is paid"))?;
+        let is_untold = book.is_untold()?;
         let why = Cancelled { reason: REASON, lapsed: None };
         let (changed, event) = take_out(book, (&steps, plan), why, rules.freight_refund, tx.now())?;
         let actor = Actor { name: "order".to_owned(), reason: Some("it was not paid in time".to_owned()) };
@@ -70,7 +70,7 @@ impl Expired {
         }
         self.concluded.push(book.conclude(&actor, OrderStatus::Cancelled.as_str())?);
         self.fulfilments.extend(changed);
-        // Whoever was not told of an order need not know that it is over.
+        // Whoever was not told of an order need not hear of its end.
         self.cancelled.extend(Some(event).filter(|_| !is_untold));
         Ok(())
     }

@@ -184,3 +184,15 @@ async fn of_a_payment_and_the_end_of_its_time_exactly_one_wins() {
         shop.assert_money_adds_up();
     }
 }
+
+#[actix_web::test]
+async fn what_a_person_holds_is_cancelled_all_the_same_and_its_holds_end() {
+    let shop = Shop::new().await;
+    let id = promised(&shop, unpaid(json!({"type": "prepaid"}))).await;
+    assert_eq!(shop.post(&format!("/v1/orders/{id}/hold"), json!({"reason": "suspicious"})).await.status, 200);
+    shop.test.clock.advance(Duration::from_secs(1800));
+    shop.run_job("expire_unpaid").await;
+    let read = shop.order(&id).await;
+    assert_eq!((standing(&read), &read["held"]), (("cancelled", "unpaid", "cancelled"), &json!(false)));
+    assert_eq!(read["holds"][0]["released_by"], "order");
+}
