@@ -31,9 +31,6 @@ pub struct Blacklist {
 /// Puts an identity on the list, or says something else of it; answers the entry, and whether it is new.
 pub fn put_on_blacklist(tx: &mut Tx<'_>, command: &Blacklist, caller: &Caller) -> Result<(EntryRow, bool), Refusal> {
     check_channel(command.channel.as_ref(), caller)?;
-    if blacklist::is_full(tx, MAX_ENTRIES)? {
-        return Err(Refusal::State(format!("the blacklist has {MAX_ENTRIES} entries, which is the most")));
-    }
     let row = EntryRow {
         entry_id: uuid_at(tx.now()),
         digest: identity_digest(&command.identity),
@@ -45,6 +42,9 @@ pub fn put_on_blacklist(tx: &mut Tx<'_>, command: &Blacklist, caller: &Caller) -
         placed_by: caller.principal.client_id.to_string(),
     };
     let (entry_id, is_new) = blacklist::put(tx, &row)?;
+    if is_new && blacklist::has_more_than(tx, MAX_ENTRIES)? {
+        return Err(Refusal::State(format!("the blacklist has {MAX_ENTRIES} entries, which is the most")));
+    }
     Ok((EntryRow { entry_id, ..row }, is_new))
 }
 

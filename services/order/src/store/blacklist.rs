@@ -63,8 +63,8 @@ pub fn put(tx: &mut Tx<'_>, row: &EntryRow) -> Result<(Uuid, bool), Error> {
     Ok((put.entry_id, put.is_new))
 }
 
-/// Whether there are so many entries.
-pub fn is_full(tx: &mut Tx<'_>, most: i64) -> Result<bool, Error> {
+/// Whether there are more entries than so many.
+pub fn has_more_than(tx: &mut Tx<'_>, most: i64) -> Result<bool, Error> {
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = BigInt)]
@@ -72,9 +72,9 @@ pub fn is_full(tx: &mut Tx<'_>, most: i64) -> Result<bool, Error> {
     }
     let count: Count =
         diesel::sql_query("SELECT count(*) AS entries FROM (SELECT FROM order_blacklist LIMIT $1) AS counted")
-            .bind::<BigInt, _>(most)
+            .bind::<BigInt, _>(most.saturating_add(1))
             .get_result(tx.conn())?;
-    Ok(count.entries >= most)
+    Ok(count.entries > most)
 }
 
 /// One entry.
