@@ -59,7 +59,11 @@ fn role_of(path: &str) -> &'static str {
         ["v1", "orders", _, "sourcing"] => "inventory",
         ["v1", "locations" | "stock" | "availability" | "sharing-rules" | "reservations" | "sourcing", ..]
         | ["v1", "receipts" | "transfers" | "counts" | "backorders", ..] => "inventory",
-        ["v1", "orders" | "order-holds" | "order-hold-rules" | "fulfilments" | "returns" | "pos", ..] => "order",
+        [
+            "v1",
+            "orders" | "order-holds" | "order-blacklist" | "order-hold-rules" | "fulfilments" | "returns" | "pos",
+            ..,
+        ] => "order",
         ["v1", "members" | "member-merges" | "points" | "tier-programs" | "segments" | "coupons" | "rewards", ..]
         | ["v1", "blacklist" | "channel-balances", ..] => "member",
         ["v1", "payees" | "bindings" | "rebate", ..] => "rebate",

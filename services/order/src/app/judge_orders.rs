@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::store::{Error, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
 use kernel::Money;
 use kernel::id::HoldId;
 use uuid::Uuid;
 
 use super::place_orders::{Document, Place};
+use crate::domain::buyer_facts::{BuyerFacts, Lookups, MAX_ORDERS};
 use crate::domain::hold_rule::{Facts, HoldRule, HoldRules, LineFacts};
-use crate::store::hold_rulesets;
+use crate::store::buyers::{self, Identified};
 use crate::store::holds::HoldRow;
+use crate::store::{hold_rulesets, locks};
 
 /// Who places a hold where a rule does.
 const ORDER: &str = "order";
@@ -22,6 +25,7 @@ const ORDER: &str = "order";
 struct Version {
     number: i32,
     rules: HoldRules,
+    lookups: Lookups,
 }
 
 /// The rules that are in force, read again when another version is. Cloning shares it.
@@ -37,7 +41,8 @@ impl InForce {
             Some(version) => version,
             None => {
                 let stored = hold_rulesets::get(tx, number)?.ok_or(Error::Broken("versions of rules stay"))?;
-                let version = Arc::new(Version { number, rules: stored.rules()?.folded() });
+                let rules = stored.rules()?.folded();
+                let version = Arc::new(Version { number, lookups: rules.lookups(), rules });
                 *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&version));
                 version
             }
@@ -53,9 +58,11 @@ pub fn judge_orders(tx: &mut Tx<'_>, new: &[&Place], in_force: &InForce) -> Resu
         return Ok(held);
     }
     let Some(version) = in_force.read(tx)? else { return Ok(held) };
+    let mut buyers = look_up(tx, new, &version.lookups)?;
     for place in new {
         let document: Document = serde_json::from_str(&place.order.document)?;
-        let hits = version.rules.judge(&facts(place, &document)?);
+        let facts = facts(place, &document, buyers.remove(&place.order.order_id))?;
+        let hits = version.rules.judge(&facts);
         if !hits.is_empty() {
             let holds = hits.into_iter().map(|rule| hold(tx, place, rule, version.number));
             held.insert(place.order.order_id, holds.collect());
@@ -64,7 +71,42 @@ pub fn judge_orders(tx: &mut Tx<'_>, new: &[&Place], in_force: &InForce) -> Resu
     Ok(held)
 }
 
-fn facts<'a>(place: &'a Place, document: &'a Document) -> Result<Facts<'a>, Error> {
+/// What the book knows of the buyers of orders that are new, by order: what it knew before, and of what comes in with them the
+/// orders that came first.
+fn look_up(tx: &mut Tx<'_>, new: &[&Place], lookups: &Lookups) -> Result<HashMap<Uuid, BuyerFacts>, Error> {
+    let mut buyers = HashMap::new();
+    let mut all: Vec<Identified<'_>> = new.iter().flat_map(|place| place.identified()).collect();
+    if lookups.is_empty() || all.is_empty() {
+        return Ok(buyers);
+    }
+    all.sort_by_key(|it| (it.at, it.order_id));
+    if lookups.counts() {
+        locks::buyers(tx, all.iter().map(|it| it.digest))?;
+    }
+    let windows: Vec<(u32, i32)> =
+        lookups.windows.iter().map(|seconds| (*seconds, i32::try_from(*seconds).unwrap_or(i32::MAX))).collect();
+    let known = buyers::known(tx, &all, &windows.iter().map(|(_, seconds)| *seconds).collect::<Vec<_>>(), MAX_ORDERS)?;
+    let mut seen: HashMap<&[u8], Vec<DateTime<Utc>>> = HashMap::new();
+    for (it, known) in all.iter().zip(known) {
+        let with = seen.entry(it.digest).or_default();
+        let facts = buyers.entry(it.order_id).or_insert_with(|| BuyerFacts { is_first: true, ..BuyerFacts::default() });
+        facts.is_blacklisted |= known.blacklisted;
+        facts.is_first &= !known.ordered && with.is_empty();
+        for ((seconds, _), before) in windows.iter().zip(known.orders) {
+            let since = it.at.checked_sub_signed(TimeDelta::seconds((*seconds).into())).unwrap_or(it.at);
+            let beside = i64::try_from(with.iter().filter(|at| **at > since).count()).unwrap_or(i64::MAX);
+            let orders = before.saturating_add(beside).saturating_add(1);
+            match facts.orders.iter_mut().find(|(other, _)| other == seconds) {
+                Some((_, most)) => *most = orders.max(*most),
+                None => facts.orders.push((*seconds, orders)),
+            }
+        }
+        with.push(it.at);
+    }
+    Ok(buyers)
+}
+
+fn facts<'a>(place: &'a Place, document: &'a Document, buyer: Option<BuyerFacts>) -> Result<Facts<'a>, Error> {
     let line = |row: &'a crate::store::lines::LineRow| LineFacts {
         sku: &row.sku,
         category: row.category.as_deref(),
@@ -77,6 +119,7 @@ fn facts<'a>(place: &'a Place, document: &'a Document) -> Result<Facts<'a>, Erro
         kind: document.fulfilment.kind,
         ship_to: document.fulfilment.ship_to.as_ref(),
         lines: place.lines.iter().map(line).collect(),
+        buyer,
     })
 }
 

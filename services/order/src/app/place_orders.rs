@@ -23,19 +23,20 @@ use super::references::{Known, Sku};
 use super::refusal;
 use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
-use crate::domain::content::{Content, buyer_key};
+use crate::domain::content::{Content, buyer_digests};
 use crate::domain::coupons::CouponForm;
 use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
+use crate::store::buyers::Identified;
 use crate::store::holds::{self, HoldRow};
 use crate::store::lines::LineRow;
 use crate::store::orders::{OrderRow, kind_text};
 use crate::store::payment_deadlines::DeadlineRow;
 use crate::store::payments::PaymentRow;
-use crate::store::{lines, locks, orders, payment_deadlines, payments, to_json_list};
+use crate::store::{buyers, lines, locks, orders, payment_deadlines, payments, to_json_list};
 
 /// What of an order has no column of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,6 +119,8 @@ pub struct Place {
     /// Makes the answer where rules hold it; none where nobody waits for one.
     pub answer_held: Option<AnswerHeld>,
     event: OrderPlaced,
+    /// The digests of the buyer's identities.
+    digests: Vec<Vec<u8>>,
     cause: Cause,
     key: Option<Key>,
 }
@@ -165,7 +168,8 @@ impl Place {
         let terms = form.payment_terms.map_or(PaymentTerms::Settled, |terms| terms.kind);
         let due = intake::due(&form, totals.total_amount);
         let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
-        let buyer_key = buyer_key(&form.buyer);
+        let digests = buyer_digests(&form.buyer);
+        let buyer_key = digests.first().cloned();
         let (channel, currency) = (form.channel.to_string(), form.currency.code().to_owned());
         let (placed_at, channel_updated_at) = (form.placed_at.utc(), form.channel_updated_at.map(Timestamp::utc));
         let channel_order_no = std::mem::take(&mut form.channel_order_no);
@@ -203,6 +207,7 @@ impl Place {
         let payments = payment_rows(&order, document.payments.as_deref().unwrap_or_default());
         let place = Self {
             order,
+            digests,
             lines: rows,
             payments,
             terms: document.payment_terms,
@@ -220,16 +225,22 @@ impl Place {
         self.key.is_some()
     }
 
-    /// Until when it is to be paid, if it waits for that.
-    fn deadline(&self, rules: Rules) -> Option<DeadlineRow> {
-        let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
-        let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
-        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
+    /// The identities of its buyer.
+    pub fn identified(&self) -> impl Iterator<Item = Identified<'_>> {
+        let (order_id, at) = (self.order.order_id, self.order.created_at);
+        self.digests.iter().map(move |digest| Identified { digest, order_id, channel: &self.order.channel, at })
     }
 
     /// Its row where rules hold it.
     fn held(&self) -> OrderRow {
         OrderRow { status: OrderStatus::Held.as_str().to_owned(), held: true, ..self.order.clone() }
+    }
+
+    /// Until when it is to be paid, if it waits for that.
+    fn deadline(&self, rules: Rules) -> Option<DeadlineRow> {
+        let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
+        let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
+        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
     }
 
     fn number(&self) -> (&str, &str) {
@@ -403,9 +414,10 @@ fn insert(tx: &mut Tx<'_>, fresh: &[&Place], terms: &Terms) -> Result<(HashSet<U
     if !payment_rows.is_empty() {
         payments::insert(tx, &payment_rows)?;
     }
-    let unpaid = new.iter().filter_map(|command| command.deadline(terms.rules));
-    payment_deadlines::insert(tx, &unpaid.collect::<Vec<_>>())?;
+    let due = new.iter().filter_map(|command| command.deadline(terms.rules));
+    payment_deadlines::insert(tx, &due.collect::<Vec<_>>())?;
     let holds = judge_orders(tx, &new, &terms.in_force)?;
+    buyers::insert(tx, &new.iter().flat_map(|command| command.identified()).collect::<Vec<_>>())?;
     if !holds.is_empty() {
         orders::hold(tx, &holds.keys().copied().collect::<Vec<_>>())?;
         holds::insert(tx, &holds.values().flatten().cloned().collect::<Vec<_>>())?;

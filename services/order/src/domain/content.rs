@@ -1,5 +1,7 @@
 //! What makes two deliveries of an order the same: a digest per field, so that a contradiction can name what differs.
 
+use std::collections::BTreeSet;
+
 use contracts::requests::IdentityForm;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -105,9 +107,24 @@ impl Content {
 /// A key that is the same for the same buyer: the digest of their first identity in canonical order; none for an
 /// anonymous sale.
 pub fn buyer_key(buyer: &BuyerForm) -> Option<Vec<u8>> {
-    let first = buyer.identities.iter().map(identity_key).min()?;
-    let text = serde_json::to_vec(&first).ok()?;
-    Some(Sha256::digest(text).iter().take(16).copied().collect())
+    buyer.identities.iter().map(identity_key).min().map(digest)
+}
+
+/// The digests of a buyer's identities, each once, in canonical order.
+pub fn buyer_digests(buyer: &BuyerForm) -> Vec<Vec<u8>> {
+    let keys: BTreeSet<IdentityKey<'_>> = buyer.identities.iter().map(identity_key).collect();
+    keys.into_iter().map(digest).collect()
+}
+
+/// The digest of one identity.
+pub fn identity_digest(identity: &IdentityForm) -> Vec<u8> {
+    digest(identity_key(identity))
+}
+
+fn digest(key: IdentityKey<'_>) -> Vec<u8> {
+    // Four texts are always JSON.
+    let text = serde_json::to_vec(&key).unwrap_or_default();
+    Sha256::digest(text).iter().take(16).copied().collect()
 }
 
 type IdentityKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>, &'a str);
@@ -229,5 +246,10 @@ mod tests {
         let two = buyer(json!({"identities": [{"type": "jd_pin", "value": "2"}, {"type": "phone", "value": "1"}]}));
         assert_eq!(buyer_key(&one), buyer_key(&two));
         assert_eq!(buyer_key(&BuyerForm::default()), None);
+        assert_eq!(buyer_digests(&one), buyer_digests(&two));
+        assert_eq!(buyer_digests(&one).len(), 2);
+        assert_eq!(buyer_digests(&one).first(), buyer_key(&one).as_ref());
+        let again = buyer(json!({"identities": [{"type": "phone", "value": "1"}, {"type": "phone", "value": "1"}]}));
+        assert_eq!(buyer_digests(&again), [identity_digest(&again.identities[0])]);
     }
 }

@@ -10,6 +10,7 @@ use kernel::{ChannelCode, Code, Currency, Money, SkuCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::buyer_facts::{BuyerFacts, Lookups, MAX_WINDOWS, Velocity};
 use super::faults::Faults;
 use super::intake::MAX_TEXT_LENGTH;
 
@@ -70,6 +71,12 @@ pub enum Condition {
     PaymentMethod(BTreeSet<String>),
     /// It is shipped, or collected.
     Fulfilment(FulfilmentKind),
+    /// One of the buyer's identities is on the blacklist, or none is.
+    Blacklisted(bool),
+    /// The book has no earlier order of the buyer, or has one; an anonymous sale is neither.
+    FirstOrder(bool),
+    /// The buyer orders as often.
+    Velocity(Velocity),
 }
 
 /// What the buyer pays.
@@ -154,6 +161,8 @@ pub struct Facts<'a> {
     pub ship_to: Option<&'a Address>,
     /// Its lines.
     pub lines: Vec<LineFacts<'a>>,
+    /// What the book knows of the buyer; nothing of an anonymous one.
+    pub buyer: Option<BuyerFacts>,
 }
 
 impl HoldRules {
@@ -174,6 +183,16 @@ impl HoldRules {
                 faults.add(path, format!("has at most {MAX_CONDITIONS} conditions"));
             }
         }
+        if self.lookups().windows.len() > MAX_WINDOWS {
+            faults.add("rules", format!("count orders within at most {MAX_WINDOWS} different times"));
+        }
+    }
+
+    /// What of buyers has to be looked up for them.
+    pub fn lookups(&self) -> Lookups {
+        let mut lookups = Lookups::default();
+        self.rules.iter().for_each(|rule| rule.when.asks(&mut lookups));
+        lookups
     }
 
     /// The rules as they are compared with orders: what is looked for in capitals or not, in small letters.
@@ -212,7 +231,19 @@ impl Condition {
             Self::PaymentMethod(all) => texts(&format!("{path}.payment_method"), all, 1, faults),
             Self::Address(like) => like.check(&format!("{path}.address"), faults),
             Self::Lines(like) => like.check(&format!("{path}.lines"), faults),
-            Self::Fulfilment(_) => {}
+            Self::Velocity(it) => it.check(&format!("{path}.velocity"), faults),
+            Self::Fulfilment(_) | Self::Blacklisted(_) | Self::FirstOrder(_) => {}
+        }
+    }
+
+    fn asks(&self, lookups: &mut Lookups) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.asks(lookups)),
+            Self::Not(part) => part.asks(lookups),
+            Self::Velocity(it) => _ = lookups.windows.insert(it.within_seconds),
+            Self::FirstOrder(_) => lookups.first = true,
+            Self::Blacklisted(_) => lookups.blacklist = true,
+            _ => {}
         }
     }
 
@@ -237,6 +268,9 @@ impl Condition {
             Self::Fulfilment(kind) => order.kind == *kind,
             Self::Address(like) => order.ship_to.is_some_and(|address| like.fits(address)),
             Self::Lines(like) => like.units(&order.lines) >= like.quantity_at_least,
+            Self::Blacklisted(is) => order.buyer.as_ref().is_some_and(|buyer| buyer.is_blacklisted) == *is,
+            Self::FirstOrder(is) => order.buyer.as_ref().is_some_and(|buyer| buyer.is_first == *is),
+            Self::Velocity(it) => order.buyer.as_ref().is_some_and(|buyer| buyer.is_as_often(*it)),
         }
     }
 }
@@ -357,6 +391,7 @@ mod tests {
                 LineFacts { sku: "A", category: Some("tea"), quantity: 2 },
                 LineFacts { sku: "B", category: Some("cups"), quantity: 3 },
             ],
+            buyer: Some(BuyerFacts { is_blacklisted: false, is_first: false, orders: vec![(60, 2)] }),
         };
         !rules(when).folded().judge(&order).is_empty()
     }
@@ -387,6 +422,10 @@ mod tests {
             (json!({"lines": {"sku": ["A"]}}), true),
             (json!({"lines": {"sku": ["A"], "category": ["cups"]}}), false),
             (json!({"lines": {"category": ["cups", "tea"], "quantity_at_least": 5}}), true),
+            (json!({"blacklisted": true}), false),
+            (json!({"first_order": false}), true),
+            (json!({"velocity": {"orders": 2, "within_seconds": 60}}), true),
+            (json!({"velocity": {"orders": 3, "within_seconds": 60}}), false),
             (json!({"all": [{"channel": ["tmall"]}, {"not": {"channel": ["jd"]}}]}), true),
             (json!({"all": [{"channel": ["tmall"]}, {"channel": ["jd"]}]}), false),
             (json!({"any": [{"channel": ["jd"]}, {"fulfilment": "ship"}]}), true),
@@ -407,6 +446,12 @@ mod tests {
         assert_eq!(field(json!({"lines": {"quantity_at_least": 0}})), ["rules[0].when.lines.quantity_at_least"]);
         let amount = json!({"amount": {"currency": "CNY", "at_least": 0}});
         assert_eq!(field(amount), ["rules[0].when.amount.at_least"]);
+        let velocity = |orders: i64, seconds: u32| json!({"velocity": {"orders": orders, "within_seconds": seconds}});
+        assert_eq!(field(velocity(1, 5)), ["rules[0].when.velocity.orders"]);
+        assert_eq!(field(velocity(2, 0)), ["rules[0].when.velocity.within_seconds"]);
+        assert_eq!(field(velocity(2, 2_592_001)), ["rules[0].when.velocity.within_seconds"]);
+        let times: Vec<Value> = (1..=11).map(|seconds| velocity(2, seconds)).collect();
+        assert_eq!(field(json!({"any": times})), ["rules"]);
         let deep = (0..MAX_DEPTH).fold(json!({"fulfilment": "ship"}), |inner, _| json!({"not": inner}));
         assert_eq!(field(deep), ["rules[0].when.not.not.not.not.not"]);
         let wide = vec![json!({"fulfilment": "ship"}); MAX_CONDITIONS];
@@ -428,8 +473,16 @@ mod tests {
         let rules: HoldRules = serde_json::from_value(rules).unwrap();
         let total = Money::new(1, "CNY".parse().unwrap());
         let (payment_methods, lines) = (Vec::new(), Vec::new());
-        let order =
-            Facts { channel: "tmall", total, payment_methods, kind: FulfilmentKind::Pickup, ship_to: None, lines };
+        let buyer = None;
+        let order = Facts {
+            channel: "tmall",
+            total,
+            payment_methods,
+            kind: FulfilmentKind::Pickup,
+            ship_to: None,
+            lines,
+            buyer,
+        };
         let names: Vec<&str> = rules.judge(&order).iter().map(|rule| rule.name.as_str()).collect();
         assert_eq!(names, ["one", "three"]);
     }

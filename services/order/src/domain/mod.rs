@@ -1,6 +1,7 @@
 //! The rules of the order book: pure values and functions. No IO, no clock, no database.
 
 pub mod balance;
+pub mod buyer_facts;
 pub mod content;
 pub mod coupons;
 pub mod cover;

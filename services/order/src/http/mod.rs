@@ -1,5 +1,6 @@
 //! The order book over HTTP: parse, run the command, show the result.
 
+mod blacklist;
 mod changes;
 mod counts;
 mod export;
@@ -46,6 +47,7 @@ use crate::settings::{OrderSettings, Rules};
         orders::place, orders::get, search::list, orders::cancel, changes::change, payments::receive, payments::refund, import::import, summary::summary,
         holds::hold, holds::release, hold_queue::list, hold_queue::release,
         hold_rules::post, hold_rules::list, hold_rules::schema, hold_rules::get, hold_rules::activate,
+        blacklist::put, blacklist::list, blacklist::remove,
         counts::counts, timeline::timeline, family::family, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
@@ -102,6 +104,7 @@ fn size(number: u32) -> usize {
 pub fn routes(app: App) -> Routes {
     let [order_read, order_write] = ["order:read", "order:write"].map(Access::Permission);
     let [order_hold, order_release] = ["order:hold", "order:release"].map(Access::Permission);
+    let order_blacklist = Access::Permission("order:blacklist");
     let [rule_read, rule_write] = ["hold_rule:read", "hold_rule:write"].map(Access::Permission);
     let [fulfilment_read, fulfilment_write] = ["fulfilment:read", "fulfilment:write"].map(Access::Permission);
     let [pos_read, pos_write] = ["pos:read", "pos:write"].map(Access::Permission);
@@ -131,6 +134,9 @@ pub fn routes(app: App) -> Routes {
             Route::get("/v1/order-hold-rules/schema", rule_read, hold_rules::schema),
             Route::get("/v1/order-hold-rules/{version}", rule_read, hold_rules::get),
             Route::post("/v1/order-hold-rules/{version}/activate", rule_write, hold_rules::activate),
+            Route::put("/v1/order-blacklist", order_blacklist, blacklist::put),
+            Route::get("/v1/order-blacklist", order_blacklist, blacklist::list),
+            Route::delete("/v1/order-blacklist/{id}", order_blacklist, blacklist::remove),
             Route::get("/v1/fulfilments", fulfilment_read, fulfilments::list),
             Route::post("/v1/fulfilments/import", fulfilment_write, moves::import),
             Route::get("/v1/fulfilments/{id}", fulfilment_read, fulfilments::get),

@@ -317,8 +317,8 @@ impl OrderView {
             member_id: read.member.map(MemberId),
             fulfilments: read.fulfilments.iter().map(|it| FulfilmentView::with_code(it).with_gifts(&gifts)).collect(),
             pay_by: read.pay_by.map(Into::into),
-            holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
             payments: PaymentView::all(&read.payments, view.currency),
+            holds: read.holds.iter().map(HoldView::of).collect::<Result<_, _>>()?,
             ..view
         })
     }

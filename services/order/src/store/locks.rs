@@ -1,11 +1,12 @@
 //! Every `FOR UPDATE`. Whoever changes anything of an order locks the order's row first, several in id order; fulfilment
 //! orders, lines and returns of a locked order need no lock of their own. Whoever writes anything of a till locks the till
-//! first, several in order of store and terminal; no transaction locks both orders and tills.
+//! first, several in order of store and terminal; no transaction locks both orders and tills. An intake that
+//! counts what buyers ordered locks them once its new orders have their numbers, before any order that was there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{OrderId, ReturnId};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
@@ -80,6 +81,23 @@ pub fn tills(tx: &mut Tx<'_>, tills: &[&Till]) -> Result<Vec<Till>, Error> {
 /// Locks the versions of the rules that hold orders against other changes. Orders are judged by them meanwhile.
 pub fn hold_rulesets(tx: &mut Tx<'_>) -> Result<(), Error> {
     diesel::sql_query("LOCK TABLE order_hold_rulesets IN SHARE ROW EXCLUSIVE MODE").execute(tx.conn())?;
+    Ok(())
+}
+
+/// How many locks buyers share: enough that two seldom share one, few enough for the server's table of locks.
+const BUYER_LOCKS: i32 = 512;
+/// What tells the locks of buyers from others.
+const BUYERS: i32 = 1;
+
+/// Locks buyers, by the digests of their identities, against other intakes that count their orders, until the transaction
+/// ends. New orders of this transaction are inserted before; orders that are there are locked after.
+pub fn buyers<'a>(tx: &mut Tx<'_>, digests: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
+    let first = |digest: &[u8]| digest.first_chunk::<4>().map_or(0, |bytes| i32::from_be_bytes(*bytes));
+    let locks: BTreeSet<i32> = digests.map(|digest| first(digest).rem_euclid(BUYER_LOCKS)).collect();
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1, place) FROM unnest($2) AS n (place)")
+        .bind::<Integer, _>(BUYERS)
+        .bind::<Array<Integer>, _>(locks.into_iter().collect::<Vec<_>>())
+        .execute(tx.conn())?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The order book's tables: free functions over `&mut Tx`, set-based. Every `FOR UPDATE` is in [`locks`].
 
+pub mod blacklist;
+pub mod buyers;
 pub mod completions;
 pub mod deadlines;
 pub mod events;

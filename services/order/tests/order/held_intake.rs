@@ -1,5 +1,7 @@
 //! Rules hold an order at its intake: nobody hears of it until it is released.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use contracts::events::{OrderCancelled, OrderChanged, OrderHeld, OrderPlaced, OrderReleased};
@@ -177,6 +179,33 @@ async fn a_held_order_that_is_cancelled_was_never_heard_of() {
     let timeline = shop.get(&format!("/v1/orders/{id}/timeline")).await.body;
     let lines: Vec<&Value> = timeline["entries"].as_array().unwrap().iter().map(|it| &it["summary"]).collect();
     assert_eq!(lines, ["received", "partly cancelled", "cancelled"].map(|it| json!(it)).iter().collect::<Vec<_>>());
+}
+
+#[actix_web::test]
+async fn a_held_order_may_be_paid_and_expires_unheard_of_if_it_is_not() {
+    let shop = Shop::new().await;
+    in_force(&shop, &[("all", "all", json!({"fulfilment": "ship"}))]).await;
+    let mut ids = Vec::new();
+    for number in ["T-1", "T-2"] {
+        let mut body = order(number, json!([line(1, "A", 2, 100)]));
+        body["payment_terms"] = json!({"type": "prepaid"});
+        let held = shop.post("/v1/orders", body).await;
+        assert_eq!((&held.body["status"], &held.body["payment_status"]), (&json!("held"), &json!("unpaid")));
+        ids.push(held.id());
+    }
+    let [paid, unpaid] = ids.try_into().unwrap();
+    let payment = json!({"method": "alipay", "amount": fen(200)});
+    let answer = shop.post(&format!("/v1/orders/{paid}/payments"), payment).await;
+    assert_eq!((&answer.body["status"], &answer.body["payment_status"]), (&json!("held"), &json!("paid")));
+    shop.test.clock.advance(Duration::from_secs(1800));
+    shop.run_job("expire_unpaid").await;
+    let over = shop.order(&unpaid).await;
+    assert_eq!((&over["status"], &over["held"]), (&json!("cancelled"), &json!(false)));
+    assert_eq!(told::<OrderCancelled>(&shop.test.store).await, []);
+    assert_eq!(release(&shop, &paid).await.body["status"], "sourcing");
+    let [placed]: [OrderPlaced; 1] = told(&shop.test.store).await.try_into().unwrap();
+    assert_eq!(placed.order_id.to_string(), paid);
+    shop.assert_money_adds_up();
 }
 
 #[actix_web::test]

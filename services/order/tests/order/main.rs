@@ -19,6 +19,7 @@ mod fulfilling;
 mod gifts;
 mod handing_over;
 mod held_intake;
+mod hold_buyers;
 mod hold_queue;
 mod hold_rules;
 mod holding;

@@ -1,0 +1,2 @@
+DROP TABLE order_blacklist;
+DROP TABLE order_buyers;
