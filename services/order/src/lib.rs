@@ -53,6 +53,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             jobs::pickup_reminders(),
             jobs::lapsing_pickups(rules),
             jobs::folding_counts(),
+            jobs::counting_stuck(rules),
             housekeeping(),
         ],
     })

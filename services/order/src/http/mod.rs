@@ -17,6 +17,7 @@ mod returns;
 mod search;
 mod service_levels;
 mod sheets;
+mod stuck;
 mod summary;
 mod timeline;
 mod tracking;
@@ -39,7 +40,7 @@ use crate::settings::{OrderSettings, Rules};
 #[openapi(
     paths(
         orders::place, orders::get, search::list, orders::cancel, holds::hold, holds::release, hold_queue::list, hold_queue::release, changes::change, payments::receive, import::import, summary::summary,
-        counts::counts, timeline::timeline, export::export,
+        counts::counts, stuck::list, timeline::timeline, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -105,6 +106,7 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
             Route::get("/v1/orders/counts", order_read, counts::counts),
+            Route::get("/v1/orders/stuck", order_read, stuck::list),
             Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::get("/v1/orders/{id}/timeline", order_read, timeline::timeline),

@@ -30,6 +30,7 @@ mod service_levels;
 mod short_picks;
 mod shorting;
 mod sourcing;
+mod stuck;
 mod support;
 mod till_books;
 mod till_days;
