@@ -1,5 +1,5 @@
--- Since when orders stand where they stand, until they are with the buyer or cancelled. Beside the orders, so that those need
--- no index on what changes; the job that takes order_moves off the list keeps it.
+-- Since when orders stand where they stand, until they are with the buyer, or it was said again that they are cancelled.
+-- Beside the orders, so that those need no index on what changes; the job that takes order_moves off the list keeps it.
 CREATE TABLE order_stays (
     order_id uuid        NOT NULL PRIMARY KEY,
     channel  text        COLLATE "C" NOT NULL,

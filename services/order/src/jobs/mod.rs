@@ -8,6 +8,7 @@ use crate::app::complete_orders::{ORDERS_PER_STEP, complete_orders};
 use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
+use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::{service_levels, stays};
@@ -61,6 +62,16 @@ pub fn folding_counts() -> Job {
     Job::new("fold_fulfilment_counts", LAPSES_EVERY, |tx| {
         let folded = service_levels::fold(tx, STEPS_PER_FOLD)?;
         Ok(progress(i64::try_from(folded).is_ok_and(|folded| folded >= STEPS_PER_FOLD)))
+    })
+}
+
+/// Asks again for answers that have not come, and says again what was cancelled.
+pub fn restating(rules: Rules) -> Job {
+    Job::new("restate_orders", LAPSES_EVERY, move |tx| {
+        let (asked, cancelled) = (ask_again(tx, rules)?, cancel_again(tx)?);
+        metrics::counter!("onepool_orders_asked_again_total").increment(asked.try_into().unwrap_or(u64::MAX));
+        let is_full = |orders: usize| i64::try_from(orders).is_ok_and(|orders| orders >= ORDERS_TOLD);
+        Ok(progress(is_full(asked) || is_full(cancelled)))
     })
 }
 

@@ -1,4 +1,5 @@
-//! The table `order_stays`: since when orders stand where they stand, until they are with the buyer or cancelled.
+//! The table `order_stays`: since when orders stand where they stand, until they are with the buyer, or it was said again that
+//! they are cancelled.
 //!
 //! The job that sorts orders in keeps it, so a stay begins when an order is sorted in: some seconds late under load.
 
@@ -15,7 +16,8 @@ use crate::domain::state::OrderStatus;
 /// Until when an order must have come into a state for it to have stayed there too long.
 pub type Bound = (OrderStatus, Timestamp);
 
-/// Begins the stays of orders that moved, and ends those of orders whose goods are with the buyer, or that are cancelled.
+/// Begins the stays of orders that moved, and ends those of orders whose goods are with the buyer. Cancelled ones stay until
+/// [`take_cancelled`] takes them.
 pub fn begin(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
     let moved: Vec<Uuid> = moves.iter().filter(|it| it.changes_status()).flat_map(|it| it.orders.clone()).collect();
     if moved.is_empty() {
@@ -23,7 +25,7 @@ pub fn begin(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
     }
     let now = tx.now().utc();
     diesel::sql_query(
-        "WITH moved AS (SELECT order_id, channel, status, status IN ('delivered', 'completed', 'cancelled') AS is_over \
+        "WITH moved AS (SELECT order_id, channel, status, status IN ('delivered', 'completed') AS is_over \
          FROM orders WHERE order_id = ANY ($1)), \
          gone AS (DELETE FROM order_stays s USING moved m WHERE s.order_id = m.order_id AND m.is_over) \
          INSERT INTO order_stays (order_id, channel, status, since, asked_at) \
@@ -35,6 +37,23 @@ pub fn begin(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
     .bind::<Timestamptz, _>(now)
     .execute(tx.conn())?;
     Ok(())
+}
+
+/// Takes up to `limit` orders off that were cancelled until then.
+pub fn take_cancelled(tx: &mut Tx<'_>, until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
+    #[derive(QueryableByName)]
+    struct Gone {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let rows: Vec<Gone> = diesel::sql_query(
+        "DELETE FROM order_stays WHERE order_id = ANY (ARRAY(SELECT order_id FROM order_stays \
+         WHERE status = 'cancelled' AND since <= $1 ORDER BY since, order_id LIMIT $2)) RETURNING order_id",
+    )
+    .bind::<Timestamptz, _>(until.utc())
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
 
 /// An order that has stayed too long.

@@ -24,6 +24,7 @@ mod pickups;
 mod reading;
 mod recalling;
 mod refunding;
+mod restating;
 mod returning;
 mod searching;
 mod service_levels;
