@@ -54,6 +54,8 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             jobs::lapsing_pickups(rules),
             jobs::expiring_unpaid(rules),
             jobs::folding_counts(),
+            jobs::counting_stuck(rules),
+            jobs::restating(rules),
             housekeeping(),
         ],
     })

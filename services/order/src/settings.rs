@@ -7,6 +7,7 @@ use runtime::settings::{Faults, Settings};
 use serde::Deserialize;
 
 use crate::domain::give_back::FreightRefund;
+use crate::domain::state::OrderStatus;
 
 /// The defaults, commented.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -34,6 +35,47 @@ pub struct OrderSettings {
     pub unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
+    /// How long orders may stay where they are.
+    pub longest_stay: LongestStay,
+}
+
+/// `[order.longest_stay]`: in seconds, by state; 0: as long as they like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "defaults.toml is the manual")]
+pub struct LongestStay {
+    pub held: u32,
+    pub sourcing: u32,
+    pub sourced: u32,
+    pub backordered: u32,
+    pub unfillable: u32,
+    pub fulfilling: u32,
+    pub shipped: u32,
+}
+
+impl LongestStay {
+    /// How long an order may stay in a state; 0: as long as it likes.
+    pub const fn seconds(&self, status: OrderStatus) -> u32 {
+        match status {
+            OrderStatus::Held => self.held,
+            OrderStatus::Sourcing => self.sourcing,
+            OrderStatus::Sourced => self.sourced,
+            OrderStatus::Backordered => self.backordered,
+            OrderStatus::Unfillable => self.unfillable,
+            OrderStatus::Fulfilling => self.fulfilling,
+            OrderStatus::Shipped => self.shipped,
+            OrderStatus::Received | OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled => 0,
+        }
+    }
+
+    /// The states that have a longest stay, each with until when an order must have come into it to have stayed too long now.
+    pub fn bounds(&self, now: Timestamp) -> Vec<(OrderStatus, Timestamp)> {
+        let bound = |status: &OrderStatus| {
+            let seconds = i64::from(self.seconds(*status));
+            (seconds > 0).then(|| (*status, now.plus_seconds(seconds.saturating_neg())))
+        };
+        OrderStatus::ALL.iter().filter_map(bound).collect()
+    }
 }
 
 /// `[order.fulfilment]`
@@ -83,6 +125,8 @@ pub struct Rules {
     pub unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
+    /// How long orders may stay where they are.
+    pub longest_stay: LongestStay,
     /// The retailer's time zone: where a day begins.
     pub zone: Tz,
 }
@@ -113,6 +157,7 @@ impl OrderSettings {
             freight_refund: self.freight_refund,
             unpaid_expires_after_seconds: self.unpaid_expires_after_seconds,
             fulfilment: self.fulfilment,
+            longest_stay: self.longest_stay,
             zone,
         }
     }
@@ -135,12 +180,23 @@ mod tests {
             pickup_reminder_before_seconds: 24 * 3600,
             overdue_after_seconds: 48 * 3600,
         };
+        let days = 24 * 3600;
+        let longest_stay = LongestStay {
+            held: days,
+            sourcing: 900,
+            sourced: 2 * days,
+            backordered: 30 * days,
+            unfillable: days,
+            fulfilling: 7 * days,
+            shipped: 15 * days,
+        };
         let return_window_seconds = 7 * 24 * 3600;
         let rules = Rules {
             return_window_seconds,
             freight_refund: FreightRefund::LastUnit,
             unpaid_expires_after_seconds: 1800,
             fulfilment,
+            longest_stay,
             zone: Tz::UTC,
         };
         assert_eq!(read(&[]).unwrap().rules(Tz::UTC), rules);

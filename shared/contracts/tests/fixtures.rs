@@ -73,6 +73,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<OrderPlaced>(&mut seen);
     check::<OrderChanged>(&mut seen);
     check::<OrderCancelled>(&mut seen);
+    check::<OrderRestated>(&mut seen);
     check::<OrderHeld>(&mut seen);
     check::<OrderReleased>(&mut seen);
     check::<OrderCompleted>(&mut seen);

@@ -1,6 +1,7 @@
 //! The commands: one file each, synchronous, over an open transaction.
 
 pub mod adjust_stock;
+pub mod answer_again;
 pub mod ask_for_owed;
 pub mod availability;
 pub mod caller;

@@ -5,6 +5,7 @@ mod fulfilment_shipped;
 mod order_cancelled;
 mod order_changed;
 mod order_placed;
+mod order_restated;
 mod pos_recorded;
 mod return_inspected;
 mod return_received;
@@ -26,6 +27,7 @@ pub const ORDERS: Hearing = Hearing {
         "order.placed",
         "order.changed",
         "order.cancelled",
+        "order.restated",
         "fulfilment.rejected",
         "fulfilment.shipped",
         "return.received",
@@ -53,6 +55,7 @@ pub fn orders(pool: Arc<Pool>) -> Subscription {
     ORDERS.handled_by(Arc::new(move |tx, kind, events| match kind {
         "order.placed" => order_placed::consume(tx, &pool, events),
         "order.changed" => order_changed::consume(tx, &pool, events),
+        "order.restated" => order_restated::consume(tx, &pool, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, events),
         "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),

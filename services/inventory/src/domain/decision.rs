@@ -190,6 +190,13 @@ impl Decision {
         }
     }
 
+    /// What no plan could find.
+    pub fn missing(&self) -> &[BackorderedSku] {
+        match &self.outcome {
+            Outcome::Sourced { missing, .. } | Outcome::Backordered { missing } => missing,
+        }
+    }
+
     /// The locations that ship.
     pub fn locations(&self) -> BTreeSet<&LocationCode> {
         self.allocations().iter().map(|it| &it.location).collect()

@@ -90,6 +90,16 @@ pub fn first(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
     .load(tx.conn())?)
 }
 
+/// Every decision of these orders, an order's in the order of its attempts.
+pub fn of_orders(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
+    Ok(statement(
+        "SELECT order_id, attempt, id, decided_at, document FROM decisions WHERE order_id = ANY($1) \
+         ORDER BY order_id, attempt",
+    )
+    .bind::<Array<SqlUuid>, _>(orders)
+    .load(tx.conn())?)
+}
+
 /// The newest decisions of these orders.
 pub fn newest(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
     Ok(statement(

@@ -26,6 +26,7 @@ mod races;
 mod redirecting;
 mod replays;
 mod reservations;
+mod restating;
 mod returns;
 mod rulesets;
 mod shadows;

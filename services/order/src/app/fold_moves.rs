@@ -1,8 +1,8 @@
-//! Adds what happened to orders to the counts, and sorts them in where they are looked for.
+//! Adds what happened to orders to the counts, sorts them in where they are looked for, and notes since when they stand there.
 
 use ::store::{Error, Tx};
 
-use crate::store::{moves, terms};
+use crate::store::{moves, stays, terms};
 
 /// Orders sorted in by one step, so that none takes long.
 pub const ORDERS_PER_STEP: i64 = 2_000;
@@ -15,5 +15,6 @@ pub fn fold_moves(tx: &mut Tx<'_>) -> Result<bool, Error> {
     }
     moves::count(tx, &taken)?;
     terms::sort_in(tx, &taken)?;
+    stays::begin(tx, &taken)?;
     Ok(true)
 }

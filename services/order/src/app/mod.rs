@@ -32,6 +32,7 @@ pub mod receive_payment;
 pub mod references;
 pub mod refusal;
 pub mod request_return;
+pub mod restate_orders;
 pub mod settled;
 pub mod source_orders;
 pub mod take_back_shorted;

@@ -21,6 +21,7 @@ mod returns;
 mod search;
 mod service_levels;
 mod sheets;
+mod stuck;
 mod summary;
 mod timeline;
 mod totals;
@@ -48,7 +49,7 @@ use crate::settings::{OrderSettings, Rules};
         holds::hold, holds::release, hold_queue::list, hold_queue::release,
         hold_rules::post, hold_rules::list, hold_rules::schema, hold_rules::get, hold_rules::activate,
         blacklist::put, blacklist::list, blacklist::remove,
-        counts::counts, timeline::timeline, family::family, export::export,
+        counts::counts, stuck::list, timeline::timeline, family::family, export::export,
         moves::import, fulfilments::list, fulfilments::get, fulfilments::accept, fulfilments::reject, fulfilments::pick,
         fulfilments::pack, fulfilments::ship, fulfilments::deliver, fulfilments::ready, fulfilments::collect,
         tracking::track, tracking::get, handovers::create, handovers::get,
@@ -117,6 +118,7 @@ pub fn routes(app: App) -> Routes {
             Route::post("/v1/orders/import", order_write, import::import),
             Route::get("/v1/orders/summary", order_read, summary::summary),
             Route::get("/v1/orders/counts", order_read, counts::counts),
+            Route::get("/v1/orders/stuck", order_read, stuck::list),
             Route::get("/v1/orders/export", order_read, export::export),
             Route::get("/v1/orders/{id}", order_read, orders::get),
             Route::get("/v1/orders/{id}/family", order_read, family::family),

@@ -9,8 +9,10 @@ use crate::app::expire_unpaid::expire_unpaid;
 use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
+use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again};
+use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
-use crate::store::service_levels;
+use crate::store::{service_levels, stays};
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
@@ -70,6 +72,36 @@ pub fn folding_counts() -> Job {
         let folded = service_levels::fold(tx, STEPS_PER_FOLD)?;
         Ok(progress(i64::try_from(folded).is_ok_and(|folded| folded >= STEPS_PER_FOLD)))
     })
+}
+
+/// Asks again for answers that have not come, and says again what was cancelled.
+pub fn restating(rules: Rules) -> Job {
+    Job::new("restate_orders", LAPSES_EVERY, move |tx| {
+        let (asked, cancelled) = (ask_again(tx, rules)?, cancel_again(tx)?);
+        metrics::counter!("onepool_orders_asked_again_total").increment(asked.try_into().unwrap_or(u64::MAX));
+        let is_full = |orders: usize| i64::try_from(orders).is_ok_and(|orders| orders >= ORDERS_TOLD);
+        Ok(progress(is_full(asked) || is_full(cancelled)))
+    })
+}
+
+/// How often it is counted how many orders are stuck: often enough for an alert that waits for minutes.
+const STUCK_EVERY: Duration = Duration::from_secs(30);
+
+/// Counts orders that have stayed too long where they are.
+pub fn counting_stuck(rules: Rules) -> Job {
+    Job::new("count_stuck_orders", STUCK_EVERY, move |tx| {
+        let longest = rules.longest_stay;
+        let counted = stays::count(tx, &longest.bounds(tx.now()))?;
+        for status in OrderStatus::ALL.iter().filter(|status| longest.seconds(**status) > 0) {
+            let orders = counted.iter().find(|(text, _)| text == status.as_str()).map_or(0, |(_, orders)| *orders);
+            metrics::gauge!("onepool_orders_stuck", "status" => status.as_str()).set(to_gauge(orders));
+        }
+        Ok(Progress::Done)
+    })
+}
+
+fn to_gauge(orders: i64) -> f64 {
+    u32::try_from(orders).map_or(f64::from(u32::MAX), f64::from)
 }
 
 fn progress(is_more: bool) -> Progress {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use kernel::Timestamp;
 use kernel::id::{OrderId, ReturnId};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
@@ -101,13 +102,14 @@ pub fn buyers<'a>(tx: &mut Tx<'_>, digests: impl Iterator<Item = &'a [u8]>) -> R
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct Due {
+    #[diesel(sql_type = SqlUuid)]
+    order_id: Uuid,
+}
+
 /// Takes up to `limit` orders whose return window has passed off the list of those it runs for.
 pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
-    #[derive(QueryableByName)]
-    struct Due {
-        #[diesel(sql_type = SqlUuid)]
-        order_id: Uuid,
-    }
     let now = tx.now().utc();
     let rows: Vec<Due> = diesel::sql_query(
         "DELETE FROM completions WHERE order_id = ANY (ARRAY(SELECT order_id FROM completions WHERE due_at <= $1 \
@@ -115,6 +117,22 @@ pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
     )
     .bind::<Timestamptz, _>(now)
     .bind::<BigInt, _>(limit)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
+}
+
+/// Takes up to `limit` orders whose answer was last asked for until then, and that are not answered, and notes that they are
+/// asked for now.
+pub fn take_unanswered(tx: &mut Tx<'_>, asked_until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let now = tx.now().utc();
+    let rows: Vec<Due> = diesel::sql_query(
+        "UPDATE order_stays SET asked = asked + 1, asked_at = $3 WHERE order_id = ANY (ARRAY(SELECT order_id \
+         FROM order_stays WHERE status = 'sourcing' AND asked_at <= $1 ORDER BY asked_at, order_id LIMIT $2 \
+         FOR UPDATE SKIP LOCKED)) RETURNING order_id",
+    )
+    .bind::<Timestamptz, _>(asked_until.utc())
+    .bind::<BigInt, _>(limit)
+    .bind::<Timestamptz, _>(now)
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }

@@ -23,6 +23,7 @@ pub mod references;
 pub mod returns;
 pub mod search;
 pub mod service_levels;
+pub mod stays;
 pub mod summary;
 pub mod terms;
 

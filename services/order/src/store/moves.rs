@@ -39,6 +39,13 @@ pub struct Move {
     pub terms_before: Option<Vec<String>>,
 }
 
+impl Move {
+    /// Whether its orders stand elsewhere than before, or are new: else it was only their money that moved.
+    pub fn changes_status(&self) -> bool {
+        self.status_before.as_ref() != Some(&self.status)
+    }
+}
+
 /// Takes the oldest moves, of about so many orders, off the list. One at a time does this.
 pub fn take(tx: &mut Tx<'_>, orders: i64) -> Result<Vec<Move>, Error> {
     Ok(diesel::sql_query(

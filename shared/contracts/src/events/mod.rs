@@ -27,6 +27,7 @@ mod payment;
 mod pos;
 mod product;
 mod rebate;
+mod restated;
 
 pub use gateway::ChannelChanged;
 pub use hold::{OrderHeld, OrderHold, OrderReleased};
@@ -47,3 +48,4 @@ pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
+pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};

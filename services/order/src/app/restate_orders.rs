@@ -1,0 +1,101 @@
+//! Tells the inventory again where orders stand that it has not answered for long, and once of each cancelled order, so that
+//! no order waits for a lost event and no promise outlives its order.
+
+use std::collections::HashMap;
+
+use ::store::{Error, Tx, outbox};
+use contracts::Cause;
+use contracts::events::{FulfilmentKind, FulfilmentRequest, OrderRestated, RestatedFulfilment, RestatedLine};
+use kernel::Quantity;
+use uuid::Uuid;
+
+use super::book::Book;
+use super::place_orders::{Document, destination};
+use crate::domain::state::{FulfilmentStatus, OrderStatus};
+use crate::settings::Rules;
+use crate::store::fulfilments::Fulfilment;
+use crate::store::orders::OrderRow;
+use crate::store::{code, locks, orders, stays};
+
+/// Orders told of in one step, so that no step holds locks for long, nor keeps the inventory from what is new.
+pub const ORDERS_PER_STEP: i64 = 200;
+
+/// After how long it is said again that an order is cancelled: whatever was on its way has arrived by then.
+const CANCELLED_AGAIN_SECONDS: i64 = 3_600;
+
+/// Asks again for up to [`ORDERS_PER_STEP`] orders; answers how many. Each is asked for once in its longest stay.
+pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
+    let seconds = i64::from(rules.longest_stay.sourcing);
+    if seconds == 0 {
+        return Ok(0);
+    }
+    let asked_until = tx.now().plus_seconds(seconds.saturating_neg());
+    let due = locks::take_unanswered(tx, asked_until, ORDERS_PER_STEP)?;
+    restate(tx, &due, OrderStatus::Sourcing)?;
+    Ok(due.len())
+}
+
+/// Says of up to [`ORDERS_PER_STEP`] orders again that they are cancelled; answers how many.
+pub fn cancel_again(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let cancelled_until = tx.now().plus_seconds(CANCELLED_AGAIN_SECONDS.saturating_neg());
+    let due = stays::take_cancelled(tx, cancelled_until, ORDERS_PER_STEP)?;
+    restate(tx, &due, OrderStatus::Cancelled)?;
+    Ok(due.len())
+}
+
+/// Tells where those of the orders stand that are in this state. An order that somebody works on is left for the next time.
+fn restate(tx: &mut Tx<'_>, ids: &[Uuid], status: OrderStatus) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let books = Book::open_free(tx, ids)?;
+    let rows: HashMap<Uuid, OrderRow> = orders::with_ids(tx, ids)?.into_iter().map(|row| (row.order_id, row)).collect();
+    for (id, book) in &books {
+        if let Some(row) = rows.get(id).filter(|row| row.status == status.as_str()) {
+            let event = restated(tx, book, row)?;
+            outbox::append(tx, &event, &Cause::default())?;
+        }
+    }
+    Ok(())
+}
+
+fn restated(tx: &Tx<'_>, book: &Book, row: &OrderRow) -> Result<OrderRestated, Error> {
+    let document: Document = serde_json::from_str(&row.document)?;
+    let mut lines = Vec::with_capacity(book.lines.len());
+    for line in &book.lines {
+        let quantity = Quantity::try_from(line.quantity).map_err(|_| Error::Broken("a line has units"))?;
+        lines.push(RestatedLine { line_no: line.line_no, sku: line.sku.clone(), quantity });
+    }
+    Ok(OrderRestated {
+        order_id: row.id(),
+        version: row.version,
+        cancelled: row.status()? == OrderStatus::Cancelled,
+        channel: code(&row.channel)?,
+        placed_at: row.placed_at.into(),
+        fulfilment: FulfilmentRequest {
+            kind: document.fulfilment.kind,
+            destination: document.fulfilment.ship_to.as_ref().map(destination),
+            location: document.fulfilment.location.clone(),
+        },
+        lines,
+        total_amount: row.total_amount,
+        reservation_id: document.reservation_id,
+        unanswered_version: row.changing,
+        fulfilments: book.fulfilments.iter().map(fulfilment).collect(),
+        restated_at: tx.now(),
+    })
+}
+
+fn fulfilment(it: &Fulfilment) -> RestatedFulfilment {
+    // Goods that nobody collected are cancelled, not sourced elsewhere.
+    let lapsed = it.status == FulfilmentStatus::Lapsed && it.kind == FulfilmentKind::Ship;
+    RestatedFulfilment {
+        fulfilment_id: it.id,
+        attempt: it.attempt,
+        location: it.location.clone(),
+        open: it.status.is_open(),
+        refused: lapsed || it.status == FulfilmentStatus::Rejected,
+        recalled: it.recalled,
+        lines: it.lines.clone(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Events that were lost between the order book and the inventory, as the order book makes up for them.
+
+use std::time::Duration;
+
+use contracts::events::OrderRestated;
+use futures_util::future::join_all;
+use serde_json::json;
+use testkit::told;
+
+use crate::support::{Shop, answered, line};
+
+const A_MINUTE: (&str, &str) = ("LONGEST_STAY__SOURCING", "60");
+
+async fn after(shop: &Shop, seconds: u64) {
+    shop.run_job("fold_moves").await;
+    shop.test.clock.advance(Duration::from_secs(seconds));
+    shop.run_job("restate_orders").await;
+}
+
+async fn restated(shop: &Shop) -> Vec<OrderRestated> {
+    told(&shop.test.store).await
+}
+
+#[actix_web::test]
+async fn an_order_without_an_answer_is_asked_for_once_a_minute_until_it_is_answered() {
+    let shop = Shop::with(&[A_MINUTE]).await;
+    let id = shop.placed("T-1", json!([line(1, "A", 2, 1000)])).await;
+    after(&shop, 59).await;
+    assert!(restated(&shop).await.is_empty());
+    after(&shop, 1).await;
+    after(&shop, 59).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    assert_eq!((event.order_id.to_string(), event.version, event.cancelled), (id.clone(), 1, false));
+    assert_eq!((event.channel.as_str(), event.total_amount, event.unanswered_version), ("tmall", 2000, None));
+    let [ordered] = event.lines.try_into().unwrap();
+    assert_eq!((ordered.line_no, ordered.sku.as_str(), ordered.quantity.get()), (1, "A", 2));
+    assert_eq!(event.fulfilment.destination.unwrap().province.as_deref(), Some("上海市"));
+    after(&shop, 1).await;
+    assert_eq!(restated(&shop).await.len(), 2);
+    let asked = &shop.get("/v1/orders/stuck").await.body["items"][0]["asked_again"];
+    assert_eq!((&asked["times"], &asked["at"]), (&json!(2), &json!(shop.test.store.now())));
+    // The first answer comes after all, and then the one to each question: the same.
+    for _ in 0..3 {
+        shop.hear(&answered(&id, 1, &[(1, "A", "W1", 2)])).await;
+    }
+    assert_eq!(shop.fulfilments(&id).await.len(), 1);
+    assert_eq!(shop.order(&id).await["status"], "sourced");
+    after(&shop, 600).await;
+    assert_eq!(restated(&shop).await.len(), 2);
+}
+
+#[actix_web::test]
+async fn a_question_says_what_the_order_book_knows() {
+    let shop = Shop::with(&[A_MINUTE]).await;
+    let parts = [(1, "A", "W1", 1), (1, "A", "W2", 2)];
+    let id = shop.sourced("T-1", json!([line(1, "A", 3, 1000)]), &parts).await;
+    let [first, second] = shop.fulfilments(&id).await.try_into().unwrap();
+    for fulfilment in [&first, &second] {
+        shop.post(&format!("/v1/fulfilments/{fulfilment}/reject"), json!({"reason": "broken"})).await;
+    }
+    shop.hear(&answered(&id, 2, &[(1, "A", "S1", 1)])).await;
+    assert_eq!(shop.order(&id).await["status"], "sourcing", "two units have no location");
+    after(&shop, 60).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    let known: Vec<_> = event
+        .fulfilments
+        .iter()
+        .map(|it| (it.attempt, it.location.as_str(), it.open, it.refused, it.lines[0].quantity.get()))
+        .collect();
+    assert_eq!(known, [(1, "W1", false, true, 1), (1, "W2", false, true, 2), (2, "S1", true, false, 1)]);
+}
+
+#[actix_web::test]
+async fn with_a_stay_of_zero_nobody_is_asked() {
+    let shop = Shop::with(&[("LONGEST_STAY__SOURCING", "0")]).await;
+    shop.placed("T-1", json!([line(1, "A", 2, 1000)])).await;
+    after(&shop, 365 * 24 * 3600).await;
+    assert!(restated(&shop).await.is_empty());
+}
+
+#[actix_web::test]
+async fn that_an_order_is_cancelled_is_said_once_more_an_hour_later() {
+    let shop = Shop::with(&[A_MINUTE]).await;
+    let id = shop.sourced("T-1", json!([line(1, "A", 2, 1000)]), &[(1, "A", "W1", 2)]).await;
+    shop.act(&format!("/v1/orders/{id}/cancel")).await;
+    after(&shop, 3599).await;
+    assert!(restated(&shop).await.is_empty());
+    after(&shop, 1).await;
+    after(&shop, 24 * 3600).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    assert_eq!((event.order_id.to_string(), event.cancelled), (id, true));
+    assert_eq!(shop.number("SELECT count(*) FROM \"order\".order_stays"), 0);
+}
+
+#[actix_web::test]
+async fn two_replicas_ask_once() {
+    let shop = Shop::with(&[A_MINUTE]).await;
+    for number in 0..20 {
+        shop.placed(&format!("T-{number}"), json!([line(1, "A", 1, 1000)])).await;
+    }
+    shop.run_job("fold_moves").await;
+    shop.test.clock.advance(Duration::from_secs(60));
+    join_all((0..4).map(|_| shop.run_job("restate_orders"))).await;
+    assert_eq!(restated(&shop).await.len(), 20);
+}
