@@ -54,6 +54,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             jobs::lapsing_pickups(rules),
             jobs::expiring_unpaid(rules),
             jobs::folding_counts(),
+            jobs::make_partitions(),
             housekeeping(),
         ],
     })

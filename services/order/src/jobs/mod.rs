@@ -10,7 +10,7 @@ use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::settings::Rules;
-use crate::store::service_levels;
+use crate::store::{partitions, service_levels};
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
@@ -70,6 +70,14 @@ pub fn folding_counts() -> Job {
         let folded = service_levels::fold(tx, STEPS_PER_FOLD)?;
         Ok(progress(i64::try_from(folded).is_ok_and(|folded| folded >= STEPS_PER_FOLD)))
     })
+}
+
+/// How often the coming months are looked after: three are there beforehand, so that an hour's failure is none.
+const MONTHS_EVERY: Duration = Duration::from_secs(3600);
+
+/// Makes the partitions of the coming months, one in each step.
+pub fn make_partitions() -> Job {
+    Job::new("make_partitions", MONTHS_EVERY, |tx| Ok(progress(partitions::make_next(tx)?.is_some())))
 }
 
 fn progress(is_more: bool) -> Progress {

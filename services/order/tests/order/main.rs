@@ -18,6 +18,7 @@ mod hold_queue;
 mod holding;
 mod intake;
 mod lapsing;
+mod months;
 mod moving;
 mod paying;
 mod pickups;
