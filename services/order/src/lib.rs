@@ -56,6 +56,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             jobs::folding_counts(),
             jobs::counting_stuck(rules),
             jobs::restating(rules),
+            jobs::make_partitions(),
             housekeeping(),
         ],
     })

@@ -12,7 +12,7 @@ use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
-use crate::store::{service_levels, stays};
+use crate::store::{partitions, service_levels, stays};
 
 /// How often due orders are looked for: with a return window of zero, this is what a buyer waits for the points.
 const EVERY: Duration = Duration::from_secs(1);
@@ -102,6 +102,14 @@ pub fn counting_stuck(rules: Rules) -> Job {
 
 fn to_gauge(orders: i64) -> f64 {
     u32::try_from(orders).map_or(f64::from(u32::MAX), f64::from)
+}
+
+/// How often the coming months are looked after: three are there beforehand, so that an hour's failure is none.
+const MONTHS_EVERY: Duration = Duration::from_secs(3600);
+
+/// Makes the partitions of the coming months, one in each step.
+pub fn make_partitions() -> Job {
+    Job::new("make_partitions", MONTHS_EVERY, |tx| Ok(progress(partitions::make_next(tx)?.is_some())))
 }
 
 fn progress(is_more: bool) -> Progress {

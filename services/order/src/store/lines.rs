@@ -190,7 +190,7 @@ pub fn save<'a>(tx: &mut Tx<'_>, books: impl Iterator<Item = (Uuid, &'a [Line])>
         "UPDATE order_lines l SET cancelled = n.cancelled, shipped = n.shipped, returned = n.returned, \
          refunded = n.refunded \
          FROM unnest($1, $2, $3, $4, $5, $6) AS n (order_id, line_no, cancelled, shipped, returned, refunded) \
-         WHERE l.order_id = n.order_id AND l.line_no = n.line_no AND (l.cancelled, l.shipped, l.returned, l.refunded) \
+         WHERE l.order_id = n.order_id AND l.order_id = ANY ($1) AND l.line_no = n.line_no AND (l.cancelled, l.shipped, l.returned, l.refunded) \
          IS DISTINCT FROM (n.cancelled, n.shipped, n.returned, n.refunded)",
     )
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|(order, _)| *order).collect::<Vec<_>>())

@@ -16,6 +16,7 @@ pub mod members;
 pub mod moves;
 pub mod orders;
 pub mod parcel_updates;
+pub mod partitions;
 pub mod payment_deadlines;
 pub mod payments;
 pub mod pos;

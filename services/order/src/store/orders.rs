@@ -186,6 +186,11 @@ pub fn kind_of(text: &str) -> FulfilmentKind {
     if text == "pickup" { FulfilmentKind::Pickup } else { FulfilmentKind::Ship }
 }
 
+/// What an order is inserted with.
+const COLUMNS: &str = "order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, created_at, \
+    created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, document, status, \
+    payment_status, payment_terms, due_amount";
+
 /// Inserts the orders whose number is new; answers their ids. The rows must be sorted by channel and number, so that two
 /// batches with the same numbers wait for each other instead of deadlocking.
 pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Error> {
@@ -197,12 +202,13 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     fn column<'a, T>(rows: &[&'a OrderRow], part: impl Fn(&'a OrderRow) -> T) -> Vec<T> {
         rows.iter().map(|row| part(row)).collect()
     }
+    // A repeated number is dropped by its own table; only the orders that got theirs are inserted.
+    let winners = tx.on_conflict("JOIN numbers USING (order_id)");
     let text = format!(
-        "INSERT INTO orders (order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, \
-         created_at, created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, \
-         document, status, payment_status, payment_terms, due_amount) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-         {} RETURNING order_id",
+        "WITH given ({COLUMNS}) AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+         $16, $17, $18, $19, $20)), numbers AS (INSERT INTO order_numbers (channel, channel_order_no, order_id, placed_at) \
+         SELECT channel, channel_order_no, order_id, placed_at FROM given {} RETURNING order_id) \
+         INSERT INTO orders ({COLUMNS}) SELECT given.* FROM given {winners} RETURNING order_id",
         tx.on_conflict("ON CONFLICT (channel, channel_order_no) DO NOTHING")
     );
     let inserted: Vec<Inserted> = statement(text)
@@ -261,8 +267,9 @@ pub struct Numbered {
 /// The orders that have these numbers, by channel and number.
 pub fn numbered(tx: &mut Tx<'_>, numbers: &[(&str, &str)]) -> Result<HashMap<(String, String), Numbered>, Error> {
     let rows: Vec<Numbered> = diesel::sql_query(
-        "SELECT o.channel, o.channel_order_no, o.order_id, o.content, o.channel_updated_at FROM orders o \
-         JOIN unnest($1, $2) AS n (channel, number) ON o.channel = n.channel AND o.channel_order_no = n.number",
+        "SELECT k.channel, k.channel_order_no, k.order_id, o.content, o.channel_updated_at \
+         FROM unnest($1, $2) AS n (channel, number) \
+         JOIN order_numbers k ON k.channel = n.channel AND k.channel_order_no = n.number JOIN orders o USING (order_id)",
     )
     .bind::<Array<Text>, _>(numbers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(numbers.iter().map(|(_, number)| *number).collect::<Vec<_>>())
@@ -290,7 +297,7 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, due, \
          waived, held) \
-         WHERE o.order_id = n.order_id",
+         WHERE o.order_id = n.order_id AND o.order_id = ANY ($1)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>())

@@ -247,7 +247,7 @@ fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Place>>, Error> 
         let rows = diesel::sql_query(
             "SELECT k.placed_at, k.order_id FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
              WHERE $1 IS NULL OR channel = ANY ($1)) AS c CROSS JOIN LATERAL \
-             (SELECT o.placed_at, o.order_id FROM orders o WHERE o.channel = c.channel AND o.channel_order_no >= $2 \
+             (SELECT o.placed_at, o.order_id FROM order_numbers o WHERE o.channel = c.channel AND o.channel_order_no >= $2 \
              AND o.channel_order_no <= $3 ORDER BY o.channel_order_no LIMIT $4) AS k LIMIT $4",
         )
         .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
@@ -278,7 +278,7 @@ fn propose(
 ) -> Result<Vec<Place>, Error> {
     let (table, lists, same_list) = match terms {
         Some(_) => ("order_terms", "CROSS JOIN unnest($2) AS t (term)", "i.term = t.term COLLATE \"C\""),
-        None => ("orders", "", "$2 IS NULL"),
+        None => ("order_numbers", "", "$2 IS NULL"),
     };
     let text = format!(
         "SELECT k.placed_at, k.order_id FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
@@ -298,22 +298,23 @@ fn propose(
         .load(tx.conn())?)
 }
 
-/// Those of some orders that the filter wants.
+/// Those of some orders that the filter wants. They may be of many months, each of which is looked at for its own ones alone:
+/// by a join, as a list of ids would be tried in every month. Months before the first and after the last are not planned for.
 fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
     let beginning = filter.beginning();
     let statuses: Option<Vec<&str>> = filter.statuses.as_ref().map(|all| all.iter().map(|it| it.as_str()).collect());
     let payments: Option<Vec<&str>> =
         filter.payment_statuses.as_ref().map(|all| all.iter().map(|it| it.as_str()).collect());
     Ok(diesel::sql_query(
-        "SELECT o.placed_at, o.order_id FROM orders o WHERE o.order_id = ANY ($1) \
+        "SELECT o.placed_at, o.order_id FROM unnest($1) AS i (order_id) JOIN orders o USING (order_id) \
+         WHERE o.order_id BETWEEN $13 AND $14 \
          AND ($2 IS NULL OR o.channel = ANY ($2)) AND ($3 IS NULL OR o.channel_order_no = $3) \
          AND ($4 IS NULL OR starts_with(o.channel_order_no, $4)) AND ($5 IS NULL OR o.status = ANY ($5)) \
          AND ($6 IS NULL OR o.payment_status = ANY ($6)) AND ($7 IS NULL OR EXISTS \
          (SELECT FROM order_members m WHERE m.order_id = o.order_id AND m.member_id = $7)) \
-         AND ($8 IS NULL OR EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.order_id AND l.sku = $8)) \
+         AND ($8 IS NULL OR EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.order_id \
+         AND l.order_id BETWEEN $13 AND $14 AND l.sku = $8)) \
          AND o.placed_at >= $9 AND (o.placed_at, o.order_id) < ($10, $11) \
          AND ($12 IS NULL OR order_document_terms(o.document) @> $12)",
     )
@@ -329,5 +330,7 @@ fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>
     .bind::<Timestamptz, _>(beginning.placed_at)
     .bind::<SqlUuid, _>(beginning.order_id)
     .bind::<Nullable<Array<Text>>, _>(filter.document_terms())
+    .bind::<SqlUuid, _>(first)
+    .bind::<SqlUuid, _>(last)
     .load(tx.conn())?)
 }

@@ -78,13 +78,13 @@ pub struct Amounts {
     pub freight_amount: Decimal,
 }
 
-/// The lines of orders that count. All channels are named where the caller names none: orders are indexed by channel.
+/// The lines of orders that count. All channels are named where the caller names none: order numbers are indexed by channel.
 const ORDERS: &str = "SELECT o.order_id AS document, o.placed_at AS at, o.buyer_key, m.member_id, l.sku, l.quantity, \
     o.currency, l.unit_price * l.quantity AS list_revenue, l.list_amount, l.discount_amount, l.paid_amount, \
     l.freight_amount \
-    FROM orders o JOIN order_lines l USING (order_id) LEFT JOIN order_members m USING (order_id) \
-    WHERE o.channel = ANY (coalesce($1, ARRAY(SELECT channel FROM known_channels)) COLLATE \"C\") AND ($2 IS NULL OR o.currency = $2) \
-    AND ($3 IS NULL OR o.placed_at >= $3) AND ($4 IS NULL OR o.placed_at < $4) \
+    FROM order_numbers n JOIN orders o USING (order_id) JOIN order_lines l USING (order_id) \
+    LEFT JOIN order_members m USING (order_id) WHERE n.channel = ANY (coalesce($1, ARRAY(SELECT channel FROM known_channels)) COLLATE \"C\") AND ($2 IS NULL OR o.currency = $2) \
+    AND ($3 IS NULL OR n.placed_at >= $3) AND ($4 IS NULL OR n.placed_at < $4) \
     AND ($5 IS NULL OR (o.buyer_key IS NOT NULL) = $5) AND ($6 IS NULL OR (l.unit_price > 0) = $6) \
     AND ($7 IS NULL OR (o.status = 'cancelled') = $7)";
 

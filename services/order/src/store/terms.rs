@@ -44,19 +44,17 @@ pub fn sort_in(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
     sort_out(tx, &left, &terms)?;
     diesel::sql_query(
         "INSERT INTO order_terms (term, channel, placed_at, order_id) \
-         SELECT t.term, o.channel, o.placed_at, o.order_id FROM orders o CROSS JOIN LATERAL \
-         (SELECT 'status:' || o.status AS term UNION ALL \
-         SELECT 'payment:' || o.payment_status WHERE o.payment_status <> 'paid') AS t \
-         WHERE o.order_id = ANY ($1) ON CONFLICT DO NOTHING",
+         SELECT t.term, o.channel, o.placed_at, o.order_id FROM unnest($1) AS n (order_id) \
+         JOIN orders o USING (order_id) CROSS JOIN LATERAL (SELECT 'status:' || o.status AS term UNION ALL \
+         SELECT 'payment:' || o.payment_status WHERE o.payment_status <> 'paid') AS t ON CONFLICT DO NOTHING",
     )
     .bind::<Array<SqlUuid>, _>(all)
     .execute(tx.conn())?;
     diesel::sql_query(
         "INSERT INTO order_terms (term, channel, placed_at, order_id) \
-         SELECT t.term, o.channel, o.placed_at, o.order_id FROM orders o CROSS JOIN LATERAL \
-         (SELECT unnest(order_document_terms(o.document)) AS term UNION \
-         SELECT 'sku:' || l.sku FROM order_lines l WHERE l.order_id = o.order_id) AS t \
-         WHERE o.order_id = ANY ($1) ON CONFLICT DO NOTHING",
+         SELECT t.term, o.channel, o.placed_at, o.order_id FROM unnest($1) AS n (order_id) \
+         JOIN orders o USING (order_id) CROSS JOIN LATERAL (SELECT unnest(order_document_terms(o.document)) AS term UNION \
+         SELECT 'sku:' || l.sku FROM order_lines l WHERE l.order_id = o.order_id) AS t ON CONFLICT DO NOTHING",
     )
     .bind::<Array<SqlUuid>, _>(new)
     .execute(tx.conn())?;

@@ -110,6 +110,8 @@ async fn an_export_of_many_pages_has_every_line_once() {
          timestamptz '2026-11-05' + n / 7 * interval '1 second', now(), 'x', 'CNY', 0, 0, 0, 0, 'ship', \
          '{\"buyer\":{\"identities\":[]},\"fulfilment\":{\"type\":\"ship\"}}', 'shipped', 'paid' \
          FROM generate_series(1, 3000) n; \
+         INSERT INTO order_numbers SELECT channel, channel_order_no, order_id, placed_at FROM orders \
+         ON CONFLICT DO NOTHING; \
          INSERT INTO order_lines (order_id, line_no, sku, quantity, unit_price, own_discount, list_amount, \
          discount_amount, paid_amount, freight_amount) \
          SELECT order_id, line, 'A', 1, 0, 0, 0, 0, 0, 0 FROM orders, generate_series(1, 2) line",

@@ -26,6 +26,7 @@ mod holding;
 mod importing;
 mod intake;
 mod lapsing;
+mod months;
 mod moving;
 mod paying;
 mod pickups;

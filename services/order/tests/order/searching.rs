@@ -153,6 +153,8 @@ async fn a_search_that_finds_little_answers_after_bounded_work_and_goes_on() {
          SELECT gen_random_uuid(), 'tmall', 'X-' || n, '', timestamptz '2026-11-05' + n * interval '1 second', now(), 'x', \
          'CNY', 0, 0, 0, 0, 'ship', '{\"buyer\":{\"identities\":[]},\"fulfilment\":{\"type\":\"ship\"}}', 'shipped', \
          'paid' FROM generate_series(1, 9000) n; \
+         INSERT INTO order_numbers SELECT channel, channel_order_no, order_id, placed_at FROM orders \
+         ON CONFLICT DO NOTHING; \
          INSERT INTO order_lines (order_id, line_no, sku, quantity, unit_price, own_discount, list_amount, \
          discount_amount, paid_amount, freight_amount) \
          SELECT order_id, 1, 'B', 1, 0, 0, 0, 0, 0, 0 FROM \"order\".orders WHERE status = 'shipped'",
