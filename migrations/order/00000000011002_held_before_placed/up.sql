@@ -1,4 +1,4 @@
--- A rule may hold an order before anybody hears of it. Every order there is has one of the other states, so none is looked at.
+-- A rule may hold an order before anybody hears of it.
 ALTER TABLE orders DROP CONSTRAINT orders_status_check;
 ALTER TABLE orders ADD CONSTRAINT orders_status_check CHECK (status IN ('received', 'held', 'sourcing', 'sourced',
-    'backordered', 'unfillable', 'fulfilling', 'shipped', 'delivered', 'completed', 'cancelled')) NOT VALID;
+    'backordered', 'unfillable', 'fulfilling', 'shipped', 'delivered', 'completed', 'cancelled'));
