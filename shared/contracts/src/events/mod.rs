@@ -28,6 +28,7 @@ mod pos;
 mod product;
 mod rebate;
 mod restated;
+mod returning;
 
 pub use gateway::ChannelChanged;
 pub use hold::{OrderHeld, OrderHold, OrderReleased};
@@ -38,14 +39,16 @@ pub use inventory::{
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
-    Buyer, CouponFunder, CouponShare, Destination, Disposition, FulfilmentAccepted, FulfilmentDelivered,
-    FulfilmentKind, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest,
-    FulfilmentShipped, Identity, LineAmount, OrderCancelled, OrderChanged, OrderCompleted, OrderCoupon, OrderLine,
-    OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart, RefundIssued, RefundLine, RefundPart,
-    ReturnInspected, ReturnLine, ReturnReceived,
+    Buyer, CouponFunder, CouponShare, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind,
+    FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped,
+    Identity, OrderCancelled, OrderChanged, OrderCompleted, OrderCoupon, OrderLine, OrderPlaced, OrderTotals, Parcel,
+    QuantityOfLine, RecalledPart,
 };
 pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
 pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};
+pub use returning::{
+    Disposition, LineAmount, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
+};

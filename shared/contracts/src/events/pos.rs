@@ -6,7 +6,8 @@ use kernel::{ChannelCode, Currency, LocationCode, PayeeCode, SkuCode, Timestamp}
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::order::{Buyer, Disposition};
+use super::order::Buyer;
+use super::returning::Disposition;
 
 /// What kind of transaction a till wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
