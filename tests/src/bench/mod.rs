@@ -1,5 +1,6 @@
 //! The benchmark: what OnePool does per second on this machine, measured through its API, with the proof after each run.
 
+pub mod book;
 pub mod connection;
 pub mod import;
 pub mod lag;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Parser;
 use system_tests::bench::machine::Sides;
 use system_tests::bench::report::{Limit, Report};
-use system_tests::bench::{import, limit, machine, orders, plans, proof, shares, size, stock, tills, what_if};
+use system_tests::bench::{book, import, limit, machine, orders, plans, proof, shares, size, stock, tills, what_if};
 use system_tests::{Deployment, Topology};
 
 /// How much is measured.
@@ -36,9 +36,12 @@ struct Arguments {
     /// Balances that a database is filled with to see what they take and how they are read; 0 leaves it out.
     #[arg(long, default_value_t = 6_000_000)]
     balances: usize,
-    /// Leaves out everything but those balances.
+    /// Leaves out everything but those balances and the book.
     #[arg(long)]
     only_balances: bool,
+    /// Orders in the book at which intake, search and export are measured, with commas between; left out unless asked for.
+    #[arg(long, value_delimiter = ',')]
+    book: Vec<usize>,
     /// A file with the columns longitude and latitude: real locations to plan over, before made-up ones.
     #[arg(long)]
     stores: Option<String>,
@@ -68,6 +71,9 @@ async fn main() {
     }
     if arguments.balances > 0 {
         size::measure(arguments.balances, SETTINGS, &mut report).await;
+    }
+    if !arguments.book.is_empty() {
+        book::measure(&arguments.book, SETTINGS, &mut report).await;
     }
     let machine = machine::describe();
     let json = serde_json::to_string_pretty(&report.json(&machine)).expect("a report is JSON");
