@@ -44,11 +44,15 @@ impl Town {
             json!({"type": "ship", "ship_to": self.somewhere()})
         };
         let discount = i64::try_from(self.below(900)).unwrap();
-        let body = json!({
+        let terms = [None, None, Some("prepaid"), Some("on_delivery")][self.below(4)];
+        let mut body = json!({
             "channel": "web", "channel_order_no": number, "placed_at": "2026-11-01T00:00:00+08:00", "currency": "CNY",
             "channel_updated_at": at(0), "buyer": {"identities": [{"type": "phone", "value": "+8613800138000"}]},
             "fulfilment": fulfilment, "lines": lines, "discount": fen(discount), "freight": fen(1_000),
         });
+        if let Some(terms) = terms {
+            body["payment_terms"] = json!({"type": terms});
+        }
         let reply = self.ask(ORDER, Method::POST, "/v1/orders", body.clone()).await;
         assert_eq!(reply.status, 201, "{}", reply.text);
         let id = reply.body["id"].as_str().unwrap().to_owned();

@@ -60,7 +60,7 @@ fn number(it: &Value, field: &str) -> i64 {
     it[field].as_i64().unwrap_or_else(|| panic!("{field} of {it}"))
 }
 
-/// Every order is completed or cancelled, and what was paid is kept or went back, to the fen.
+/// Every order is completed or cancelled, nothing of it is due, and what was paid is kept or was refunded, to the fen.
 async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mut Units) {
     for place in 0..town.orders.len() {
         let path = format!("/v1/orders/{}", town.orders[place].id);
@@ -82,7 +82,16 @@ async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mu
         }
         // The freight goes back with the last unit.
         let freight = if units_kept > 0 { number(&order["totals"]["freight_amount"], "amount") } else { 0 };
-        assert_eq!(total, kept + freight + back, "paid = kept + given back: {order:#}");
+        assert_eq!(total, kept + freight + back, "what it costs = kept + given back: {order:#}");
+        let money = |field: &str| number(&order["totals"][field], "amount");
+        assert_eq!(
+            (money("due_amount"), money("paid_amount")),
+            (0, kept + freight + money("refunded_amount")),
+            "{order:#}"
+        );
+        let refunds = order["refunds"].as_array().into_iter().flatten();
+        let refunded: i64 = refunds.map(|it| number(&it["total_amount"], "amount")).sum();
+        assert_eq!(refunded, money("refunded_amount"), "{order:#}");
         verdict.kept_amount += kept + freight;
         verdict.given_back_amount += back;
     }

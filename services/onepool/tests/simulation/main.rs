@@ -11,6 +11,7 @@
 )]
 
 mod channels;
+mod desk;
 mod judge;
 mod returns;
 mod stores;

@@ -139,7 +139,10 @@ impl Town {
         match self.below(100) {
             0..=11 => self.order().await,
             12..=59 => self.work().await,
-            60..=69 => self.ring_up().await,
+            60..=64 => self.ring_up().await,
+            65..=67 => self.pay().await,
+            68 => self.hold().await,
+            69 => self.release().await,
             70..=73 => self.cancel().await,
             74..=77 => self.update().await,
             78..=80 => self.readdress().await,
@@ -179,6 +182,7 @@ impl Town {
                     }
                 }
             }
+            self.clear_up().await;
             let open = self.work_off().await + self.finish_returns().await;
             if open == 0 && round > 20 {
                 break;
