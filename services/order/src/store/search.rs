@@ -165,7 +165,9 @@ pub fn search(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Found, Err
     let room = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut found: BTreeSet<Place> = matching(tx, filter, &unsorted)?.into_iter().collect();
     let mut before = filter.beginning();
-    let first = if filter.is_plain() { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
+    // Nearly all that a single list proposes is wanted, and to look at an order again costs more than to propose it.
+    let is_single = filter.is_plain() || filter.lists().len() == 1;
+    let first = if is_single { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
     let mut chunk = first.min(EXAMINED);
     let mut left = EXAMINED;
     loop {
