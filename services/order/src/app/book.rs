@@ -13,6 +13,7 @@ use super::pay_back::{PayBack, RefundCause, pay_back};
 use crate::domain::cover::{self, Piece};
 use crate::domain::give_back::Given;
 use crate::domain::line::Line;
+use crate::domain::payment_terms::PaymentTerms;
 use crate::domain::service_level::{Counts, Measure, Sum};
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::settings::Rules;
@@ -128,6 +129,15 @@ impl Book {
         Ok(())
     }
 
+    /// Whether it has arrived and nothing is due of it any more, but may have been when its return window ended: then nobody
+    /// has looked at it since. One whose window still runs is left to it.
+    fn is_settled_late(&self) -> bool {
+        let order = &self.order;
+        order.status == OrderStatus::Delivered.as_str()
+            && order.due_amount == 0
+            && order.payment_terms == PaymentTerms::OnDelivery.as_str()
+    }
+
     /// Whether every unit was given back.
     pub fn is_given_back(&self) -> bool {
         self.lines.iter().all(|line| line.given_back() == line.quantity)
@@ -225,6 +235,8 @@ pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], rul
     orders::save(tx, &books.iter().map(|book| &book.order).collect::<Vec<_>>())?;
     let delivered = concluded.iter().filter(|it| it.delivered).map(|it| it.change.order_id.uuid());
     completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(rules.return_window_seconds))?;
+    let settled = books.iter().filter(|book| book.is_settled_late()).map(|book| book.order.order_id);
+    completions::schedule(tx, &settled.collect::<Vec<_>>(), tx.now())?;
     offer_paid(tx, books, rules)?;
     let refunds: Vec<PayBack> = concluded.iter().filter_map(|it| it.refund(tx.now())).collect();
     pay_back(tx, &refunds)?;

@@ -11,10 +11,9 @@ use super::cancel_order::Why;
 use super::refusal::Refusal;
 use crate::domain::form::PaymentForm;
 use crate::domain::intake::MAX_PAYMENTS;
-use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::payments::{self, PaymentRow};
-use crate::store::{code, completions, payment_deadlines};
+use crate::store::{code, payment_deadlines};
 
 /// Takes a payment. The same one again, by its method and its own number, changes nothing.
 pub fn receive_payment(
@@ -91,10 +90,6 @@ pub fn take(tx: &mut Tx<'_>, book: &mut Book, payment: PaymentRow, why: &Why<'_>
     book.order.set_balance(balance, every_unit)?;
     payments::insert(tx, &[&payment])?;
     reschedule(tx, book)?;
-    if balance.due == 0 && book.order.status()? == OrderStatus::Delivered {
-        // If the return window was over before the money came, nobody has looked at the order since.
-        completions::schedule(tx, &[book.order.order_id], tx.now())?;
-    }
     let amount = Money::new(payment.amount, currency);
     let concluded = book.conclude(&why.actor, &format!("{amount} paid by {}", payment.method))?;
     write_back(tx, &[&*book], &[concluded], rules)?;

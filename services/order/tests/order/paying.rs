@@ -128,3 +128,36 @@ async fn an_order_is_never_paid_twice() {
     assert_eq!((money(&read), read["payments"].as_array().unwrap().len()), ((110, 0, 0, "paid"), 2));
     shop.assert_money_adds_up();
 }
+
+#[actix_web::test]
+async fn what_is_no_longer_due_completes_too() {
+    let shop = Shop::new().await;
+    let id = shop.post("/v1/orders", tea()).await.id();
+    shop.hear(&answered(&id, 1, &[(1, "A", "W1", 3)])).await;
+    deliver(&shop, &id).await;
+    shop.test.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    shop.run_job("complete_orders").await;
+    assert_eq!(money(&pay(&shop, &id, "c-1", 60).await.body), (60, 0, 50, "partially_paid"));
+    shop.run_job("complete_orders").await;
+    assert_eq!(shop.order(&id).await["status"], "delivered");
+    let favour = json!({"lines": [{"line_no": 1, "amount": fen(50)}], "reason": "scratched"});
+    let favoured = shop.post(&format!("/v1/orders/{id}/refunds"), favour).await;
+    assert_eq!(money(&favoured.body), (60, 0, 0, "paid"), "{}", favoured.body);
+    shop.run_job("complete_orders").await;
+    assert_eq!(shop.order(&id).await["status"], "completed");
+    shop.assert_money_adds_up();
+}
+
+#[actix_web::test]
+async fn what_is_paid_in_time_keeps_its_return_window() {
+    let shop = Shop::new().await;
+    let id = shop.post("/v1/orders", tea()).await.id();
+    shop.hear(&answered(&id, 1, &[(1, "A", "W1", 3)])).await;
+    deliver(&shop, &id).await;
+    assert_eq!(pay(&shop, &id, "c-1", 110).await.status, 200);
+    shop.run_job("complete_orders").await;
+    assert_eq!(shop.order(&id).await["status"], "delivered");
+    shop.test.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    shop.run_job("complete_orders").await;
+    assert_eq!(shop.order(&id).await["status"], "completed");
+}
