@@ -243,16 +243,16 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
                 line.refunded = line.refunded.saturating_add(units);
             }
             book.give_back(&given)?;
-            // Noted below, with the return.
-            book.going_back = GoingBack::default();
+            // Noted below, with the return. What was not paid yet is no longer due, and not refunded.
+            let GoingBack { freight_amount, total_amount } = std::mem::take(&mut book.going_back);
             for line in &mut opened.lines {
                 let amount =
                     given.lines.iter().find(|given| Some(given.line_no) == line.line_no).map(|given| given.amount);
                 line.refund_amount = amount;
             }
             returns::save_lines(tx, &opened.lines)?;
-            opened.row.freight_amount = given.freight_amount;
-            opened.row.refund_amount = given.total_amount;
+            opened.row.freight_amount = freight_amount;
+            opened.row.refund_amount = total_amount;
             given.lines
         }
         None => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::events::{OrderCompleted, PaymentReceived};
+use contracts::events::{OrderCompleted, PaymentReceived, RefundIssued};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::told;
@@ -160,4 +160,39 @@ async fn what_is_paid_in_time_keeps_its_return_window() {
     shop.test.clock.advance(Duration::from_secs(8 * 24 * 3600));
     shop.run_job("complete_orders").await;
     assert_eq!(shop.order(&id).await["status"], "completed");
+}
+
+/// Takes a return of so many units as far as its refund; the return.
+async fn returned(shop: &Shop, order: &str, units: i64) -> Value {
+    let lines = json!([{"line_no": 1, "quantity": units}]);
+    let asked = shop.post("/v1/returns", json!({"order_id": order, "lines": lines, "reason": "too small"})).await;
+    let path = |step: &str| format!("/v1/returns/{}/{step}", asked.id());
+    assert_eq!(shop.act(&path("approve")).await.status, 200);
+    assert_eq!(shop.post(&path("receive"), json!({"location": "S1"})).await.status, 200);
+    let lines = json!({"lines": [{"position": 1, "disposition": "restock"}]});
+    assert_eq!(shop.post(&path("inspect"), lines).await.status, 200);
+    let refunded = shop.act(&path("refund")).await;
+    assert_eq!(refunded.status, 200, "{}", refunded.body);
+    refunded.body
+}
+
+#[actix_web::test]
+async fn of_what_comes_back_unpaid_only_what_was_paid_is_refunded() {
+    let shop = Shop::new().await;
+    let id = shop.post("/v1/orders", tea()).await.id();
+    shop.hear(&answered(&id, 1, &[(1, "A", "W1", 3)])).await;
+    deliver(&shop, &id).await;
+    // 33 of the 110 are for the first unit, and nothing is paid.
+    assert_eq!(returned(&shop, &id, 1).await["refund_amount"], fen(0));
+    assert_eq!(money(&shop.order(&id).await), (0, 0, 77, "unpaid"));
+    assert_eq!(money(&pay(&shop, &id, "c-1", 60).await.body), (60, 0, 17, "partially_paid"));
+    // 34 for the second: the 17 that are due, and 17 go back.
+    assert_eq!(returned(&shop, &id, 1).await["refund_amount"], fen(17));
+    assert_eq!(money(&shop.order(&id).await), (60, 17, 0, "partially_refunded"));
+    // 33 and the freight for the last.
+    assert_eq!(returned(&shop, &id, 1).await["refund_amount"], fen(43));
+    assert_eq!(money(&shop.order(&id).await), (60, 60, 0, "refunded"));
+    let issued: Vec<RefundIssued> = told(&shop.test.store).await;
+    assert_eq!(issued.iter().map(|it| it.total_amount).collect::<Vec<_>>(), [0, 17, 43]);
+    shop.assert_money_adds_up();
 }
