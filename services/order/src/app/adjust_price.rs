@@ -11,7 +11,7 @@ use super::pay_back::{PayBack, RefundCause, pay_back};
 use super::refusal::Refusal;
 use crate::domain::give_back::Given;
 use crate::settings::Rules;
-use crate::store::{code, lines};
+use crate::store::lines;
 
 /// What is to go back.
 #[derive(Clone, Debug)]
@@ -29,9 +29,7 @@ pub struct Adjust {
 /// Gives a part of the price back, all that is asked for or nothing.
 pub fn adjust_price(tx: &mut Tx<'_>, command: &Adjust, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
     let id = command.order_id;
-    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
-    caller.check_channel(&code(&book.order.channel)?)?;
-    caller.check_version(book.order.version)?;
+    let mut book = caller.open(tx, id)?;
     if book.is_untold()? {
         return Err(Refusal::State("the order is held: its price stays until it is released".to_owned()));
     }

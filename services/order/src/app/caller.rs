@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use ::store::Tx;
 use contracts::Cause;
 use kernel::Code;
+use kernel::id::OrderId;
 use web::{Meta, Principal};
 
-use super::book::Actor;
+use super::book::{Actor, Book};
 use super::refusal::Refusal;
+use crate::store::code;
 
 /// The caller of a command.
 #[derive(Clone, Debug)]
@@ -37,6 +40,14 @@ impl Caller {
     /// Refuses a channel outside the caller's scope.
     pub fn check_channel(&self, channel: &Code) -> Result<(), Refusal> {
         self.principal.require_channel(channel).map_err(Refusal::OutOfScope)
+    }
+
+    /// Locks and reads an order that the caller may change, as they have seen it.
+    pub fn open(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<Book, Refusal> {
+        let book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
+        self.check_channel(&code(&book.order.channel)?)?;
+        self.check_version(book.order.version)?;
+        Ok(book)
     }
 
     /// Refuses a location outside the caller's scope.

@@ -15,7 +15,6 @@ use crate::domain::gifts;
 use crate::domain::give_back::{FreightRefund, give_back};
 use crate::domain::state::FulfilmentStatus;
 use crate::settings::Rules;
-use crate::store::code;
 use crate::store::fulfilments::{self, Fulfilment};
 
 /// What is to be cancelled.
@@ -32,9 +31,7 @@ pub struct Cancel {
 /// Cancels; answers the order as it is then.
 pub fn cancel_order(tx: &mut Tx<'_>, command: &Cancel, caller: &Caller, rules: Rules) -> Result<Book, Refusal> {
     let id = command.order_id;
-    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
-    caller.check_channel(&code(&book.order.channel)?)?;
-    caller.check_version(book.order.version)?;
+    let mut book = caller.open(tx, id)?;
     let steps = steps(&book, command)?;
     let why = Why { actor: caller.actor(Some(command.reason.clone())), cause: &caller.cause };
     cancel_units(tx, &mut book, &steps, &why, rules)?;

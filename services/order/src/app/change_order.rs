@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
-use crate::store::{code, orders};
+use crate::store::orders;
 
 /// What an order is to be; what is left out stays.
 #[derive(Clone, Debug, Default)]
@@ -37,9 +37,7 @@ pub fn change_order(
     caller: &Caller,
     rules: Rules,
 ) -> Result<(), Refusal> {
-    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
-    caller.check_channel(&code(&book.order.channel)?)?;
-    caller.check_version(book.order.version)?;
+    let mut book = caller.open(tx, id)?;
     let why = Why { actor: caller.actor(change.reason.clone()), cause: &caller.cause };
     apply(tx, &mut book, change, &why, rules)
 }

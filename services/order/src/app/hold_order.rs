@@ -62,7 +62,7 @@ pub fn reasons(open: &[HoldRow]) -> String {
 
 /// Holds an order of which something has not left yet.
 pub fn hold_order(tx: &mut Tx<'_>, command: &Hold, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
-    let mut book = open(tx, command.order_id, caller)?;
+    let mut book = caller.open(tx, command.order_id)?;
     let status = book.order.status()?;
     if !may_be_held(status) {
         return Err(Refusal::State(format!("the order is {status}: nothing is left to hold")));
@@ -114,7 +114,7 @@ pub fn held(order: &OrderRow, placed: &[HoldRow], now: Timestamp) -> Result<Orde
 
 /// Releases one hold of an order, or all of them.
 pub fn release_order(tx: &mut Tx<'_>, command: &Release, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
-    let book = open(tx, command.order_id, caller)?;
+    let book = caller.open(tx, command.order_id)?;
     let holds = holds::of(tx, &[book.order.order_id])?.remove(&book.order.order_id).unwrap_or_default();
     if let Some(id) = command.hold_id {
         let hold = holds.iter().find(|hold| hold.id() == id).ok_or_else(|| missing(id))?;
@@ -139,13 +139,6 @@ fn check_open(hold: &HoldRow) -> Result<(), Refusal> {
         Some(at) => Err(Refusal::State(format!("the hold was released at {}", Timestamp::from(at)))),
         None => Ok(()),
     }
-}
-
-fn open(tx: &mut Tx<'_>, id: OrderId, caller: &Caller) -> Result<Book, Refusal> {
-    let book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
-    caller.check_channel(&code(&book.order.channel)?)?;
-    caller.check_version(book.order.version)?;
-    Ok(book)
 }
 
 /// An order under its lock, what holds it, and what of that is to be released.

@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use crate::domain::form::PaymentForm;
 use crate::domain::intake::MAX_PAYMENTS;
 use crate::settings::Rules;
+use crate::store::payment_deadlines;
 use crate::store::payments::{self, PaymentRow};
-use crate::store::{code, payment_deadlines};
 
 /// Takes a payment. The same one again, by its method and its own number, changes nothing.
 pub fn receive_payment(
@@ -23,9 +23,7 @@ pub fn receive_payment(
     caller: &Caller,
     rules: Rules,
 ) -> Result<(), Refusal> {
-    let mut book = Book::open(tx, id)?.ok_or_else(|| Refusal::NotFound { what: "order", key: id.to_string() })?;
-    caller.check_channel(&code(&book.order.channel)?)?;
-    caller.check_version(book.order.version)?;
+    let mut book = caller.open(tx, id)?;
     let known = payments::of(tx, &[id.uuid()])?.remove(&id.uuid()).unwrap_or_default();
     if let Some(same) = numbered(&known, payment) {
         return check_same(same, payment);
