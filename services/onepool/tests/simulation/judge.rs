@@ -1,6 +1,6 @@
 //! What must be true when the month is over, worked out from what was done and not from what the services say of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use actix_web::http::Method;
@@ -38,12 +38,16 @@ impl fmt::Display for Verdict {
 }
 
 type Units = BTreeMap<String, i64>;
+/// The orders that each search is to find.
+type Lists = BTreeMap<String, BTreeSet<String>>;
 
 /// Judges a month that is over.
 pub async fn judge(town: &mut Town) -> Verdict {
     let mut verdict = Verdict { orders: town.orders.len(), returns: town.returns.len(), ..Verdict::default() };
     let mut expected = town.stocked.clone();
-    orders_have_ended(town, &mut verdict, &mut expected).await;
+    let mut lists = Lists::new();
+    orders_have_ended(town, &mut verdict, &mut expected, &mut lists).await;
+    searches_find_them(town, lists).await;
     returns_have_ended(town, &mut expected).await;
     tills_count_once(town, &mut verdict, &mut expected).await;
     units_are_where_they_should_be(town, &mut verdict, &expected).await;
@@ -61,7 +65,7 @@ fn number(it: &Value, field: &str) -> i64 {
 }
 
 /// Every order is completed or cancelled, nothing of it is due, and what was paid is kept or was refunded, to the fen.
-async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mut Units) {
+async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mut Units, lists: &mut Lists) {
     for place in 0..town.orders.len() {
         let path = format!("/v1/orders/{}", town.orders[place].id);
         let order = town.ask(ORDER, Method::GET, &path, Value::Null).await.body;
@@ -70,6 +74,13 @@ async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mu
         verdict.completed += usize::from(status == "completed");
         let (total, back) = (number(&order["totals"]["total_amount"], "amount"), &order["totals"]["given_back_amount"]);
         let back = number(back, "amount");
+        let id = order["id"].as_str().unwrap();
+        let mut found_by = |what: String| lists.entry(what).or_default().insert(id.to_owned());
+        found_by(format!("status={status}"));
+        found_by(format!("payment_status={}", order["payment_status"].as_str().unwrap()));
+        for line in order["lines"].as_array().unwrap() {
+            found_by(format!("status={status}&sku={}", line["sku"].as_str().unwrap()));
+        }
         let (mut kept, mut units_kept) = (0, 0);
         for line in order["lines"].as_array().unwrap() {
             let gone = number(line, "cancelled") + number(line, "refunded");
@@ -94,6 +105,21 @@ async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mu
         assert_eq!(refunded, money("refunded_amount"), "{order:#}");
         verdict.kept_amount += kept + freight;
         verdict.given_back_amount += back;
+    }
+}
+
+/// Every search finds the orders that it should, and no other.
+async fn searches_find_them(town: &mut Town, lists: Lists) {
+    for (query, expected) in lists {
+        let (mut found, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let path = format!("/v1/orders?{query}&limit=20{cursor}");
+            let page = town.ask(ORDER, Method::GET, &path, Value::Null).await.body;
+            found.extend(page["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, expected, "{query}");
     }
 }
 

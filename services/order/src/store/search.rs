@@ -1,15 +1,16 @@
 //! Finds orders, the newest first, by any filter, in bounded work.
 //!
-//! Whatever is asked, one index proposes orders in the list's order, and each is compared with the order itself. A page
+//! Whatever is asked, one list proposes orders, the newest first, and the other lists say which of them are wanted. A page
 //! looks at `EXAMINED` proposals at most: one that has found less by then says where it stopped, and the next goes on
-//! there. Orders that the job has not sorted in yet are looked at one by one; when they are too many for that, the
-//! channels' own lists propose, which are always whole.
+//! there. The orders themselves, which lie all over the disk, are read only where no list tells: those that a number or a
+//! member names, and those that the job has not sorted in yet. When those are too many, the channels' own lists propose,
+//! which are always whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use store::{Error, Tx};
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use super::{moves, terms};
 use crate::domain::state::{OrderStatus, PaymentStatus};
 
-/// The most proposals a page looks at: some tens of milliseconds' work, as an order's document takes ten microseconds to read.
+/// The most proposals a page looks at: some tens of milliseconds' work where the orders themselves have to be read.
 const EXAMINED: i64 = 2_000;
 /// The most orders that a number, the beginning of one, or a member proposes at once.
 const AT_ONCE: i64 = 2_000;
@@ -70,6 +71,16 @@ pub struct Place {
     pub order_id: Uuid,
 }
 
+/// An order that a list proposes.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+struct Proposal {
+    #[diesel(embed)]
+    place: Place,
+    /// Whether all lists want it; not known where the channels' lists propose.
+    #[diesel(sql_type = Bool)]
+    wanted: bool,
+}
+
 /// A page of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
@@ -89,11 +100,11 @@ impl Place {
 /// What proposes orders.
 enum Source {
     /// These, all at once.
-    Places(Vec<Place>),
+    Named(Vec<Uuid>),
     /// The channels' lists.
     Channels,
-    /// The lists of these terms.
-    Terms(Vec<String>),
+    /// The lists of terms, and beside them the orders that are not sorted in yet.
+    Terms { terms: Vec<String>, unsorted: Vec<Uuid> },
 }
 
 impl Filter {
@@ -119,6 +130,15 @@ impl Filter {
         Some(statuses.iter().map(|it| terms::payment(it.as_str())).collect())
     }
 
+    /// The terms that an order must not have: paid orders have none for their money, so their list is what is in no other.
+    fn unwanted_terms(&self) -> Vec<String> {
+        let wanted = self.payment_statuses.as_ref().filter(|all| all.contains(&PaymentStatus::Paid));
+        let unwanted =
+            |all: &Vec<PaymentStatus>| PaymentStatus::ALL.iter().filter(|it| !all.contains(it)).copied().collect();
+        let unwanted: Vec<PaymentStatus> = wanted.map(unwanted).unwrap_or_default();
+        unwanted.iter().map(|it| terms::payment(it.as_str())).collect()
+    }
+
     /// Every list of terms that an order must be in, unless it is not sorted in yet.
     fn lists(&self) -> Vec<Vec<String>> {
         let document = self.document_terms().unwrap_or_default().into_iter().map(|term| vec![term]);
@@ -135,6 +155,23 @@ impl Filter {
             && self.statuses.is_none()
             && self.payment_statuses.is_none()
             && self.document_terms().is_none()
+    }
+
+    /// The lists beside the one that proposes: their terms, and of each the number of its list. A list that an order must not
+    /// be in is numbered 0; the last has the greatest number.
+    fn other_lists(&self, proposing: &[String]) -> (Vec<i64>, Vec<String>) {
+        let unwanted = self.unwanted_terms().into_iter().map(|term| (0, term));
+        let others = self.lists().into_iter().filter(|list| list != proposing);
+        let others = (1..).zip(others).flat_map(|(number, list)| list.into_iter().map(move |term| (number, term)));
+        unwanted.chain(others).unzip()
+    }
+
+    /// How many proposals are looked at first. All that a single list proposes is wanted, and the one after the page's last
+    /// says that there is more.
+    fn first_chunk(&self, limit: i64) -> i64 {
+        let is_single = self.is_plain() || (self.lists().len() == 1 && self.unwanted_terms().is_empty());
+        let chunk = if is_single { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
+        chunk.min(EXAMINED)
     }
 
     /// The list's beginning: everything is before it.
@@ -161,37 +198,50 @@ const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The newest `limit` orders of a list, or as many as can be found in bounded work.
 pub fn search(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Found, Error> {
-    let (source, unsorted) = source(tx, filter)?;
     let room = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut found: BTreeSet<Place> = matching(tx, filter, &unsorted)?.into_iter().collect();
+    let source = source(tx, filter)?;
+    let mut found: BTreeSet<Place> = match &source {
+        Source::Named(ids) => return Ok(page(matching(tx, filter, ids)?.into_iter().collect(), None, room)),
+        Source::Terms { unsorted, .. } => matching(tx, filter, unsorted)?.into_iter().collect(),
+        Source::Channels => BTreeSet::new(),
+    };
     let mut before = filter.beginning();
-    // Nearly all that a single list proposes is wanted, and to look at an order again costs more than to propose it.
-    let is_single = filter.is_plain() || filter.lists().len() == 1;
-    let first = if is_single { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
-    let mut chunk = first.min(EXAMINED);
+    let mut chunk = filter.first_chunk(limit);
     let mut left = EXAMINED;
     loop {
-        let proposed = match &source {
-            Source::Places(places) => places.clone(),
-            Source::Channels => propose(tx, filter, None, before, chunk)?,
-            Source::Terms(terms) => match skip(tx, filter, before)? {
-                Some(before) => propose(tx, filter, Some(terms.as_slice()), before, chunk)?,
-                None => Vec::new(),
-            },
-        };
+        let proposed = next(tx, filter, &source, before, chunk)?;
         let examined = i64::try_from(proposed.len()).unwrap_or(i64::MAX);
-        let horizon = proposed.last().copied();
-        let ids: Vec<Uuid> = proposed.iter().map(|it| it.order_id).collect();
-        found.extend(matching(tx, filter, &ids)?);
+        let horizon = proposed.last().map(|it| it.place);
+        found.extend(wanted(tx, filter, &source, &proposed)?);
         left = left.saturating_sub(examined);
-        let Some(horizon) = horizon.filter(|_| examined >= chunk && !matches!(source, Source::Places(_))) else {
-            return Ok(page(found, None, room));
-        };
+        let Some(horizon) = horizon.filter(|_| examined >= chunk) else { return Ok(page(found, None, room)) };
         if left <= 0 || found.range(horizon..).count() > room {
             return Ok(page(found, Some(horizon), room));
         }
         before = horizon;
         chunk = chunk.saturating_mul(GROWTH).min(left);
+    }
+}
+
+/// The next proposals, the newest first.
+fn next(tx: &mut Tx<'_>, filter: &Filter, source: &Source, before: Place, limit: i64) -> Result<Vec<Proposal>, Error> {
+    let Source::Terms { terms, .. } = source else { return propose(tx, filter, None, before, limit) };
+    match skip(tx, filter, before)? {
+        Some(before) => propose(tx, filter, Some(terms.as_slice()), before, limit),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Those of the proposals that the filter wants; those that are not sorted in yet have been looked at.
+fn wanted(tx: &mut Tx<'_>, filter: &Filter, source: &Source, proposed: &[Proposal]) -> Result<Vec<Place>, Error> {
+    match source {
+        Source::Terms { unsorted, .. } => {
+            let unsorted: HashSet<&Uuid> = unsorted.iter().collect();
+            let wanted = proposed.iter().filter(|it| it.wanted && !unsorted.contains(&it.place.order_id));
+            Ok(wanted.map(|it| it.place).collect())
+        }
+        _ if filter.is_plain() => Ok(proposed.iter().map(|it| it.place).collect()),
+        _ => matching(tx, filter, &proposed.iter().map(|it| it.place.order_id).collect::<Vec<_>>()),
     }
 }
 
@@ -206,16 +256,16 @@ fn page(found: BTreeSet<Place>, horizon: Option<Place>, room: usize) -> Found {
     Found { places, next: horizon }
 }
 
-/// What proposes, and which orders are to be looked at beside it.
-fn source(tx: &mut Tx<'_>, filter: &Filter) -> Result<(Source, Vec<Uuid>), Error> {
-    if let Some(places) = named(tx, filter)? {
-        let few = i64::try_from(places.len()).is_ok_and(|few| few < AT_ONCE);
-        return Ok((if few { Source::Places(places) } else { Source::Channels }, Vec::new()));
+/// What proposes orders.
+fn source(tx: &mut Tx<'_>, filter: &Filter) -> Result<Source, Error> {
+    if let Some(ids) = named(tx, filter)? {
+        let few = i64::try_from(ids.len()).is_ok_and(|few| few < AT_ONCE);
+        return Ok(if few { Source::Named(ids) } else { Source::Channels });
     }
-    let Some(terms) = best_terms(tx, filter)? else { return Ok((Source::Channels, Vec::new())) };
+    let Some(terms) = best_terms(tx, filter)? else { return Ok(Source::Channels) };
     let unsorted = moves::latest(tx, NOT_SORTED_IN)?;
     let few = i64::try_from(unsorted.len()).is_ok_and(|few| few < NOT_SORTED_IN);
-    Ok(if few { (Source::Terms(terms), unsorted) } else { (Source::Channels, Vec::new()) })
+    Ok(if few { Source::Terms { terms, unsorted } } else { Source::Channels })
 }
 
 /// The terms with the shortest lists, as far as that can be told.
@@ -237,59 +287,67 @@ fn skip(tx: &mut Tx<'_>, filter: &Filter, before: Place) -> Result<Option<Place>
     let mut at = before;
     for list in lists.iter().filter(|_| lists.len() > 1) {
         let Some(head) = propose(tx, filter, Some(list.as_slice()), at, 1)?.pop() else { return Ok(None) };
-        at = head.just_after();
+        at = head.place.just_after();
     }
     Ok(Some(at))
 }
 
 /// The orders that a number, the beginning of one, or a member names.
-fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Place>>, Error> {
-    if let Some(prefix) = filter.order_no.as_ref().or(filter.order_no_prefix.as_ref()) {
+fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Uuid>>, Error> {
+    #[derive(QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = SqlUuid)]
+        order_id: Uuid,
+    }
+    let rows: Vec<Named> = if let Some(prefix) = filter.order_no.as_ref().or(filter.order_no_prefix.as_ref()) {
         let end = if filter.order_no.is_some() { String::new() } else { char::MAX.to_string() };
-        let rows = diesel::sql_query(
-            "SELECT k.placed_at, k.order_id FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
+        diesel::sql_query(
+            "SELECT k.order_id FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
              WHERE $1 IS NULL OR channel = ANY ($1)) AS c CROSS JOIN LATERAL \
-             (SELECT o.placed_at, o.order_id FROM order_numbers o WHERE o.channel = c.channel AND o.channel_order_no >= $2 \
+             (SELECT o.order_id FROM order_numbers o WHERE o.channel = c.channel AND o.channel_order_no >= $2 \
              AND o.channel_order_no <= $3 ORDER BY o.channel_order_no LIMIT $4) AS k LIMIT $4",
         )
         .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
         .bind::<Text, _>(prefix)
         .bind::<Text, _>(format!("{prefix}{end}"))
         .bind::<BigInt, _>(AT_ONCE)
-        .load(tx.conn())?;
-        return Ok(Some(rows));
-    }
-    let Some(member) = filter.member else { return Ok(None) };
-    let rows = diesel::sql_query(
-        "SELECT o.placed_at, o.order_id FROM (SELECT order_id FROM order_members WHERE member_id = $1 LIMIT $2) AS m \
-         JOIN orders o USING (order_id)",
-    )
-    .bind::<SqlUuid, _>(member)
-    .bind::<BigInt, _>(AT_ONCE)
-    .load(tx.conn())?;
-    Ok(Some(rows))
+        .load(tx.conn())?
+    } else if let Some(member) = filter.member {
+        diesel::sql_query("SELECT order_id FROM order_members WHERE member_id = $1 LIMIT $2")
+            .bind::<SqlUuid, _>(member)
+            .bind::<BigInt, _>(AT_ONCE)
+            .load(tx.conn())?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(rows.into_iter().map(|row| row.order_id).collect()))
 }
 
-/// The next orders of the lists of terms, or of the channels alone: each channel's list is read by its index.
+/// The next orders of the lists of terms, or of the channels alone: each channel's list is read by its index. Whether the
+/// other lists want them is read from those lists' indexes.
 fn propose(
     tx: &mut Tx<'_>,
     filter: &Filter,
     terms: Option<&[String]>,
     before: Place,
     limit: i64,
-) -> Result<Vec<Place>, Error> {
+) -> Result<Vec<Proposal>, Error> {
     let (table, lists, same_list) = match terms {
         Some(_) => ("order_terms", "CROSS JOIN unnest($2) AS t (term)", "i.term = t.term COLLATE \"C\""),
         None => ("order_numbers", "", "$2 IS NULL"),
     };
     let text = format!(
-        "SELECT k.placed_at, k.order_id FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
+        "SELECT k.placed_at, k.order_id, coalesce((SELECT count(DISTINCT l.list) = $7 AND bool_and(l.list > 0) \
+         FROM unnest($8, $9) AS l (list, term) JOIN order_terms i ON i.term = l.term COLLATE \"C\" \
+         AND i.channel = k.channel AND i.placed_at = k.placed_at AND i.order_id = k.order_id), $7 = 0) AS wanted \
+         FROM (SELECT channel COLLATE \"C\" AS channel FROM known_channels \
          WHERE $1 IS NULL OR channel = ANY ($1)) AS c {lists} CROSS JOIN LATERAL \
-         (SELECT i.placed_at, i.order_id FROM {table} i WHERE {same_list} AND i.channel = c.channel \
+         (SELECT i.channel, i.placed_at, i.order_id FROM {table} i WHERE {same_list} AND i.channel = c.channel \
          AND i.placed_at >= $3 AND (i.placed_at, i.order_id) < ($4, $5) \
          ORDER BY i.placed_at DESC, i.order_id DESC LIMIT $6) AS k \
          ORDER BY k.placed_at DESC, k.order_id DESC LIMIT $6"
     );
+    let (numbers, others) = terms.map(|terms| filter.other_lists(terms)).unwrap_or_default();
     Ok(diesel::sql_query(text)
         .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
         .bind::<Nullable<Array<Text>>, _>(terms)
@@ -297,6 +355,9 @@ fn propose(
         .bind::<Timestamptz, _>(before.placed_at)
         .bind::<SqlUuid, _>(before.order_id)
         .bind::<BigInt, _>(limit)
+        .bind::<BigInt, _>(numbers.last().copied().unwrap_or_default())
+        .bind::<Array<BigInt>, _>(numbers)
+        .bind::<Array<Text>, _>(others)
         .load(tx.conn())?)
 }
 

@@ -32,6 +32,8 @@ pub async fn measure(sizes: &[usize], settings: &[&str], report: &mut Report) {
         fill::fill(&deployment, filled, *size, report);
         filled = filled.max(*size);
         intake(&mut deployment, &api, *size, report).await;
+        // What was written is on the disk, and the searches read: they do not wait for its writing.
+        deployment.execute("CHECKPOINT");
         finding::measure(&api, *size, report).await;
     }
     let server = deployment.process("onepool").id();
