@@ -55,6 +55,28 @@ pub async fn stock_up(api: &Api, seed: u64) {
         );
     }
     lag::stock_up(api).await;
+    watch(api).await;
+}
+
+/// Puts a hold rule of every kind in force, each of which looks at every order and holds none of these.
+async fn watch(api: &Api) {
+    let never = json!({ "amount": { "currency": "CNY", "at_least": 1_000_000_000 } });
+    let rule = |name: &str, when: Value| json!({ "name": name, "reason": "watched", "when": when });
+    let rules = json!({ "rules": [
+        rule("dear", never.clone()),
+        rule("elsewhere", json!({ "channel": ["nowhere"] })),
+        rule("there", json!({ "address": { "country": ["CN"], "contains": ["nowhere"] } })),
+        rule("many", json!({ "lines": { "sku": [sku(0), sku(1)], "quantity_at_least": 1_000 } })),
+        rule("cash", json!({ "payment_method": ["cash_on_delivery"] })),
+        rule("collected", json!({ "fulfilment": "pickup" })),
+        rule("often", json!({ "velocity": { "orders": 1_000, "within_seconds": 3_600 } })),
+        rule("first and dear", json!({ "all": [{ "first_order": true }, never] })),
+        rule("known", json!({ "blacklisted": true })),
+    ] });
+    let added = api.post("/v1/order-hold-rules", &rules).await.ok();
+    api.post(&format!("/v1/order-hold-rules/{}/activate", added["version"]), &json!({})).await.ok();
+    let entry = json!({ "identity": { "type": "phone", "value": "+8613900000000" }, "reason": "charged back" });
+    api.put("/v1/order-blacklist", &entry).await.ok();
 }
 
 /// A place between Guangzhou and Beijing.
