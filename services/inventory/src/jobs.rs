@@ -10,6 +10,7 @@ use crate::app::Pool;
 use crate::app::ask_for_owed::ask_for_owed;
 use crate::app::improve_orders::improve_orders;
 use crate::app::prove_stock::prove_stock;
+use crate::app::question_promises::question_promises;
 use crate::app::replay_orders::Replays;
 use crate::app::serve_backorders::serve_backorders;
 use crate::app::sweep_reservations::{MAX_SWEPT, sweep_reservations};
@@ -46,6 +47,7 @@ pub fn all(pool: &Arc<Pool>, settings: InventorySettings, stock_arrived: Arc<Not
         Job::new("improve_orders", Duration::from_secs(1), move |tx| Ok(progress(improve_orders(tx, &mover)?)))
             .resting(4),
         Job::new("ask_for_owed", Duration::from_secs(10), |tx| Ok(progress(ask_for_owed(tx)?))),
+        Job::new("question_promises", Duration::from_secs(60), |tx| Ok(progress(question_promises(tx)?))).resting(19),
         Job::new("tell_stock", Duration::from_secs(1), |tx| Ok(progress(tell_stock(tx)?))),
         Job::new("tell_availability", Duration::from_millis(250), move |tx| {
             Ok(progress(tell_availability(tx, thresholds)?))

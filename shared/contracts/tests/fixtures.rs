@@ -66,6 +66,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<StockBackordered>(&mut seen);
     check::<StockReleased>(&mut seen);
     check::<StockBetterFound>(&mut seen);
+    check::<StockPromisedLong>(&mut seen);
     check::<StockShorted>(&mut seen);
     check::<StockChanged>(&mut seen);
     check::<AvailabilityChanged>(&mut seen);

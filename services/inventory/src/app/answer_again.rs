@@ -1,19 +1,20 @@
 //! Answers the order book again, and makes up for what was not heard of an order.
 //!
 //! What the order book knows of an order is compared with what is promised to it. A promise that it does not know of is told
-//! again as it is; nothing is decided anew but what the order book shows to have changed. So it does no harm to be asked
-//! while the first answer is still on its way.
+//! again as it is; nothing is decided anew but what the order book shows to have changed, and nothing is given back but what
+//! no line of the order needs. So it does no harm to be asked while the first answer is still on its way. An event that was
+//! made up for may turn up after all: what is dated up to then has nothing left to do.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bus::ConsumeError;
 use contracts::Cause;
 use contracts::events::{
-    Allocation, BackorderedSku, Destination, FulfilmentLine, FulfilmentRejected, OrderCancelled, OrderChanged,
-    OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
+    Allocation, BackorderedSku, Destination, FulfilmentLine, FulfilmentRejected, FulfilmentShipped, OrderCancelled,
+    OrderChanged, OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
 };
 use kernel::id::DecisionId;
-use kernel::{LocationCode, Quantity};
+use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
 use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
@@ -21,14 +22,19 @@ use super::Pool;
 use super::redirect_orders::redirect_orders;
 use super::release_orders::release_orders;
 use super::resource_orders::resource_orders;
+use super::ship_orders::ship_orders;
 use super::source_orders::{PlacedOrder, source_orders};
 use crate::domain::{Line, Place, Request};
 use crate::store::backorders::{self, Backorder};
 use crate::store::reserved::{self, ReservedLine};
-use crate::store::{decisions, locks};
+use crate::store::{decisions, locks, made_up_for};
 
 /// Why promises are released that nobody told to release.
 const CANCELLED: &str = "the order is cancelled";
+/// Why promises are released that no line of the order needs.
+const NOT_NEEDED: &str = "not needed, as the order book says";
+/// By how much the clocks of those who date events may differ.
+const CLOCKS_DIFFER_SECONDS: i64 = 60;
 /// Why a part is sourced anew whose rejection was not heard.
 const REFUSED: &str = "refused, as the order book says";
 
@@ -49,7 +55,13 @@ pub fn answer_again(tx: &mut Tx<'_>, pool: &Pool, orders: &[(OrderRestated, Caus
         source_orders(tx, pool, unheard)?;
     }
     let mut stands = read(tx, &ids)?;
-    let (mut redirected, mut refused) = (Vec::new(), Vec::new());
+    let left: Vec<FulfilmentShipped> =
+        orders.iter().filter_map(|(it, _)| Some(stands.get(&it.order_id.uuid())?.left(it))).flatten().collect();
+    if !left.is_empty() {
+        ship_orders(tx, &left)?;
+        stands = read(tx, &ids)?;
+    }
+    let (mut redirected, mut refused, mut spare) = (Vec::new(), Vec::new(), Vec::new());
     for (it, cause) in orders.iter().filter(|(it, _)| !it.cancelled && is_known(it)) {
         let Some(stand) = stands.remove(&it.order_id.uuid()) else { continue };
         let compared = stand.compare(it)?;
@@ -60,14 +72,39 @@ pub fn answer_again(tx: &mut Tx<'_>, pool: &Pool, orders: &[(OrderRestated, Caus
             _ => {
                 stand.tell(tx, it, (compared.untold, cause))?;
                 refused.extend(compared.refused.map(|rejection| (rejection, cause.clone())));
+                spare.extend(not_needed(it, compared.spare).map(|release| (release, cause.clone())));
             }
         }
+    }
+    let upto = |it: &OrderRestated| (it.order_id.uuid(), it.restated_at.plus_seconds(CLOCKS_DIFFER_SECONDS));
+    let corrected = refused.iter().map(|(it, _)| it.order_id).chain(spare.iter().map(|(it, _)| it.order_id));
+    let corrected: HashSet<_> = corrected.collect();
+    let noted: Vec<_> =
+        orders.iter().filter(|(it, _)| corrected.contains(&it.order_id)).map(|(it, _)| upto(it)).collect();
+    if !spare.is_empty() {
+        release_orders(tx, &spare)?;
     }
     redirect_orders(tx, pool, &redirected)?;
     if !refused.is_empty() {
         resource_orders(tx, pool, &refused)?;
     }
+    made_up_for::note(tx, &noted)?;
     Ok(())
+}
+
+/// Those events of orders that were not made up for meanwhile: `(order, when it happened)` tells of each.
+pub fn still_to_do<T>(
+    tx: &mut Tx<'_>,
+    events: Vec<T>,
+    dated: impl Fn(&T) -> (Uuid, Timestamp),
+) -> Result<Vec<T>, Error> {
+    let ids: Vec<Uuid> = events.iter().map(|it| dated(it).0).collect();
+    let upto = made_up_for::upto(tx, &ids)?;
+    let is_new = |it: &T| {
+        let (order, at) = dated(it);
+        upto.get(&order).is_none_or(|upto| at > *upto)
+    };
+    Ok(events.into_iter().filter(is_new).collect())
 }
 
 /// What the inventory has decided of an order, and holds for it.
@@ -88,6 +125,8 @@ struct Stand {
 struct Compared {
     /// Promised, and unknown to the order book.
     untold: Vec<Allocation>,
+    /// Promised, and no line of the order needs it.
+    spare: Vec<Allocation>,
     /// Promised where the order book knows it refused. One location at a time: another is found by the next question.
     refused: Option<FulfilmentRejected>,
 }
@@ -130,24 +169,67 @@ impl Stand {
     }
 
     fn compare(&self, order: &OrderRestated) -> Result<Compared, Error> {
-        let mut compared = Compared { untold: Vec::new(), refused: None };
+        let mut compared = Compared { untold: Vec::new(), spare: Vec::new(), refused: None };
+        let mut needed = self.needed(order);
+        let (mut refusing, mut elsewhere) = (Vec::new(), Vec::new());
         for (location, lines) in self.unbacked(order)? {
             let attempt = self.attempts.get(&location).copied().unwrap_or(self.attempt);
             let theirs = order.fulfilments.iter().filter(|it| it.location == location && it.attempt >= attempt);
-            let theirs: Vec<&RestatedFulfilment> = theirs.collect();
-            match theirs.iter().max_by_key(|it| it.attempt) {
-                None => compared.untold.extend(lines.into_iter().map(|line| {
-                    let FulfilmentLine { line_no, sku, quantity } = line;
-                    Allocation { line_no, sku, location: location.clone(), quantity }
-                })),
-                Some(last) if last.refused && compared.refused.is_none() => {
-                    compared.refused = Some(rejected(order, last, lines));
+            match theirs.max_by_key(|it| it.attempt) {
+                None => {
+                    let (untold, spare) = split(lines, needed.as_mut());
+                    compared.untold.extend(at(&location, untold));
+                    compared.spare.extend(at(&location, spare));
                 }
-                // Its goods are on their way out, or were cancelled: that is told in its own time.
-                Some(_) => {}
+                Some(last) if last.refused => refusing.push((last, lines)),
+                Some(last) => elsewhere.push((last, lines)),
+            }
+        }
+        // What a location did not find is sourced anew as what it refused. Where the order book does not say what it needs,
+        // the goods of others are on their way out, or were cancelled: that is told in its own time.
+        let elsewhere = if needed.is_some() { elsewhere } else { Vec::new() };
+        for (last, lines) in refusing.into_iter().chain(elsewhere) {
+            let (lines, spare) = split(lines, needed.as_mut());
+            compared.spare.extend(at(&last.location, spare));
+            if compared.refused.is_none() && !lines.is_empty() {
+                compared.refused = Some(rejected(order, last, lines));
             }
         }
         Ok(compared)
+    }
+
+    /// The units that the order needs beyond its fulfilment orders and what waits in the queue, if the order book says that.
+    fn needed(&self, order: &OrderRestated) -> Option<HashMap<(i32, SkuCode), i64>> {
+        let uncovered = order.uncovered.as_ref()?;
+        let mut needed: HashMap<(i32, SkuCode), i64> =
+            uncovered.iter().map(|it| ((it.line_no, it.sku.clone()), it.quantity.get())).collect();
+        for demand in self.waiting.iter().flat_map(|it| it.request.demands()) {
+            if let Some(units) = needed.get_mut(&(demand.line_no, demand.sku)) {
+                *units = units.saturating_sub(demand.units);
+            }
+        }
+        Some(needed)
+    }
+
+    /// The fulfilment orders whose goods have left, as far as what is in them is still promised. One that is known to have left
+    /// does so no second time.
+    fn left(&self, order: &OrderRestated) -> Vec<FulfilmentShipped> {
+        let promised = |location: &LocationCode, line: &FulfilmentLine| {
+            let here = self.promised.iter().filter(|it| &it.location == location);
+            let here = here.filter(|it| it.line_no == line.line_no && it.sku == line.sku);
+            here.map(|it| it.quantity).fold(0, i64::saturating_add)
+        };
+        let left = order.fulfilments.iter().filter(|it| it.shipped);
+        left.filter(|it| it.lines.iter().all(|line| promised(&it.location, line) >= line.quantity.get()))
+            .map(|it| FulfilmentShipped {
+                fulfilment_id: it.fulfilment_id,
+                order_id: order.order_id,
+                location: it.location.clone(),
+                lines: it.lines.clone(),
+                parcels: Vec::new(),
+                shipped_at: order.restated_at,
+            })
+            .collect()
     }
 
     /// What is promised beyond what is in the order book's open fulfilment orders, by location.
@@ -199,6 +281,48 @@ impl Stand {
         outbox::append(tx, &event, cause)?;
         Ok(())
     }
+}
+
+/// Splits lines into what is needed, which is needed no more then, and the rest. Where nobody says, all of it is.
+fn split(
+    lines: Vec<FulfilmentLine>,
+    needed: Option<&mut HashMap<(i32, SkuCode), i64>>,
+) -> (Vec<FulfilmentLine>, Vec<FulfilmentLine>) {
+    let Some(needed) = needed else { return (lines, Vec::new()) };
+    let (mut taken, mut rest) = (Vec::new(), Vec::new());
+    for line in lines {
+        let left = needed.entry((line.line_no, line.sku.clone())).or_default();
+        let units = line.quantity.get().min(*left).max(0);
+        *left = left.saturating_sub(units);
+        let spare = line.quantity.get().saturating_sub(units);
+        taken.extend(Quantity::try_from(units).map(|quantity| FulfilmentLine { quantity, ..line.clone() }));
+        rest.extend(Quantity::try_from(spare).map(|quantity| FulfilmentLine { quantity, ..line }));
+    }
+    (taken, rest)
+}
+
+fn at(location: &LocationCode, lines: Vec<FulfilmentLine>) -> impl Iterator<Item = Allocation> {
+    lines.into_iter().map(|FulfilmentLine { line_no, sku, quantity }| Allocation {
+        line_no,
+        sku,
+        location: location.clone(),
+        quantity,
+    })
+}
+
+/// What gives back what is promised to an order that does not need it.
+fn not_needed(order: &OrderRestated, spare: Vec<Allocation>) -> Option<OrderCancelled> {
+    let reason = NOT_NEEDED.to_owned();
+    let (order_id, cancelled_at) = (order.order_id, order.restated_at);
+    let lines = Vec::new();
+    (!spare.is_empty()).then_some(OrderCancelled {
+        order_id,
+        lines,
+        allocations: spare,
+        whole: false,
+        reason,
+        cancelled_at,
+    })
 }
 
 fn place(to: Destination) -> Place {

@@ -19,6 +19,7 @@ pub mod picture;
 pub mod plan_order;
 pub mod pool;
 pub mod prove_stock;
+pub mod question_promises;
 pub mod receive_goods;
 pub mod receive_returns;
 pub mod redirect_orders;

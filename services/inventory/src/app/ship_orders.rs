@@ -14,9 +14,13 @@ use crate::store::{locks, past};
 /// Who moves the units that the order service tells of.
 pub const ORDER_SERVICE: &str = "onepool/order";
 
-/// Takes a batch of shipments off the books. A shipment of units that are not promised (yet) is tried again later.
+/// Takes a batch of shipments off the books, each once. A shipment of units that are not promised (yet) is tried again later.
 pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
+    let noted: Vec<(String, Uuid)> =
+        shipments.iter().map(|it| (it.fulfilment_id.to_string(), it.order_id.uuid())).collect();
+    let new = past::note_shipments(tx, &noted)?;
+    let shipments: Vec<_> = shipments.iter().filter(|it| new.contains(&it.fulfilment_id.to_string())).collect();
     let owners: Vec<Uuid> = shipments.iter().map(|it| it.order_id.uuid()).collect();
     let mut open = OpenLines::new(reserved::of_owners(tx, &owners)?);
     let mut draft = Draft::new();
@@ -46,9 +50,6 @@ pub fn ship_orders(tx: &mut Tx<'_>, shipments: &[FulfilmentShipped]) -> Result<(
         }
     }
     draft.write(tx)?;
-    let shipped: Vec<(String, Uuid)> =
-        shipments.iter().map(|it| (it.fulfilment_id.to_string(), it.order_id.uuid())).collect();
-    past::note_shipments(tx, &shipped)?;
     reservations::end(tx, &owners, End::Consumed)?;
     Ok(())
 }

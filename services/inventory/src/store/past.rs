@@ -1,5 +1,7 @@
 //! The past as a replay reads it: decisions in their order, movements in theirs, and what could be promised back then.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Text, Timestamptz, Uuid as SqlUuid};
 use store::{Error, Tx, statement};
@@ -141,17 +143,22 @@ pub fn loads(tx: &mut Tx<'_>, replay: &Stored, day: chrono::NaiveDate) -> Result
     .load(tx.conn())?)
 }
 
-/// Notes which orders shipments belong to: `(fulfilment, order)`.
-pub fn note_shipments(tx: &mut Tx<'_>, shipments: &[(String, Uuid)]) -> Result<(), Error> {
-    if shipments.is_empty() {
-        return Ok(());
+/// Notes which orders shipments belong to: `(fulfilment, order)`. Answers the fulfilments that were not noted before.
+pub fn note_shipments(tx: &mut Tx<'_>, shipments: &[(String, Uuid)]) -> Result<HashSet<String>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        fulfilment: String,
     }
-    statement(
+    if shipments.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<Row> = statement(
         "INSERT INTO shipped_orders (fulfilment, order_id) SELECT DISTINCT ON (fulfilment) fulfilment, order_id \
-         FROM unnest($1, $2) AS t (fulfilment, order_id) ON CONFLICT DO NOTHING",
+         FROM unnest($1, $2) AS t (fulfilment, order_id) ON CONFLICT DO NOTHING RETURNING fulfilment",
     )
     .bind::<Array<Text>, _>(shipments.iter().map(|(fulfilment, _)| fulfilment.as_str()).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(shipments.iter().map(|(_, order)| *order).collect::<Vec<_>>())
-    .execute(tx.conn())?;
-    Ok(())
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.fulfilment).collect())
 }

@@ -1,16 +1,20 @@
-//! Tells the inventory again where orders stand that it has not answered for long, and once of each cancelled order, so that
-//! no order waits for a lost event and no promise outlives its order.
+//! Tells the inventory again where orders stand: those that it has not answered for long, each cancelled one once, and those
+//! that it asks about because it has long promised something to them. So no order waits for a lost event, and no promise
+//! outlives its order.
 
 use std::collections::HashMap;
 
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
-use contracts::events::{FulfilmentKind, FulfilmentRequest, OrderRestated, RestatedFulfilment, RestatedLine};
+use contracts::events::{
+    FulfilmentKind, FulfilmentRequest, OrderRestated, RestatedFulfilment, RestatedLine, StockPromisedLong,
+};
 use kernel::Quantity;
 use uuid::Uuid;
 
 use super::book::Book;
 use super::place_orders::{Document, destination};
+use crate::domain::cover;
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::settings::Rules;
 use crate::store::fulfilments::Fulfilment;
@@ -31,7 +35,7 @@ pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
     }
     let asked_until = tx.now().plus_seconds(seconds.saturating_neg());
     let due = locks::take_unanswered(tx, asked_until, ORDERS_PER_STEP)?;
-    restate(tx, &due, OrderStatus::Sourcing)?;
+    restate(tx, &due, |status| status == OrderStatus::Sourcing, &Cause::default())?;
     Ok(due.len())
 }
 
@@ -39,24 +43,38 @@ pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
 pub fn cancel_again(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let cancelled_until = tx.now().plus_seconds(CANCELLED_AGAIN_SECONDS.saturating_neg());
     let due = stays::take_cancelled(tx, cancelled_until, ORDERS_PER_STEP)?;
-    restate(tx, &due, OrderStatus::Cancelled)?;
+    restate(tx, &due, |status| status == OrderStatus::Cancelled, &Cause::default())?;
     Ok(due.len())
 }
 
-/// Tells where those of the orders stand that are in this state. An order that somebody works on is left for the next time.
-fn restate(tx: &mut Tx<'_>, ids: &[Uuid], status: OrderStatus) -> Result<(), Error> {
+/// Answers the inventory, which asks where orders stand. An order that is not in the book has no answer.
+pub fn answer(tx: &mut Tx<'_>, questions: &[(StockPromisedLong, Cause)]) -> Result<(), Error> {
+    for (question, cause) in questions {
+        let told = restate(tx, &[question.order_id.uuid()], |_| true, cause)?;
+        if told == 0 {
+            tracing::warn!(order.id = %question.order_id, "the inventory asks about an order that is not in the book, or busy");
+        }
+    }
+    Ok(())
+}
+
+/// Tells where those of the orders stand that are in such a state. An order that somebody works on is left for the next time.
+fn restate(tx: &mut Tx<'_>, ids: &[Uuid], of: impl Fn(OrderStatus) -> bool, cause: &Cause) -> Result<usize, Error> {
+    let mut told: usize = 0;
     if ids.is_empty() {
-        return Ok(());
+        return Ok(told);
     }
     let books = Book::open_free(tx, ids)?;
     let rows: HashMap<Uuid, OrderRow> = orders::with_ids(tx, ids)?.into_iter().map(|row| (row.order_id, row)).collect();
     for (id, book) in &books {
-        if let Some(row) = rows.get(id).filter(|row| row.status == status.as_str()) {
+        let Some(row) = rows.get(id) else { continue };
+        if of(row.status()?) {
             let event = restated(tx, book, row)?;
-            outbox::append(tx, &event, &Cause::default())?;
+            outbox::append(tx, &event, cause)?;
+            told = told.saturating_add(1);
         }
     }
-    Ok(())
+    Ok(told)
 }
 
 fn restated(tx: &Tx<'_>, book: &Book, row: &OrderRow) -> Result<OrderRestated, Error> {
@@ -81,6 +99,7 @@ fn restated(tx: &Tx<'_>, book: &Book, row: &OrderRow) -> Result<OrderRestated, E
         total_amount: row.total_amount,
         reservation_id: document.reservation_id,
         unanswered_version: row.changing,
+        uncovered: Some(cover::missing(&book.lines, &book.pieces())),
         fulfilments: book.fulfilments.iter().map(fulfilment).collect(),
         restated_at: tx.now(),
     })
@@ -94,6 +113,7 @@ fn fulfilment(it: &Fulfilment) -> RestatedFulfilment {
         attempt: it.attempt,
         location: it.location.clone(),
         open: it.status.is_open(),
+        shipped: it.status.has_left(),
         refused: lapsed || it.status == FulfilmentStatus::Rejected,
         recalled: it.recalled,
         lines: it.lines.clone(),

@@ -6,6 +6,7 @@ mod order_events;
 mod references_changed;
 mod stock_backordered;
 mod stock_better_found;
+mod stock_promised_long;
 mod stock_shorted;
 mod stock_sourced;
 
@@ -23,7 +24,7 @@ use crate::settings::Rules;
 pub const SOURCING: Hearing = Hearing {
     service: "order",
     subscription: "sourcing",
-    events: &["stock.sourced", "stock.backordered", "stock.better_found", "stock.shorted"],
+    events: &["stock.sourced", "stock.backordered", "stock.better_found", "stock.shorted", "stock.promised_long"],
     partitions: 1,
     gives_way: false,
 };
@@ -86,6 +87,7 @@ pub fn sourcing(rules: Rules) -> Subscription {
         "stock.backordered" => stock_backordered::consume(tx, events, rules),
         "stock.better_found" => stock_better_found::consume(tx, events, rules),
         "stock.shorted" => stock_shorted::consume(tx, events, rules),
+        "stock.promised_long" => stock_promised_long::consume(tx, events),
         other => Err(unheard(other)),
     }))
 }

@@ -61,6 +61,16 @@ pub fn is_covered(lines: &[Line], pieces: &[Piece]) -> bool {
     uncovered(lines, pieces).is_empty()
 }
 
+/// The wanted units that no fulfilment order covers, in the order of line and part.
+pub fn missing(lines: &[Line], pieces: &[Piece]) -> Vec<FulfilmentLine> {
+    let mut missing: Vec<_> = uncovered(lines, pieces).into_iter().collect();
+    missing.sort_unstable();
+    let line = |((line_no, sku), units): ((i32, &SkuCode), i64)| {
+        Some(FulfilmentLine { line_no, sku: sku.clone(), quantity: Quantity::try_from(units).ok()? })
+    };
+    missing.into_iter().filter_map(line).collect()
+}
+
 /// The fulfilment orders to make from a sourcing answer: one per location.
 ///
 /// Units that were cancelled while the answer was on its way are left out, at the highest location code first: the

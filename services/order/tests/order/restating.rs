@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use contracts::events::OrderRestated;
+use contracts::events::{OrderRestated, StockPromisedLong};
 use futures_util::future::join_all;
+use kernel::id::OrderId;
 use serde_json::json;
 use testkit::told;
 
@@ -102,4 +103,28 @@ async fn two_replicas_ask_once() {
     shop.test.clock.advance(Duration::from_secs(60));
     join_all((0..4).map(|_| shop.run_job("restate_orders"))).await;
     assert_eq!(restated(&shop).await.len(), 20);
+}
+
+#[actix_web::test]
+async fn the_inventory_hears_where_an_order_stands_that_it_asks_about() {
+    let shop = Shop::new().await;
+    let parts = [(1, "A", "W1", 2), (1, "A", "W2", 2)];
+    let id = shop.sourced("T-1", json!([line(1, "A", 5, 1000)]), &parts).await;
+    let [first, _] = shop.fulfilments(&id).await.try_into().unwrap();
+    for step in ["accept", "pick", "pack", "ship"] {
+        shop.act(&format!("/v1/fulfilments/{first}/{step}")).await;
+    }
+    let question = StockPromisedLong { order_id: id.parse().unwrap(), found_at: shop.test.store.now() };
+    shop.hear(&question).await;
+    // Of an order that is not in the book there is nothing to say.
+    shop.hear(&StockPromisedLong { order_id: OrderId::at(shop.test.store.now()), ..question }).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    let known = event.fulfilments.iter().map(|it| (it.location.as_str(), it.open, it.shipped)).collect::<Vec<_>>();
+    assert_eq!(known, [("W1", false, true), ("W2", true, false)]);
+    let [missing] = event.uncovered.unwrap().try_into().unwrap();
+    assert_eq!((missing.line_no, missing.sku.as_str(), missing.quantity.get()), (1, "A", 1));
+    // A unit of those that nobody has is cancelled, and nothing is missing any more.
+    shop.post(&format!("/v1/orders/{id}/cancel"), json!({"lines": [{"line_no": 1, "quantity": 1}]})).await;
+    shop.hear(&question).await;
+    assert_eq!(restated(&shop).await[1].uncovered, Some(Vec::new()));
 }

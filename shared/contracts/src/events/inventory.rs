@@ -148,6 +148,15 @@ pub struct StockShorted {
     pub shorted_at: Timestamp,
 }
 
+/// Something has been promised to an order for long and has not left, once a day: the order book says where the order stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockPromisedLong {
+    /// The order.
+    pub order_id: OrderId,
+    /// When it was found.
+    pub found_at: Timestamp,
+}
+
 /// The balance of one SKU at one location after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
@@ -206,6 +215,7 @@ payload!(StockBackordered, "stock.backordered", |it| it.order_id.to_string());
 payload!(StockReleased, "stock.released", |it| it.order_id.to_string());
 payload!(StockBetterFound, "stock.better_found", |it| it.order_id.to_string());
 payload!(StockShorted, "stock.shorted", |it| it.sku.to_string());
+payload!(StockPromisedLong, "stock.promised_long", |it| it.order_id.to_string());
 payload!(StockChanged, "stock.changed", |it| it.sku.to_string());
 payload!(AvailabilityChanged, "availability.changed", |it| it.sku.to_string());
 payload!(ReservationExpired, "reservation.expired", |it| it.reservation_id.to_string());

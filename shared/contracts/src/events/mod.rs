@@ -34,8 +34,8 @@ pub use gateway::ChannelChanged;
 pub use hold::{OrderHeld, OrderHold, OrderReleased};
 pub use inventory::{
     Allocation, AvailabilityChanged, AvailabilityLevel, BackorderedSku, LocationChanged, LocationKind,
-    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockReleased,
-    StockShorted, StockSourced,
+    ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockPromisedLong,
+    StockReleased, StockShorted, StockSourced,
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{

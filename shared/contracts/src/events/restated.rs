@@ -4,10 +4,11 @@ use kernel::id::{FulfilmentId, OrderId, ReservationId};
 use kernel::{ChannelCode, LocationCode, Quantity, SkuCode, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::order::is_false;
 use super::{FulfilmentLine, FulfilmentRequest};
 
-/// Where an order stands, told again because the inventory has not answered for long, or some time after the order was
-/// cancelled. It says all that sourcing needs to know, so that whatever the inventory has missed it can make up for.
+/// Where an order stands, told again because the inventory has not answered for long, some time after the order was
+/// cancelled, or because something has been promised to it for long. It says all that sourcing needs to know, so that whatever the inventory has missed it can make up for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRestated {
     /// The order.
@@ -32,6 +33,9 @@ pub struct OrderRestated {
     /// The version at which it got another destination, if that has not been answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unanswered_version: Option<i64>,
+    /// The units of its lines that are wanted and are in no fulfilment order, of bundles those of the components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncovered: Option<Vec<FulfilmentLine>>,
     /// Its fulfilment orders, also those that are over.
     pub fulfilments: Vec<RestatedFulfilment>,
     /// When.
@@ -60,6 +64,9 @@ pub struct RestatedFulfilment {
     pub location: LocationCode,
     /// Whether its goods are still to leave.
     pub open: bool,
+    /// Whether its goods have left.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shipped: bool,
     /// Whether what was in it needs another location: it was rejected, not answered in time, or taken back.
     pub refused: bool,
     /// Whether the order book took it back: the location has refused nothing.
