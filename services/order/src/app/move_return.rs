@@ -9,7 +9,9 @@ use super::book::{Book, GoingBack};
 use super::caller::Caller;
 use super::pay_back::{PayBack, RefundCause, pay_back};
 use super::refusal::Refusal;
-use crate::domain::give_back::give_back;
+use crate::domain::give_back::{Beyond, Given, give_back};
+use crate::domain::line::Line;
+use crate::domain::return_reason::{Fault, ReturnReason};
 use crate::domain::state::ReturnStatus;
 use crate::settings::Rules;
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
@@ -235,7 +237,7 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         Some(book) => {
             let steps: Vec<(i32, i64)> =
                 opened.lines.iter().filter_map(|line| line.line_no.map(|line_no| (line_no, line.quantity))).collect();
-            let given = give_back(&book.lines, &steps, rules.freight_refund)
+            let given = worth(&book.lines, &steps, opened.row.reason_code()?, rules)
                 .map_err(|_| Error::Broken("a return claims units that were paid for"))?
                 .within(book.order.freight_left());
             for line in &mut book.lines {
@@ -286,6 +288,15 @@ fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -
         refunded_at: tx.now(),
     };
     Ok(outbox::append(tx, &event, &caller.cause)?)
+}
+
+/// What goes back for units that come back: where the seller is at fault, with the freight of the rule for that, if it is more.
+fn worth(lines: &[Line], steps: &[(i32, i64)], reason: ReturnReason, rules: Rules) -> Result<Given, Beyond> {
+    let usual = give_back(lines, steps, rules.freight_refund)?;
+    match reason.fault() {
+        Fault::Buyer => Ok(usual),
+        Fault::Seller => Ok(usual.or_more_freight(give_back(lines, steps, rules.freight_refund_at_fault)?)),
+    }
 }
 
 /// The units may be returned again.

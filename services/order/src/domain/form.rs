@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::coupons::CouponForm;
 use super::payment_terms::PaymentTermsForm;
 use super::picking::Found;
+use super::return_reason::ReturnReason;
 
 /// A new order.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -194,12 +195,26 @@ pub struct ReturnForm {
     /// Where the goods go.
     #[serde(default)]
     pub location: Option<LocationCode>,
-    /// Why.
+    /// Why, as one of a list: it says who is at fault, and so whether the freight goes back. `other`, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<ReturnReason>,
+    /// Why, in words. It may be left out where `reason_code` says it.
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 1000)]
-    pub reason: String,
+    pub reason: Option<String>,
 }
 
 impl ReturnForm {
+    /// Why, as one of the list.
+    pub fn reason_code(&self) -> ReturnReason {
+        self.reason_code.unwrap_or(ReturnReason::Other)
+    }
+
+    /// Why, in words, or else the word of the list.
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_else(|| self.reason_code().as_str())
+    }
+
     /// Whether it names its original order.
     pub fn names_order(&self) -> bool {
         self.order_id.is_some() || self.channel_order_no.is_some()

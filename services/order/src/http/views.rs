@@ -16,6 +16,7 @@ use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::coupons::CouponForm;
 use crate::domain::form::FulfilmentForm;
 use crate::domain::payment_terms::PaymentTermsForm;
+use crate::domain::return_reason::{Fault, ReturnReason};
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
 use crate::store::code;
 use crate::store::fulfilments::Fulfilment;
@@ -203,7 +204,11 @@ pub struct ReturnView {
     /// Where the goods go or went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationCode>,
-    /// Why.
+    /// Why, as one of a list.
+    pub reason_code: ReturnReason,
+    /// Who is at fault by that.
+    pub at_fault: Fault,
+    /// Why, in words.
     pub reason: String,
     /// Who returns, when the original is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -404,6 +409,8 @@ impl ReturnView {
             return_no: row.return_no.clone(),
             status: row.status()?,
             location: row.location.as_deref().map(code).transpose()?,
+            reason_code: row.reason_code()?,
+            at_fault: row.reason_code()?.fault(),
             reason: row.reason.clone(),
             buyer: row.buyer.as_deref().map(serde_json::from_str).transpose()?,
             lines: read.lines.iter().map(|line| ReturnLineView::of(line, currency)).collect::<Result<_, _>>()?,

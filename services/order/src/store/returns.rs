@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::domain::return_reason::ReturnReason;
 use crate::domain::state::ReturnStatus;
 
 /// A return as it is stored.
@@ -45,9 +46,12 @@ pub struct ReturnRow {
     /// Where the goods go or went.
     #[diesel(sql_type = Nullable<Text>)]
     pub location: Option<String>,
-    /// Why.
+    /// Why, in words.
     #[diesel(sql_type = Text)]
     pub reason: String,
+    /// Why, as one of a list.
+    #[diesel(sql_type = Text)]
+    pub reason_code: String,
     /// Where it stands.
     #[diesel(sql_type = Text)]
     pub status: String,
@@ -81,6 +85,11 @@ impl ReturnRow {
     /// Where it stands.
     pub fn status(&self) -> Result<ReturnStatus, Error> {
         super::state(ReturnStatus::parse(&self.status))
+    }
+
+    /// Why, as one of a list.
+    pub fn reason_code(&self) -> Result<ReturnReason, Error> {
+        super::state(ReturnReason::parse(&self.reason_code))
     }
 
     /// The currency of every amount.
@@ -131,8 +140,8 @@ pub struct ReturnLineRow {
 pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     let inserted = diesel::sql_query(
         "INSERT INTO returns (return_id, order_id, channel, channel_order_no, return_no, currency, buyer_key, buyer, \
-         location, reason, status, requested_at, requested_by, changed_at, version, content, returned_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         location, reason, status, requested_at, requested_by, changed_at, version, content, returned_at, reason_code) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
          ON CONFLICT (channel, return_no) WHERE return_no IS NOT NULL DO NOTHING",
     )
     .bind::<SqlUuid, _>(row.return_id)
@@ -152,6 +161,7 @@ pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     .bind::<BigInt, _>(row.version)
     .bind::<Binary, _>(&row.content)
     .bind::<Timestamptz, _>(row.returned_at)
+    .bind::<Text, _>(&row.reason_code)
     .execute(tx.conn())?;
     Ok(inserted == 1)
 }

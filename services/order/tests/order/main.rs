@@ -35,6 +35,7 @@ mod reading;
 mod recalling;
 mod refunding;
 mod restating;
+mod return_reasons;
 mod returning;
 mod searching;
 mod service_levels;
