@@ -35,6 +35,8 @@ pub struct OrderSettings {
     pub intake_queue: u32,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
+    pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
     /// How long orders may stay where they are.
@@ -127,6 +129,8 @@ pub struct Rules {
     pub freight_refund_at_fault: FreightRefund,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
+    pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
     /// How long orders may stay where they are.
@@ -161,6 +165,7 @@ impl OrderSettings {
             freight_refund: self.freight_refund,
             freight_refund_at_fault: self.freight_refund_at_fault,
             unpaid_expires_after_seconds: self.unpaid_expires_after_seconds,
+            exchange_unpaid_expires_after_seconds: self.exchange_unpaid_expires_after_seconds,
             fulfilment: self.fulfilment,
             longest_stay: self.longest_stay,
             zone,
@@ -201,6 +206,7 @@ mod tests {
             freight_refund: FreightRefund::LastUnit,
             freight_refund_at_fault: FreightRefund::Proportional,
             unpaid_expires_after_seconds: 1800,
+            exchange_unpaid_expires_after_seconds: 7 * 24 * 3600,
             fulfilment,
             longest_stay,
             zone: Tz::UTC,

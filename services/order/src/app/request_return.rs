@@ -89,6 +89,9 @@ fn check(form: &ReturnForm) -> Result<(), Refusal> {
     }
     faults.optional_text("return_no", form.return_no.as_deref(), MAX_NUMBER_LENGTH);
     faults.optional_text("channel_order_no", form.channel_order_no.as_deref(), MAX_NUMBER_LENGTH);
+    if form.exchange.is_some() && !form.names_order() {
+        faults.add("exchange", "needs an order that is known");
+    }
     if let Some(buyer) = &form.buyer {
         faults.buyer(buyer);
     }
@@ -347,6 +350,9 @@ fn new_row(
         buyer: None,
         location: request.form.location.as_ref().map(ToString::to_string),
         reason: request.form.reason().to_owned(),
+        exchange: request.form.exchange.as_ref().map(serde_json::to_string).transpose()?,
+        exchange_order_id: None,
+        exchange_amount: 0,
         reason_code: request.form.reason_code().as_str().to_owned(),
         status: ReturnStatus::Requested.as_str().to_owned(),
         refund_id: None,

@@ -195,6 +195,9 @@ pub struct ReturnForm {
     /// Where the goods go.
     #[serde(default)]
     pub location: Option<LocationCode>,
+    /// What the buyer wants instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeForm>,
     /// Why, as one of a list: it says who is at fault, and so whether the freight goes back. `other`, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<ReturnReason>,
@@ -219,6 +222,26 @@ impl ReturnForm {
     pub fn names_order(&self) -> bool {
         self.order_id.is_some() || self.channel_order_no.is_some()
     }
+}
+
+/// What a buyer wants instead of what comes back: an order of the same channel, placed when the return is approved.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeForm {
+    /// The channel's own number for the new order; when left out, `EX-` and the return's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 64)]
+    pub channel_order_no: Option<String>,
+    /// What is wanted, as in any order.
+    #[schema(min_items = 1, max_items = 2000)]
+    pub lines: Vec<LineForm>,
+    /// What the buyer pays for its transport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freight: Option<Money>,
+    /// How the goods are to reach the buyer; as those of the original order, when left out. Without a `ship_to` they are
+    /// shipped to where the original was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fulfilment: Option<FulfilmentForm>,
 }
 
 /// A line of a new return: of a known order by line number or SKU; otherwise a SKU and what it is worth.

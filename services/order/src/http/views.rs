@@ -14,7 +14,7 @@ use super::totals::TotalsView;
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::coupons::CouponForm;
-use crate::domain::form::FulfilmentForm;
+use crate::domain::form::{ExchangeForm, FulfilmentForm};
 use crate::domain::payment_terms::PaymentTermsForm;
 use crate::domain::return_reason::{Fault, ReturnReason};
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
@@ -37,6 +37,9 @@ pub struct OrderView {
     /// The channel's number for the purchase that it was split from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_order_no: Option<String>,
+    /// The return whose goods it is the exchange of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ReturnId>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Where its money stands.
@@ -225,6 +228,15 @@ pub struct ReturnView {
     pub freight_amount: Money,
     /// Everything that went back.
     pub refund_amount: Money,
+    /// What the buyer wants instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeForm>,
+    /// The order that it became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_order_id: Option<OrderId>,
+    /// What of all that went back paid for that order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_amount: Option<Money>,
     /// When the buyer asked.
     pub returned_at: Timestamp,
     /// When it came into the book.
@@ -285,6 +297,7 @@ impl OrderView {
             channel: code(&order.channel)?,
             channel_order_no: order.channel_order_no.clone(),
             parent_order_no: document.parent_order_no,
+            exchange_of: document.exchange_of,
             status: order.status()?,
             payment_status: order.payment_status()?,
             held: order.held,
@@ -418,6 +431,9 @@ impl ReturnView {
             refund_id: row.refund_id.map(RefundId),
             freight_amount: Money::new(row.freight_amount, currency),
             refund_amount: Money::new(row.refund_amount, currency),
+            exchange: row.exchange.as_deref().map(serde_json::from_str).transpose()?,
+            exchange_order_id: row.exchange_order_id.map(OrderId),
+            exchange_amount: row.exchange.as_ref().map(|_| Money::new(row.exchange_amount, currency)),
             returned_at: row.returned_at.into(),
             requested_at: row.requested_at.into(),
             changed_at: row.changed_at.into(),
