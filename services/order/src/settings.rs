@@ -23,6 +23,8 @@ pub struct OrderSettings {
     pub return_window_seconds: u32,
     /// When the freight goes back.
     pub freight_refund: FreightRefund,
+    /// When it goes back for what comes back by the seller's fault, if that is more.
+    pub freight_refund_at_fault: FreightRefund,
     /// The most orders one transaction takes into the book.
     pub intake_batch: u32,
     /// How many such transactions run at once.
@@ -33,6 +35,8 @@ pub struct OrderSettings {
     pub intake_queue: u32,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
+    pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
     /// How long orders may stay where they are.
@@ -121,8 +125,12 @@ pub struct Rules {
     pub return_window_seconds: i64,
     /// When the freight goes back.
     pub freight_refund: FreightRefund,
+    /// When it goes back for what comes back by the seller's fault, if that is more.
+    pub freight_refund_at_fault: FreightRefund,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
+    pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
     pub fulfilment: FulfilmentSettings,
     /// How long orders may stay where they are.
@@ -155,7 +163,9 @@ impl OrderSettings {
         Rules {
             return_window_seconds: self.return_window_seconds.into(),
             freight_refund: self.freight_refund,
+            freight_refund_at_fault: self.freight_refund_at_fault,
             unpaid_expires_after_seconds: self.unpaid_expires_after_seconds,
+            exchange_unpaid_expires_after_seconds: self.exchange_unpaid_expires_after_seconds,
             fulfilment: self.fulfilment,
             longest_stay: self.longest_stay,
             zone,
@@ -194,7 +204,9 @@ mod tests {
         let rules = Rules {
             return_window_seconds,
             freight_refund: FreightRefund::LastUnit,
+            freight_refund_at_fault: FreightRefund::Proportional,
             unpaid_expires_after_seconds: 1800,
+            exchange_unpaid_expires_after_seconds: 7 * 24 * 3600,
             fulfilment,
             longest_stay,
             zone: Tz::UTC,

@@ -148,6 +148,9 @@ impl Shop {
             currency: Currency::CNY,
             adjustments: Vec::new(),
             parts: Vec::new(),
+            exchange_amount: 0,
+            exchange_order_id: None,
+            reason_code: None,
             refunded_at: self.now(),
         })
         .await

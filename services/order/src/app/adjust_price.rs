@@ -46,6 +46,7 @@ pub fn adjust_price(tx: &mut Tx<'_>, command: &Adjust, caller: &Caller, rules: R
         return_id: None,
         freight_amount: back.freight_amount,
         total_amount: back.total_amount,
+        exchange_amount: 0,
         reason: Some(command.reason.clone()),
     };
     let event = RefundIssued {
@@ -58,6 +59,9 @@ pub fn adjust_price(tx: &mut Tx<'_>, command: &Adjust, caller: &Caller, rules: R
         total_amount: back.total_amount,
         currency: book.order.currency()?,
         parts: pay_back(tx, &[refund])?.pop().unwrap_or_default(),
+        exchange_amount: 0,
+        exchange_order_id: None,
+        reason_code: None,
         refunded_at: tx.now(),
     };
     let concluded = book.conclude(&caller.actor(Some(command.reason.clone())), "price adjusted")?;

@@ -223,6 +223,7 @@ impl Concluded {
             return_id: None,
             freight_amount,
             total_amount,
+            exchange_amount: 0,
             reason: self.change.reason.clone(),
         })
     }

@@ -1,17 +1,12 @@
 //! Cancels what was not paid in time; what was paid of it goes back.
 
-use ::store::{Error, Tx, outbox};
+use ::store::{Error, Tx};
 use contracts::Cause;
-use contracts::events::OrderCancelled;
 use uuid::Uuid;
 
-use super::book::{Actor, Book, Concluded, write_back};
-use super::cancel_order::{Cancelled, Why, take_out};
-use super::hold_order::end_holds;
-use crate::domain::cover;
-use crate::domain::state::OrderStatus;
+use super::book::{Actor, Book};
+use super::end_unpaid::{Ending, end_unpaid};
 use crate::settings::Rules;
-use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::payment_deadlines;
 
 /// Orders looked at in one step, so that no step holds locks for long.
@@ -28,50 +23,10 @@ pub fn expire_unpaid(tx: &mut Tx<'_>, rules: Rules) -> Result<bool, Error> {
     let mut books = Book::open_free(tx, &found)?;
     let deadlines = payment_deadlines::of(tx, &books.keys().copied().collect::<Vec<_>>())?;
     books.retain(|id, _| deadlines.get(id).is_some_and(|row| row.due_at <= now.utc()));
-    let mut expired = Expired::default();
-    let mut changed = Vec::with_capacity(books.len());
-    for book in books.values_mut().filter(|book| book.order.awaits_payment()) {
-        expired.expire(tx, book, rules)?;
-        changed.push(&*book);
-    }
-    fulfilments::save(tx, &expired.fulfilments)?;
-    if !changed.is_empty() {
-        write_back(tx, &changed, &expired.concluded, rules)?;
-    }
-    for event in &expired.cancelled {
-        outbox::append(tx, event, &Cause::default())?;
-    }
+    let actor = Actor { name: "order".to_owned(), reason: Some("it was not paid in time".to_owned()) };
+    let ending = Ending { reason: REASON, actor, cause: &Cause::default() };
+    end_unpaid(tx, books.values_mut().collect(), &ending, rules)?;
     let over: Vec<Uuid> = books.keys().copied().collect();
     payment_deadlines::remove(tx, &over)?;
     Ok(!over.is_empty() && i64::try_from(found.len()).is_ok_and(|found| found >= ORDERS_PER_STEP))
-}
-
-/// What a step has changed.
-#[derive(Default)]
-struct Expired {
-    fulfilments: Vec<Fulfilment>,
-    concluded: Vec<Concluded>,
-    cancelled: Vec<OrderCancelled>,
-}
-
-impl Expired {
-    /// Cancels an order, in memory: before it is paid nothing of it has left.
-    fn expire(&mut self, tx: &mut Tx<'_>, book: &mut Book, rules: Rules) -> Result<(), Error> {
-        let live = book.lines.iter().filter(|line| line.live() > 0);
-        let steps: Vec<(i32, i64)> = live.map(|line| (line.line_no, line.live())).collect();
-        let plan = cover::plan_cancel(&book.lines, &book.pieces(), &steps)
-            .map_err(|_| Error::Broken("nothing leaves before it is paid"))?;
-        let is_untold = book.is_untold()?;
-        let why = Cancelled { reason: REASON, lapsed: None };
-        let (changed, event) = take_out(book, (&steps, plan), why, rules.freight_refund, tx.now())?;
-        let actor = Actor { name: "order".to_owned(), reason: Some("it was not paid in time".to_owned()) };
-        if book.order.held {
-            end_holds(tx, book, &Why { actor: actor.clone(), cause: &Cause::default() })?;
-        }
-        self.concluded.push(book.conclude(&actor, OrderStatus::Cancelled.as_str())?);
-        self.fulfilments.extend(changed);
-        // Whoever was not told of an order need not hear of its end.
-        self.cancelled.extend(Some(event).filter(|_| !is_untold));
-        Ok(())
-    }
 }

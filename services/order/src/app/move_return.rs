@@ -1,15 +1,17 @@
 //! Moves a return through its states: approved, received, inspected, refunded, or cancelled.
 
 use ::store::{Error, Tx, outbox};
-use contracts::events::{BundleComponent, Disposition, RefundIssued, ReturnInspected, ReturnLine, ReturnReceived};
-use kernel::id::{OrderId, RefundId, ReturnId};
+use contracts::events::{BundleComponent, Disposition, ReturnInspected, ReturnLine, ReturnReceived};
+use kernel::id::{OrderId, ReturnId};
 use kernel::{LocationCode, Quantity, SkuCode};
+use uuid::Uuid;
 
-use super::book::{Book, GoingBack};
+use super::book::Book;
 use super::caller::Caller;
-use super::pay_back::{PayBack, RefundCause, pay_back};
+use super::end_unpaid::{Ending, end_unpaid};
+use super::exchange::{self, NewOrder};
+use super::refund_return::refund;
 use super::refusal::Refusal;
-use crate::domain::give_back::give_back;
 use crate::domain::state::ReturnStatus;
 use crate::settings::Rules;
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
@@ -19,7 +21,10 @@ use crate::store::{code, from_json_list, locks};
 #[derive(Clone, Debug)]
 pub enum Move {
     /// The goods may come.
-    Approve,
+    Approve {
+        /// The order that is wanted in exchange.
+        exchange: Option<Box<NewOrder>>,
+    },
     /// The goods arrived.
     Receive {
         /// Where; the location that was asked for, when left out.
@@ -40,7 +45,7 @@ impl Move {
     /// The state it leads to.
     pub const fn target(&self) -> ReturnStatus {
         match self {
-            Self::Approve => ReturnStatus::Approved,
+            Self::Approve { .. } => ReturnStatus::Approved,
             Self::Receive { .. } => ReturnStatus::Received,
             Self::Inspect { .. } => ReturnStatus::Inspected,
             Self::Refund => ReturnStatus::Refunded,
@@ -64,15 +69,27 @@ pub struct Inspected {
     pub disposition: Disposition,
 }
 
-/// A return under its lock, with its order, if that is known.
-struct Opened {
-    row: ReturnRow,
-    lines: Vec<ReturnLineRow>,
-    book: Option<Book>,
+/// A return under its lock, with its orders.
+pub(super) struct Opened {
+    /// Its row.
+    pub row: ReturnRow,
+    /// Its lines' rows.
+    pub lines: Vec<ReturnLineRow>,
+    /// The original order, if that is known.
+    pub book: Option<Book>,
+    /// The order of its exchange, if it has one.
+    pub exchange: Option<Book>,
 }
+
+/// Why the order of an exchange is cancelled, as its event says.
+const CANCELLED: &str = "return_cancelled";
 
 /// Moves it.
 pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
+    let placed = match step {
+        Move::Approve { exchange: Some(new) } => Some(exchange::place(tx, new, rules)?),
+        _ => None,
+    };
     let mut opened = open(tx, id)?;
     let row = &opened.row;
     caller.check_channel(&code(&row.channel)?)?;
@@ -87,15 +104,18 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
     opened.row.version = opened.row.version.saturating_add(1);
     opened.row.changed_at = tx.now().utc();
     match step {
-        Move::Approve => {}
+        Move::Approve { .. } => approve(&mut opened, placed)?,
         Move::Receive { location } => receive(tx, &mut opened, location.as_ref(), caller)?,
         Move::Inspect { lines } => inspect(tx, &mut opened, lines, caller)?,
         Move::Refund => refund(tx, &mut opened, caller, rules)?,
-        Move::Cancel => cancel(&mut opened),
+        Move::Cancel => cancel(tx, &mut opened, caller, rules)?,
     }
     returns::save(tx, &opened.row)?;
     if let Some(mut book) = opened.book {
-        let what = format!("return {}", step.target());
+        let what = match (step, opened.row.exchange_order_id) {
+            (Move::Approve { .. }, Some(order)) => format!("return approved; in exchange order {order}"),
+            _ => format!("return {}", step.target()),
+        };
         book.settle(tx, &caller.actor(None), &what, rules)?;
     }
     Ok(())
@@ -104,16 +124,29 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
 fn open(tx: &mut Tx<'_>, id: ReturnId) -> Result<Opened, Refusal> {
     let missing = || Refusal::NotFound { what: "return", key: id.to_string() };
     let seen = returns::find(tx, id.uuid())?.ok_or_else(missing)?;
-    // The order's lock comes first; what was seen before it may have changed.
-    let book = match seen.order_id {
-        Some(order_id) => {
-            Some(Book::open(tx, OrderId(order_id))?.ok_or(Error::Broken("a return's order is in the book"))?)
-        }
-        None => None,
-    };
+    // The orders' locks come first; what was seen before them may have changed.
+    let orders: Vec<Uuid> = seen.order_id.into_iter().chain(seen.exchange_order_id).collect();
+    let mut books = Book::open_all(tx, &orders)?;
+    let gone = Error::Broken("the orders of a return are in the book");
+    let book = seen.order_id.map(|order| books.remove(&order).ok_or(gone)).transpose()?;
     let row = locks::returned(tx, id)?.ok_or_else(missing)?;
     let lines = returns::lines(tx, &[row.return_id])?.remove(&row.return_id).unwrap_or_default();
-    Ok(Opened { row, lines, book })
+    let exchange = match row.exchange_order_id {
+        // It was placed meanwhile, and is newer than the original: its lock comes after.
+        Some(order) if !books.contains_key(&order) => Book::open(tx, OrderId(order))?,
+        Some(order) => books.remove(&order),
+        None => None,
+    };
+    Ok(Opened { row, lines, book, exchange })
+}
+
+/// The goods may come, and what is wanted instead of them is promised.
+fn approve(opened: &mut Opened, placed: Option<Result<OrderId, Refusal>>) -> Result<(), Refusal> {
+    if opened.row.exchange.is_some() {
+        let order = placed.ok_or(Error::Broken("what is wanted in exchange is placed with the approval"))??;
+        opened.row.exchange_order_id = Some(order.uuid());
+    }
+    Ok(())
 }
 
 fn receive(
@@ -229,71 +262,15 @@ fn left(line: &ReturnLineRow) -> i64 {
     line.quantity.saturating_sub(line.restock).saturating_sub(line.quarantine).saturating_sub(line.scrap)
 }
 
-fn refund(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
-    let refund_id = RefundId::at(tx.now());
-    let refunded = match &mut opened.book {
-        Some(book) => {
-            let steps: Vec<(i32, i64)> =
-                opened.lines.iter().filter_map(|line| line.line_no.map(|line_no| (line_no, line.quantity))).collect();
-            let given = give_back(&book.lines, &steps, rules.freight_refund)
-                .map_err(|_| Error::Broken("a return claims units that were paid for"))?
-                .within(book.order.freight_left());
-            for line in &mut book.lines {
-                let units = steps.iter().find(|(line_no, _)| *line_no == line.line_no).map_or(0, |(_, units)| *units);
-                line.refunded = line.refunded.saturating_add(units);
-            }
-            book.give_back(&given)?;
-            // Noted below, with the return. What was not paid yet is no longer due, and not refunded.
-            let GoingBack { freight_amount, total_amount } = std::mem::take(&mut book.going_back);
-            for line in &mut opened.lines {
-                let amount =
-                    given.lines.iter().find(|given| Some(given.line_no) == line.line_no).map(|given| given.amount);
-                line.refund_amount = amount;
-            }
-            returns::save_lines(tx, &opened.lines)?;
-            opened.row.freight_amount = freight_amount;
-            opened.row.refund_amount = total_amount;
-            given.lines
-        }
-        None => {
-            opened.row.refund_amount =
-                opened.lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.refund_amount.unwrap_or_default()));
-            Vec::new()
-        }
-    };
-    opened.row.refund_id = Some(refund_id.uuid());
-    let (return_id, order_id) = (ReturnId(opened.row.return_id), opened.row.order_id.map(OrderId));
-    let refund = PayBack {
-        refund_id,
-        order_id,
-        cause: RefundCause::Return,
-        return_id: Some(return_id),
-        freight_amount: opened.row.freight_amount,
-        total_amount: opened.row.refund_amount,
-        reason: Some(opened.row.reason.clone()),
-    };
-    let parts = pay_back(tx, &[refund])?.pop().unwrap_or_default();
-    let event = RefundIssued {
-        refund_id,
-        return_id: Some(return_id),
-        order_id,
-        lines: refunded,
-        freight_amount: opened.row.freight_amount,
-        total_amount: opened.row.refund_amount,
-        currency: opened.row.currency()?,
-        adjustments: Vec::new(),
-        parts,
-        refunded_at: tx.now(),
-    };
-    Ok(outbox::append(tx, &event, &caller.cause)?)
-}
-
-/// The units may be returned again.
-fn cancel(opened: &mut Opened) {
-    let Some(book) = &mut opened.book else { return };
+/// The units may be returned again. What was promised instead of them is promised no longer, unless the buyer has paid it.
+fn cancel(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
+    let Some(book) = &mut opened.book else { return Ok(()) };
     for returned in &opened.lines {
         if let Some(line) = book.lines.iter_mut().find(|line| Some(line.line_no) == returned.line_no) {
             line.returned = line.returned.saturating_sub(returned.quantity);
         }
     }
+    let actor = caller.actor(Some(format!("return {} was cancelled", opened.row.return_id)));
+    let ending = Ending { reason: CANCELLED, actor, cause: &caller.cause };
+    Ok(end_unpaid(tx, opened.exchange.as_mut().into_iter().collect(), &ending, rules)?)
 }

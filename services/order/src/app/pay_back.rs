@@ -23,6 +23,8 @@ pub struct PayBack {
     pub freight_amount: i64,
     /// All of it.
     pub total_amount: i64,
+    /// What of it pays for the order of an exchange.
+    pub exchange_amount: i64,
     /// Why.
     pub reason: Option<String>,
 }
@@ -62,6 +64,7 @@ pub fn pay_back(tx: &mut Tx<'_>, refunds: &[PayBack]) -> Result<Vec<Vec<RefundPa
         cause: refund.cause.as_str().to_owned(),
         freight_amount: refund.freight_amount,
         total_amount: refund.total_amount,
+        exchange_amount: refund.exchange_amount,
         reason: refund.reason.clone(),
         refunded_at,
     };
@@ -76,8 +79,9 @@ pub fn pay_back(tx: &mut Tx<'_>, refunds: &[PayBack]) -> Result<Vec<Vec<RefundPa
             told.push(Vec::new());
             continue;
         };
-        let parts = paying::share_out(&paid.iter().map(PaymentRow::paid).collect::<Vec<_>>(), row.total_amount)
+        let mut parts = paying::share_out(&paid.iter().map(PaymentRow::paid).collect::<Vec<_>>(), row.total_amount)
             .map_err(|_| Error::Broken("payments add up to the order's total"))?;
+        paying::set_aside(&mut parts, row.exchange_amount);
         told.push(parts.iter().filter_map(|part| tell(paid, part)).collect());
         stored.extend(parts.into_iter().map(|part| (row.refund_id, order_id, part)));
     }
@@ -92,5 +96,6 @@ fn tell(paid: &[PaymentRow], part: &paying::Part) -> Option<RefundPart> {
         method: payment.method.clone(),
         reference: payment.reference.clone(),
         amount: part.amount,
+        exchange_amount: part.exchange_amount,
     })
 }

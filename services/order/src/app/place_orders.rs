@@ -10,7 +10,7 @@ use ::store::{Error, Tx, outbox};
 use contracts::Cause;
 use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
 use contracts::requests::Address;
-use kernel::id::{OrderId, ReservationId};
+use kernel::id::{OrderId, ReservationId, ReturnId};
 use kernel::{LocationCode, Money, PayeeCode, Timestamp};
 use serde::{Deserialize, Serialize};
 use service::Answer;
@@ -57,6 +57,9 @@ pub struct Document {
     /// How it was paid; none when the channel settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Vec<PaymentForm>>,
+    /// The return that it is the exchange of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ReturnId>,
     /// The purchase that it was split from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_order_no: Option<String>,
@@ -83,6 +86,7 @@ impl Document {
             coupons: form.coupons,
             payment_terms: form.payment_terms,
             payments: form.payments,
+            exchange_of: None,
             parent_order_no: form.parent_order_no,
             reservation_id: form.reservation_id,
             guide: form.guide,

@@ -18,6 +18,7 @@ use crate::domain::content::buyer_key;
 use crate::domain::faults::Faults;
 use crate::domain::form::{BuyerForm, ReturnForm};
 use crate::domain::intake::{MAX_NOTE_LENGTH, MAX_NUMBER_LENGTH, money_price, parse_price};
+use crate::domain::return_reason::ReturnReason;
 use crate::domain::returning::{self, Wanted};
 use crate::domain::state::ReturnStatus;
 use crate::settings::Rules;
@@ -82,9 +83,15 @@ pub fn check_location(known: &Known, location: &LocationCode) -> Result<(), Refu
 
 fn check(form: &ReturnForm) -> Result<(), Refusal> {
     let mut faults = Faults::default();
-    faults.text("reason", &form.reason, MAX_NOTE_LENGTH);
+    faults.optional_text("reason", form.reason.as_deref(), MAX_NOTE_LENGTH);
+    if form.reason.is_none() && form.reason_code() == ReturnReason::Other {
+        faults.add("reason", "is needed where no reason_code says it");
+    }
     faults.optional_text("return_no", form.return_no.as_deref(), MAX_NUMBER_LENGTH);
     faults.optional_text("channel_order_no", form.channel_order_no.as_deref(), MAX_NUMBER_LENGTH);
+    if form.exchange.is_some() && !form.names_order() {
+        faults.add("exchange", "needs an order that is known");
+    }
     if let Some(buyer) = &form.buyer {
         faults.buyer(buyer);
     }
@@ -239,7 +246,7 @@ fn of_order(
     }
     let rows = claimed_lines(tx, &row, &claims)?;
     returns::insert_lines(tx, &rows)?;
-    book.settle(tx, &caller.actor(Some(form.reason.clone())), "return requested", rules)?;
+    book.settle(tx, &caller.actor(Some(form.reason().to_owned())), "return requested", rules)?;
     Ok(Requested::New(row.return_id))
 }
 
@@ -342,7 +349,11 @@ fn new_row(
         buyer_key: None,
         buyer: None,
         location: request.form.location.as_ref().map(ToString::to_string),
-        reason: request.form.reason.clone(),
+        reason: request.form.reason().to_owned(),
+        exchange: request.form.exchange.as_ref().map(serde_json::to_string).transpose()?,
+        exchange_order_id: None,
+        exchange_amount: 0,
+        reason_code: request.form.reason_code().as_str().to_owned(),
         status: ReturnStatus::Requested.as_str().to_owned(),
         refund_id: None,
         freight_amount: 0,

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::coupons::CouponForm;
 use super::payment_terms::PaymentTermsForm;
 use super::picking::Found;
+use super::return_reason::ReturnReason;
 
 /// A new order.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -194,16 +195,53 @@ pub struct ReturnForm {
     /// Where the goods go.
     #[serde(default)]
     pub location: Option<LocationCode>,
-    /// Why.
+    /// What the buyer wants instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeForm>,
+    /// Why, as one of a list: it says who is at fault, and so whether the freight goes back. `other`, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<ReturnReason>,
+    /// Why, in words. It may be left out where `reason_code` says it.
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 1000)]
-    pub reason: String,
+    pub reason: Option<String>,
 }
 
 impl ReturnForm {
+    /// Why, as one of the list.
+    pub fn reason_code(&self) -> ReturnReason {
+        self.reason_code.unwrap_or(ReturnReason::Other)
+    }
+
+    /// Why, in words, or else the word of the list.
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_else(|| self.reason_code().as_str())
+    }
+
     /// Whether it names its original order.
     pub fn names_order(&self) -> bool {
         self.order_id.is_some() || self.channel_order_no.is_some()
     }
+}
+
+/// What a buyer wants instead of what comes back: an order of the same channel, placed when the return is approved.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeForm {
+    /// The channel's own number for the new order; when left out, `EX-` and the return's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 64)]
+    pub channel_order_no: Option<String>,
+    /// What is wanted, as in any order.
+    #[schema(min_items = 1, max_items = 2000)]
+    pub lines: Vec<LineForm>,
+    /// What the buyer pays for its transport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freight: Option<Money>,
+    /// How the goods are to reach the buyer; as those of the original order, when left out. Without a `ship_to` they are
+    /// shipped to where the original was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fulfilment: Option<FulfilmentForm>,
 }
 
 /// A line of a new return: of a known order by line number or SKU; otherwise a SKU and what it is worth.

@@ -33,6 +33,11 @@ pub struct Given {
 }
 
 impl Given {
+    /// This, or what another rule gives, if that is more freight.
+    pub fn or_more_freight(self, other: Self) -> Self {
+        if other.freight_amount > self.freight_amount { other } else { self }
+    }
+
     /// With no more freight than is left: another rule, or a refund of freight alone, may have given some of it back.
     pub fn within(self, freight_left: i64) -> Self {
         let freight_amount = self.freight_amount.min(freight_left);
@@ -133,7 +138,56 @@ mod tests {
         assert_eq!((it.worth_left(), it.reprice(1), it.reprice(0)), (0, None, Some(())));
     }
 
+    #[test]
+    fn the_rule_that_gives_more_freight_is_kept() {
+        let lines = [line(1, 3, 100, 10)];
+        let of = |units, rule| give_back(&lines, &[(1, units)], rule).unwrap();
+        let more = |units, usual, at_fault| of(units, usual).or_more_freight(of(units, at_fault)).freight_amount;
+        assert_eq!(more(1, FreightRefund::Never, FreightRefund::Proportional), 3);
+        assert_eq!(more(1, FreightRefund::Proportional, FreightRefund::LastUnit), 3);
+        // Of all units the last one gives everything, whoever is at fault.
+        assert_eq!(more(3, FreightRefund::LastUnit, FreightRefund::Never), 10);
+    }
+
+    const RULES: [FreightRefund; 3] = [FreightRefund::LastUnit, FreightRefund::Proportional, FreightRefund::Never];
+
     proptest! {
+        #[test]
+        fn whatever_the_reasons_no_more_freight_goes_back_than_was_paid(
+            paid in prop::array::uniform2((0_i64..100_000, 0_i64..1_000)),
+            // On which line, how many units, whether by the seller's fault, and what of the price and the freight before that.
+            steps in prop::collection::vec((0_usize..2, 1_i64..20, any::<bool>(), 0_i64..10_000, 0_i64..100), 1..12),
+            (usual, at_fault) in (prop::sample::select(RULES.to_vec()), prop::sample::select(RULES.to_vec())),
+        ) {
+            let units = |index| steps.iter().filter(|step| step.0 == index).map(|step| step.1).sum::<i64>();
+            let mut lines: Vec<Line> = (1..).zip(0..2).filter(|(_, index)| units(*index) > 0)
+                .map(|(line_no, index)| line(line_no, units(index), paid[index].0, paid[index].1)).collect();
+            let (goods, freight) = lines.iter().fold((0, 0), |sum, it| (sum.0 + it.paid_amount, sum.1 + it.freight_amount));
+            let (mut goods_back, mut freight_back) = (0, 0);
+            for (index, units, sellers_fault, price, of_freight) in steps {
+                let line_no = i32::try_from(index).unwrap() + 1;
+                let it = lines.iter_mut().find(|it| it.line_no == line_no).unwrap();
+                goods_back += it.reprice(price).map_or(0, |()| price);
+                freight_back += of_freight.min(freight - freight_back);
+                let given = give_back(&lines, &[(line_no, units)], usual).unwrap();
+                let given = if sellers_fault {
+                    given.or_more_freight(give_back(&lines, &[(line_no, units)], at_fault).unwrap())
+                } else {
+                    given
+                };
+                let given = given.within(freight - freight_back);
+                prop_assert!(given.freight_amount >= 0 && given.total_amount >= given.freight_amount);
+                goods_back += given.total_amount - given.freight_amount;
+                freight_back += given.freight_amount;
+                prop_assert!(freight_back <= freight);
+                lines.iter_mut().filter(|it| it.line_no == line_no).for_each(|it| it.refunded += units);
+            }
+            prop_assert_eq!(goods_back, goods);
+            if usual != FreightRefund::Never {
+                prop_assert_eq!(freight_back, freight);
+            }
+        }
+
         #[test]
         fn any_mix_of_cancelling_returning_and_repricing_ends_at_what_was_paid(
             paid in 0_i64..1_000_000,

@@ -17,6 +17,7 @@ pub mod paying;
 pub mod payment_terms;
 pub mod picking;
 pub mod pos;
+pub mod return_reason;
 pub mod returning;
 pub mod service_level;
 pub mod state;

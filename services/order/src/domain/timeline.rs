@@ -117,7 +117,10 @@ fn of_return(event: &Event) -> Result<Option<(OrderId, String)>, PayloadError> {
         }
         _ => {
             let it: RefundIssued = event.payload()?;
-            (it.order_id, format!("{} refunded", Money::new(it.total_amount, it.currency)))
+            let money = |amount| Money::new(amount, it.currency);
+            let exchanged =
+                it.exchange_order_id.map(|order| format!(", {} of it to order {order}", money(it.exchange_amount)));
+            (it.order_id, format!("{} refunded{}", money(it.total_amount), exchanged.unwrap_or_default()))
         }
     };
     Ok(order.map(|order| (order, text)))

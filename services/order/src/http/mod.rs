@@ -3,6 +3,7 @@
 mod blacklist;
 mod changes;
 mod counts;
+mod exchanges;
 mod export;
 mod family;
 mod fulfilments;
@@ -70,6 +71,7 @@ pub struct App {
     references: References,
     intake: Batcher<Place, Placed, Refusal>,
     settled: Settled,
+    in_force: InForce,
     rules: Rules,
 }
 
@@ -84,7 +86,8 @@ impl App {
             rest: Duration::from_millis(settings.intake_rest_ms.into()),
             queue: size(settings.intake_queue),
         };
-        let terms = Terms { rules, in_force: InForce::default() };
+        let in_force = InForce::default();
+        let terms = Terms { rules, in_force: in_force.clone() };
         Self {
             store: platform.store.clone(),
             references,
@@ -92,6 +95,7 @@ impl App {
                 place_orders(tx, orders, &terms)
             }),
             settled: Settled::start(platform.store.clone(), &platform.lifecycle),
+            in_force,
             rules,
         }
     }

@@ -22,7 +22,7 @@ use crate::app::refusal::Refusal;
 use crate::domain::faults::Faults;
 use crate::domain::form::PaymentForm;
 use crate::domain::intake::{MAX_LINES, MAX_NOTE_LENGTH};
-use crate::store::payments::PaymentRow;
+use crate::store::payments::{PartRow, PaymentRow};
 
 /// Take a payment of an order that is in the book
 ///
@@ -173,6 +173,9 @@ pub struct RefundView {
     pub freight_amount: Money,
     /// All of it.
     pub total_amount: Money,
+    /// What of it is no money, because it paid for the order of an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_amount: Option<Money>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -190,6 +193,9 @@ pub struct RefundPartView {
     pub sequence: i32,
     /// How much.
     pub amount: Money,
+    /// How much of that is no money, because it paid for the order of an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_amount: Option<Money>,
 }
 
 impl RefundView {
@@ -197,14 +203,19 @@ impl RefundView {
     pub fn of(read: &ReadRefund, currency: Currency) -> Self {
         let row = &read.row;
         let money = |amount| Money::new(amount, currency);
-        let part =
-            |it: &crate::store::payments::PartRow| RefundPartView { sequence: it.sequence, amount: money(it.amount) };
+        let exchanged = |amount| (amount > 0).then(|| money(amount));
+        let part = |it: &PartRow| RefundPartView {
+            sequence: it.sequence,
+            amount: money(it.amount),
+            exchange_amount: exchanged(it.exchange_amount),
+        };
         Self {
             id: RefundId(row.refund_id),
             cause: row.cause.clone(),
             return_id: row.return_id.map(ReturnId),
             freight_amount: money(row.freight_amount),
             total_amount: money(row.total_amount),
+            exchange_amount: exchanged(row.exchange_amount),
             reason: row.reason.clone(),
             parts: read.parts.iter().map(part).collect(),
             refunded_at: row.refunded_at.into(),

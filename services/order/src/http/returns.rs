@@ -13,6 +13,7 @@ use uuid::Uuid;
 use web::{Data, Failure, Json, Meta, Path, Query, answer, page};
 
 use super::App;
+use super::exchanges;
 use super::fulfilments::{NothingMore, locations};
 use super::optional::Optional;
 use super::orders::channels;
@@ -46,6 +47,7 @@ pub async fn request(app: Data<App>, meta: Meta, body: Json<ReturnForm>) -> Resu
         form.lines.iter().take(MAX_LINES).filter_map(|line| line.sku.as_ref()).for_each(|sku| needs.add_sku(sku));
     }
     let known = app.references.find(&needs).await?;
+    exchanges::check(&app, &meta, &form).await?;
     let request = Request::new(form, &known)?;
     let (caller, rules) = (Caller::of(&meta), app.rules);
     write(&meta, &app.store, "request_return", move |tx| -> Result<Answer, Refusal> {
@@ -133,16 +135,20 @@ async fn run(app: &App, meta: &Meta, id: ReturnId, step: Move) -> Result<HttpRes
 }
 
 /// Approve a return
+///
+/// The order that is wanted in exchange is placed with it. It is paid in advance, by the refund of the return.
 #[utoipa::path(post, path = "/v1/returns/{id}/approve", tag = "order",
     params(("id" = Uuid, Path, description = "The return's id")), request_body = NothingMore,
-    responses((status = 200, body = ReturnView), (status = 409, body = Problem)))]
+    responses((status = 200, body = ReturnView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn approve(
     app: Data<App>,
     meta: Meta,
     path: Path<ReturnId>,
     _: Optional<NothingMore>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Approve).await
+    let id = path.into_inner();
+    let exchange = exchanges::of_return(&app, &meta, id).await?;
+    run(&app, &meta, id, Move::Approve { exchange }).await
 }
 
 /// Where the goods arrived.

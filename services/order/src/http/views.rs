@@ -14,8 +14,9 @@ use super::totals::TotalsView;
 use crate::app::place_orders::Document;
 use crate::app::read_orders::{ReadOrder, ReadReturn};
 use crate::domain::coupons::CouponForm;
-use crate::domain::form::FulfilmentForm;
+use crate::domain::form::{ExchangeForm, FulfilmentForm};
 use crate::domain::payment_terms::PaymentTermsForm;
+use crate::domain::return_reason::{Fault, ReturnReason};
 use crate::domain::state::{FulfilmentStatus, OrderStatus, PaymentStatus, ReturnStatus};
 use crate::store::code;
 use crate::store::fulfilments::Fulfilment;
@@ -36,6 +37,9 @@ pub struct OrderView {
     /// The channel's number for the purchase that it was split from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_order_no: Option<String>,
+    /// The return whose goods it is the exchange of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ReturnId>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Where its money stands.
@@ -203,7 +207,11 @@ pub struct ReturnView {
     /// Where the goods go or went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationCode>,
-    /// Why.
+    /// Why, as one of a list.
+    pub reason_code: ReturnReason,
+    /// Who is at fault by that.
+    pub at_fault: Fault,
+    /// Why, in words.
     pub reason: String,
     /// Who returns, when the original is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +228,15 @@ pub struct ReturnView {
     pub freight_amount: Money,
     /// Everything that went back.
     pub refund_amount: Money,
+    /// What the buyer wants instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeForm>,
+    /// The order that it became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_order_id: Option<OrderId>,
+    /// What of all that went back paid for that order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange_amount: Option<Money>,
     /// When the buyer asked.
     pub returned_at: Timestamp,
     /// When it came into the book.
@@ -280,6 +297,7 @@ impl OrderView {
             channel: code(&order.channel)?,
             channel_order_no: order.channel_order_no.clone(),
             parent_order_no: document.parent_order_no,
+            exchange_of: document.exchange_of,
             status: order.status()?,
             payment_status: order.payment_status()?,
             held: order.held,
@@ -404,6 +422,8 @@ impl ReturnView {
             return_no: row.return_no.clone(),
             status: row.status()?,
             location: row.location.as_deref().map(code).transpose()?,
+            reason_code: row.reason_code()?,
+            at_fault: row.reason_code()?.fault(),
             reason: row.reason.clone(),
             buyer: row.buyer.as_deref().map(serde_json::from_str).transpose()?,
             lines: read.lines.iter().map(|line| ReturnLineView::of(line, currency)).collect::<Result<_, _>>()?,
@@ -411,6 +431,9 @@ impl ReturnView {
             refund_id: row.refund_id.map(RefundId),
             freight_amount: Money::new(row.freight_amount, currency),
             refund_amount: Money::new(row.refund_amount, currency),
+            exchange: row.exchange.as_deref().map(serde_json::from_str).transpose()?,
+            exchange_order_id: row.exchange_order_id.map(OrderId),
+            exchange_amount: row.exchange.as_ref().map(|_| Money::new(row.exchange_amount, currency)),
             returned_at: row.returned_at.into(),
             requested_at: row.requested_at.into(),
             changed_at: row.changed_at.into(),

@@ -80,6 +80,9 @@ pub struct RefundRow {
     /// Everything that went back.
     #[diesel(sql_type = BigInt)]
     pub total_amount: i64,
+    /// What of it paid for the order of an exchange.
+    #[diesel(sql_type = BigInt)]
+    pub exchange_amount: i64,
     /// Why.
     #[diesel(sql_type = Nullable<Text>)]
     pub reason: Option<String>,
@@ -100,6 +103,9 @@ pub struct PartRow {
     /// How much.
     #[diesel(sql_type = BigInt)]
     pub amount: i64,
+    /// How much of that paid for the order of an exchange.
+    #[diesel(sql_type = BigInt)]
+    pub exchange_amount: i64,
 }
 
 /// Inserts the payments of new orders.
@@ -134,8 +140,8 @@ pub fn of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<HashMap<Uuid, Vec<PaymentR
 /// Notes refunds. Their orders, where they have one, must be locked.
 pub fn insert_refunds(tx: &mut Tx<'_>, rows: &[RefundRow]) -> Result<(), Error> {
     diesel::sql_query(
-        "INSERT INTO refunds (refund_id, order_id, return_id, cause, freight_amount, total_amount, reason, refunded_at) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO refunds (refund_id, order_id, return_id, cause, freight_amount, total_amount, reason, refunded_at, \
+         exchange_amount) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.refund_id).collect::<Vec<_>>())
     .bind::<Array<Nullable<SqlUuid>>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -145,6 +151,7 @@ pub fn insert_refunds(tx: &mut Tx<'_>, rows: &[RefundRow]) -> Result<(), Error> 
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.total_amount).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reason.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.refunded_at).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.exchange_amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -156,8 +163,8 @@ pub fn insert_parts(tx: &mut Tx<'_>, parts: &[(Uuid, Uuid, Part)]) -> Result<(),
         return Ok(());
     }
     diesel::sql_query(
-        "WITH parts AS (INSERT INTO refund_parts (refund_id, order_id, sequence, amount) \
-         SELECT * FROM unnest($1, $2, $3, $4) RETURNING order_id, sequence, amount) \
+        "WITH parts AS (INSERT INTO refund_parts (refund_id, order_id, sequence, amount, exchange_amount) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5) RETURNING order_id, sequence, amount) \
          UPDATE payments p SET refunded = p.refunded + n.amount FROM parts n \
          WHERE p.order_id = n.order_id AND p.sequence = n.sequence",
     )
@@ -165,6 +172,7 @@ pub fn insert_parts(tx: &mut Tx<'_>, parts: &[(Uuid, Uuid, Part)]) -> Result<(),
     .bind::<Array<SqlUuid>, _>(parts.iter().map(|(_, order, _)| *order).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(parts.iter().map(|(.., part)| part.sequence).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(parts.iter().map(|(.., part)| part.amount).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(parts.iter().map(|(.., part)| part.exchange_amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -179,7 +187,8 @@ pub fn refunds_of(tx: &mut Tx<'_>, order: Uuid) -> Result<Vec<RefundRow>, Error>
 /// The parts of an order's refunds, by refund, in the payments' sequence.
 pub fn parts_of(tx: &mut Tx<'_>, refunds: &[Uuid]) -> Result<HashMap<Uuid, Vec<PartRow>>, Error> {
     let rows: Vec<PartRow> = diesel::sql_query(
-        "SELECT refund_id, sequence, amount FROM refund_parts WHERE refund_id = ANY ($1) ORDER BY refund_id, sequence",
+        "SELECT refund_id, sequence, amount, exchange_amount FROM refund_parts WHERE refund_id = ANY ($1) \
+         ORDER BY refund_id, sequence",
     )
     .bind::<Array<SqlUuid>, _>(refunds)
     .load(tx.conn())?;

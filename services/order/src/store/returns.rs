@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::domain::return_reason::ReturnReason;
 use crate::domain::state::ReturnStatus;
 
 /// A return as it is stored.
@@ -45,9 +46,12 @@ pub struct ReturnRow {
     /// Where the goods go or went.
     #[diesel(sql_type = Nullable<Text>)]
     pub location: Option<String>,
-    /// Why.
+    /// Why, in words.
     #[diesel(sql_type = Text)]
     pub reason: String,
+    /// Why, as one of a list.
+    #[diesel(sql_type = Text)]
+    pub reason_code: String,
     /// Where it stands.
     #[diesel(sql_type = Text)]
     pub status: String,
@@ -60,6 +64,15 @@ pub struct ReturnRow {
     /// Everything that went back.
     #[diesel(sql_type = BigInt)]
     pub refund_amount: i64,
+    /// What the buyer wants instead, as JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub exchange: Option<String>,
+    /// The order that it became.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub exchange_order_id: Option<Uuid>,
+    /// What of all that went back paid for that order.
+    #[diesel(sql_type = BigInt)]
+    pub exchange_amount: i64,
     /// When the buyer asked.
     #[diesel(sql_type = Timestamptz)]
     pub returned_at: DateTime<Utc>,
@@ -81,6 +94,11 @@ impl ReturnRow {
     /// Where it stands.
     pub fn status(&self) -> Result<ReturnStatus, Error> {
         super::state(ReturnStatus::parse(&self.status))
+    }
+
+    /// Why, as one of a list.
+    pub fn reason_code(&self) -> Result<ReturnReason, Error> {
+        super::state(ReturnReason::parse(&self.reason_code))
     }
 
     /// The currency of every amount.
@@ -131,8 +149,8 @@ pub struct ReturnLineRow {
 pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     let inserted = diesel::sql_query(
         "INSERT INTO returns (return_id, order_id, channel, channel_order_no, return_no, currency, buyer_key, buyer, \
-         location, reason, status, requested_at, requested_by, changed_at, version, content, returned_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         location, reason, status, requested_at, requested_by, changed_at, version, content, returned_at, reason_code, exchange) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
          ON CONFLICT (channel, return_no) WHERE return_no IS NOT NULL DO NOTHING",
     )
     .bind::<SqlUuid, _>(row.return_id)
@@ -152,6 +170,8 @@ pub fn insert(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<bool, Error> {
     .bind::<BigInt, _>(row.version)
     .bind::<Binary, _>(&row.content)
     .bind::<Timestamptz, _>(row.returned_at)
+    .bind::<Text, _>(&row.reason_code)
+    .bind::<Nullable<Text>, _>(&row.exchange)
     .execute(tx.conn())?;
     Ok(inserted == 1)
 }
@@ -178,7 +198,7 @@ pub fn insert_lines(tx: &mut Tx<'_>, rows: &[ReturnLineRow]) -> Result<(), Error
 pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE returns SET location = $2, status = $3, refund_id = $4, freight_amount = $5, refund_amount = $6, \
-         changed_at = $7, version = $8 WHERE return_id = $1",
+         changed_at = $7, version = $8, exchange_order_id = $9, exchange_amount = $10 WHERE return_id = $1",
     )
     .bind::<SqlUuid, _>(row.return_id)
     .bind::<Nullable<Text>, _>(&row.location)
@@ -188,6 +208,8 @@ pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     .bind::<BigInt, _>(row.refund_amount)
     .bind::<Timestamptz, _>(row.changed_at)
     .bind::<BigInt, _>(row.version)
+    .bind::<Nullable<SqlUuid>, _>(row.exchange_order_id)
+    .bind::<BigInt, _>(row.exchange_amount)
     .execute(tx.conn())?;
     Ok(())
 }

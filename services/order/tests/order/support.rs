@@ -209,7 +209,14 @@ impl Shop {
         (SELECT order_id, sum(amount) AS paid FROM "order".payments GROUP BY order_id) p ON p.order_id = o.order_id
         WHERE (o.payment_terms <> 'settled' OR p.paid IS NOT NULL)
         AND o.total_amount - o.due_amount - o.waived_amount <> coalesce(p.paid, 0)"#;
-        for sql in [payments, refunds, orders, paid] {
+        let exchanged = r#"SELECT count(*) FROM "order".returns r LEFT JOIN "order".refunds n ON n.return_id = r.return_id
+        WHERE r.exchange_amount <> coalesce(n.exchange_amount, 0) OR r.exchange_amount <>
+        (SELECT coalesce(sum(p.amount), 0) FROM "order".payments p
+         WHERE p.method = 'exchange' AND p.reference = r.return_id::text AND p.order_id = r.exchange_order_id)"#;
+        let parts = r#"SELECT count(*) FROM "order".refunds r
+        WHERE r.order_id IN (SELECT order_id FROM "order".payments) AND r.exchange_amount <>
+        (SELECT coalesce(sum(n.exchange_amount), 0) FROM "order".refund_parts n WHERE n.refund_id = r.refund_id)"#;
+        for sql in [payments, refunds, orders, paid, exchanged, parts] {
             assert_eq!(self.number(sql), 0, "{sql}");
         }
     }

@@ -99,6 +99,9 @@ pub fn refund(order: &OrderPlaced, given_back: &[(i32, i64)]) -> RefundIssued {
         currency: Currency::CNY,
         adjustments: Vec::new(),
         parts: Vec::new(),
+        exchange_amount: 0,
+        exchange_order_id: None,
+        reason_code: None,
         refunded_at: at("2026-12-01T00:00:00+08:00"),
     }
 }

@@ -98,6 +98,15 @@ pub struct RefundPart {
     pub reference: Option<String>,
     /// How much goes back to it, in minor units.
     pub amount: i64,
+    /// How much of that is no money, because it pays for the order of an exchange.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub exchange_amount: i64,
+}
+
+/// Whether an amount is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_nothing(amount: &i64) -> bool {
+    *amount == 0
 }
 
 /// Money went back to the buyer.
@@ -123,6 +132,16 @@ pub struct RefundIssued {
     /// To which payments it goes; empty where the channel settles the order, or the original is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<RefundPart>,
+    /// What of all that went back is no money, because it pays for the order of an exchange: whoever moves the money moves that
+    /// much less.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub exchange_amount: i64,
+    /// The order that it pays for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_order_id: Option<OrderId>,
+    /// Why goods came back, as one of a list; none where none came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
     /// When.
     pub refunded_at: Timestamp,
 }
