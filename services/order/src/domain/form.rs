@@ -50,10 +50,10 @@ pub struct OrderForm {
     #[serde(default)]
     #[schema(max_items = 20)]
     pub coupons: Option<Vec<CouponForm>>,
-    /// Whether prices hold their tax already; they do.
+    /// Whether prices, discounts and freight hold their tax already (`true`, when left out), or the tax of prices comes on top.
     #[serde(default)]
     pub prices_include_tax: Option<bool>,
-    /// The tax in what is paid for all lines; it is shared out over them by that. Instead of the lines' own.
+    /// The tax of all lines; it is shared out over them by what they cost. Instead of the lines' own.
     #[serde(default)]
     pub tax: Option<Money>,
     /// When it is paid; left out when it is paid already, or the channel settles it.
@@ -138,11 +138,11 @@ pub struct LineForm {
     /// The line's own discount.
     #[serde(default)]
     pub discount: Option<Money>,
-    /// The rate of the tax that its price holds, as an exact fraction: `0.13` is 13 %.
+    /// The rate of its tax, as an exact fraction: `0.13` is 13 %.
     #[serde(default)]
     #[schema(example = "0.13")]
     pub tax_rate: Option<String>,
-    /// The tax in what is paid for it, instead of a rate.
+    /// Its tax, instead of a rate.
     #[serde(default)]
     pub tax_amount: Option<Money>,
     /// Whether it is a gift: its price is 0, or its own discount all of it.

@@ -47,6 +47,8 @@ pub struct Priced {
     pub lines: Vec<PricedLine>,
     /// Their sums.
     pub totals: OrderTotals,
+    /// The tax that comes on top of prices, of all lines.
+    pub added_tax_amount: i64,
 }
 
 /// What a line costs, in minor units.
@@ -60,7 +62,9 @@ pub struct PricedLine {
     pub own_discount: i64,
     /// The line's own discount and its shares of the order's and of coupons.
     pub discount_amount: i64,
-    /// List − discount.
+    /// Its tax, where that comes on top of prices.
+    pub added_tax_amount: i64,
+    /// List − discount + added tax.
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
@@ -235,8 +239,10 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
     let shares = share(amount(form.discount), &nets);
     let costs: Vec<i64> = nets.iter().zip(&shares).map(|(net, share)| net.saturating_sub(*share)).collect();
     let used = form.coupons.as_deref().unwrap_or_default();
-    let (mut coupons, paid) = coupons::share_out(used, &form.lines, &costs).map_err(Refusal::Amounts)?;
-    let taxes = tax::in_lines(form, &paid).map_err(Refusal::Amounts)?;
+    let (mut coupons, nets) = coupons::share_out(used, &form.lines, &costs).map_err(Refusal::Amounts)?;
+    let taxes = tax::of_lines(form, &nets).map_err(Refusal::Amounts)?;
+    let added: Vec<i64> = taxes.iter().map(|it| it.filter(|_| tax::is_added(form)).unwrap_or_default()).collect();
+    let paid: Vec<i64> = nets.iter().zip(&added).map(|(net, tax)| net.saturating_add(*tax)).collect();
     let quantities: Vec<i64> = form.lines.iter().map(|line| line.quantity.get()).collect();
     // Freight follows what is paid; where nothing is paid for any line, it follows the units.
     let weights = if paid.iter().all(|amount| *amount == 0) { &quantities } else { &paid };
@@ -248,7 +254,8 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
             unit_price: *unit_price,
             list_amount: at(&lists),
             own_discount: amount(line.discount),
-            discount_amount: at(&lists).saturating_sub(at(&paid)),
+            discount_amount: at(&lists).saturating_sub(at(&nets)),
+            added_tax_amount: at(&added),
             paid_amount: at(&paid),
             freight_amount: at(&freights),
             extras: Extras {
@@ -264,7 +271,8 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
         let detail = format!("add up to more than the limit of {MAX_AMOUNT} minor units");
         Refusal::Amounts(vec![FieldError { field: "lines".to_owned(), detail }])
     })?;
-    Ok(Priced { lines, totals })
+    let added_tax_amount = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.added_tax_amount));
+    Ok(Priced { lines, totals, added_tax_amount })
 }
 
 fn amount(money: Option<Money>) -> i64 {

@@ -1,4 +1,5 @@
-//! The tax in what lines cost. Prices hold it, so that it changes no total: it is what finance and invoices name.
+//! The tax in what lines cost. Where prices hold it, it changes no total and is what finance and invoices name; where it comes
+//! on top of prices, a line costs that much more.
 
 use contracts::FieldError;
 use rust_decimal::Decimal;
@@ -10,9 +11,6 @@ use kernel::allocate;
 
 /// Refuses taxes that are not usable.
 pub fn check(form: &OrderForm, faults: &mut Faults) {
-    if form.prices_include_tax == Some(false) {
-        faults.add("prices_include_tax", "is true: send prices, discounts and freight with the tax in them");
-    }
     faults.amount("tax", form.tax, form.currency);
     for (index, line) in form.lines.iter().enumerate() {
         faults.amount(&format!("lines[{index}].tax_amount"), line.tax_amount, form.currency);
@@ -28,31 +26,39 @@ pub fn check(form: &OrderForm, faults: &mut Faults) {
     }
 }
 
+/// Whether the tax comes on top of prices.
+pub fn is_added(form: &OrderForm) -> bool {
+    form.prices_include_tax == Some(false)
+}
+
 /// A rate as an exact fraction: `0.13` is 13 %.
 pub fn rate(text: &str) -> Result<Decimal, String> {
     let rate = parse_price(text)?;
     if rate > Decimal::ONE { Err("lies between 0 and 1: 0.13 is 13 %".to_owned()) } else { Ok(rate.normalize()) }
 }
 
-/// The tax in what is paid for each line, in the order of the lines; none where nobody told. By a rate r it is the part
-/// r ÷ (1 + r), rounded half up; a tax of the whole order is shared out by largest remainder over what is paid.
-pub fn in_lines(form: &OrderForm, paid: &[i64]) -> Result<Vec<Option<i64>>, Vec<FieldError>> {
+/// The tax of each line, in the order of the lines; none where nobody told. `nets` are prices less discounts. By a rate r it is
+/// the part r ÷ (1 + r) of a price that holds it, and r of one that does not, rounded half up; a tax of the whole order is
+/// shared out by largest remainder over the nets.
+pub fn of_lines(form: &OrderForm, nets: &[i64]) -> Result<Vec<Option<i64>>, Vec<FieldError>> {
     let mut faults = Faults::default();
+    let is_added = is_added(form);
     if let Some(tax) = form.tax {
-        let all = paid.iter().fold(0_i64, |sum, paid| sum.saturating_add(*paid));
-        if tax.amount > all {
+        let all = nets.iter().fold(0_i64, |sum, net| sum.saturating_add(*net));
+        if tax.amount > all && !(is_added && all > 0) {
             faults.add("tax", format!("is {}, the lines only {all}", tax.amount));
         }
         faults.into_result()?;
-        let shares = allocate(tax.amount, paid).unwrap_or_else(|| vec![0; paid.len()]);
+        let shares = allocate(tax.amount, nets).unwrap_or_else(|| vec![0; nets.len()]);
         return Ok(shares.into_iter().map(Some).collect());
     }
-    let mut taxes = Vec::with_capacity(paid.len());
-    for (index, (line, paid)) in form.lines.iter().zip(paid).enumerate() {
-        let by_rate = line.tax_rate.as_deref().and_then(|text| rate(text).ok()).map(|rate| part(*paid, rate));
+    let mut taxes = Vec::with_capacity(nets.len());
+    for (index, (line, net)) in form.lines.iter().zip(nets).enumerate() {
+        let rate = line.tax_rate.as_deref().and_then(|text| rate(text).ok());
+        let by_rate = rate.map(|rate| if is_added { on(*net, rate) } else { part(*net, rate) });
         let tax = by_rate.or(line.tax_amount.map(|tax| tax.amount));
-        if let Some(tax) = tax.filter(|tax| tax > paid) {
-            faults.add(format!("lines[{index}].tax_amount"), format!("is {tax}, the line only {paid}"));
+        if let Some(tax) = tax.filter(|tax| tax > net && !(is_added && *net > 0)) {
+            faults.add(format!("lines[{index}].tax_amount"), format!("is {tax}, the line only {net}"));
         }
         taxes.push(tax);
     }
@@ -63,7 +69,16 @@ pub fn in_lines(form: &OrderForm, paid: &[i64]) -> Result<Vec<Option<i64>>, Vec<
 /// amount × rate ÷ (1 + rate), rounded half up.
 fn part(amount: i64, rate: Decimal) -> i64 {
     let one = 10_i128.pow(rate.scale());
-    let (tax, whole) = (rate.mantissa(), one.saturating_add(rate.mantissa()));
+    rounded(amount, rate.mantissa(), one.saturating_add(rate.mantissa()))
+}
+
+/// amount × rate, rounded half up.
+fn on(amount: i64, rate: Decimal) -> i64 {
+    rounded(amount, rate.mantissa(), 10_i128.pow(rate.scale()))
+}
+
+/// amount × tax ÷ whole, rounded half up.
+fn rounded(amount: i64, tax: i128, whole: i128) -> i64 {
     let twice = i128::from(amount).saturating_mul(tax).saturating_mul(2).saturating_add(whole);
     i64::try_from(twice / whole.saturating_mul(2)).unwrap_or(amount)
 }
@@ -81,6 +96,14 @@ mod tests {
         }
         assert!(rate("1.01").is_err() && rate("-0.1").is_err() && rate("13%").is_err());
         assert_eq!(rate("0.130").unwrap().to_string(), "0.13");
+    }
+
+    #[test]
+    fn the_tax_on_top_of_a_price() {
+        // 8.875 % of 19.99 are 1.7741…, of 4.00 35.5 cents, halves up; of a tenth of a cent's price nothing.
+        for (net, text, tax) in [(1_999, "0.08875", 177), (400, "0.08875", 36), (100, "1", 100), (5, "0.08875", 0)] {
+            assert_eq!(on(net, rate(text).unwrap()), tax, "{net} at {text}");
+        }
     }
 
     proptest! {

@@ -122,6 +122,8 @@ pub struct ExportRow {
     unit_price_decimal: String,
     list_amount: i64,
     discount_amount: i64,
+    /// Tax that comes on top of prices.
+    added_tax_amount: i64,
     paid_amount: i64,
     freight_amount: i64,
     cancelled: i64,
@@ -135,7 +137,7 @@ pub struct ExportRow {
 }
 
 /// The fields of a row, in their order.
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 29] = [
     "order_id",
     "channel",
     "order_no",
@@ -156,6 +158,7 @@ const COLUMNS: [&str; 28] = [
     "unit_price_decimal",
     "list_amount",
     "discount_amount",
+    "added_tax_amount",
     "paid_amount",
     "freight_amount",
     "cancelled",
@@ -256,6 +259,7 @@ fn rows(it: &Exported) -> impl Iterator<Item = ExportRow> {
         unit_price_decimal: line.unit_price.to_string(),
         list_amount: line.list_amount,
         discount_amount: line.discount_amount,
+        added_tax_amount: line.added_tax_amount,
         paid_amount: line.paid_amount,
         freight_amount: line.freight_amount,
         cancelled: line.cancelled,

@@ -32,7 +32,10 @@ pub struct LineView {
     pub list_amount: Money,
     /// The line's own discount and its shares of the order's and of coupons.
     pub discount_amount: Money,
-    /// List − discount.
+    /// Its tax, where that comes on top of prices; left out where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_tax_amount: Option<Money>,
+    /// List − discount + added tax.
     pub paid_amount: Money,
     /// The line's share of the freight.
     pub freight_amount: Money,
@@ -42,7 +45,7 @@ pub struct LineView {
     /// Which coupon took off how much.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShareView>,
-    /// The rate of the tax that its price holds, as an exact fraction.
+    /// The rate of its tax, as an exact fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0.13")]
     pub tax_rate: Option<String>,
@@ -89,6 +92,7 @@ impl LineView {
             unit_price_decimal: row.unit_price.to_string(),
             list_amount: money(row.list_amount),
             discount_amount: money(row.discount_amount),
+            added_tax_amount: Some(row.added_tax_amount).filter(|tax| *tax > 0).map(money),
             paid_amount: money(row.paid_amount),
             freight_amount: money(row.freight_amount),
             coupon_amount: (!extras.coupons.is_empty()).then(|| money(extras.coupon_amount())),

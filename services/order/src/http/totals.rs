@@ -17,7 +17,10 @@ pub struct TotalsView {
     pub discount_amount: Money,
     /// Freight.
     pub freight_amount: Money,
-    /// What the buyer pays: list − discount + freight.
+    /// The tax that comes on top of prices; left out where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_tax_amount: Option<Money>,
+    /// What the buyer pays: list − discount + freight + added tax.
     pub total_amount: Money,
     /// The tax in what is paid for the lines, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +51,7 @@ impl TotalsView {
             list_amount: money(order.list_amount),
             discount_amount: money(order.discount_amount),
             freight_amount: money(order.freight_amount),
+            added_tax_amount: Some(order.added_tax_amount).filter(|tax| *tax > 0).map(money),
             total_amount: money(order.total_amount),
             tax_amount: tax.map(money),
             given_back_amount: money(order.given_back_amount),
@@ -60,7 +64,7 @@ impl TotalsView {
     /// Both together, in one currency.
     pub fn plus(self, other: &Self) -> Self {
         let sum = |a: Money, b: Money| Money::new(a.amount.saturating_add(b.amount), a.currency);
-        let tax_amount = match (self.tax_amount, other.tax_amount) {
+        let known = |a: Option<Money>, b: Option<Money>| match (a, b) {
             (Some(a), Some(b)) => Some(sum(a, b)),
             (a, b) => a.or(b),
         };
@@ -68,8 +72,9 @@ impl TotalsView {
             list_amount: sum(self.list_amount, other.list_amount),
             discount_amount: sum(self.discount_amount, other.discount_amount),
             freight_amount: sum(self.freight_amount, other.freight_amount),
+            added_tax_amount: known(self.added_tax_amount, other.added_tax_amount),
             total_amount: sum(self.total_amount, other.total_amount),
-            tax_amount,
+            tax_amount: known(self.tax_amount, other.tax_amount),
             given_back_amount: sum(self.given_back_amount, other.given_back_amount),
             paid_amount: sum(self.paid_amount, other.paid_amount),
             refunded_amount: sum(self.refunded_amount, other.refunded_amount),

@@ -47,7 +47,10 @@ pub struct LineRow {
     /// Own discount and share of the order's.
     #[diesel(sql_type = BigInt)]
     pub discount_amount: i64,
-    /// List − discount.
+    /// Its tax, where that comes on top of prices.
+    #[diesel(sql_type = BigInt)]
+    pub added_tax_amount: i64,
+    /// List − discount + added tax.
     #[diesel(sql_type = BigInt)]
     pub paid_amount: i64,
     /// Share of the freight.
@@ -108,8 +111,8 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     }
     statement(
         "INSERT INTO order_lines (order_id, line_no, sku, channel_sku, category, components, quantity, unit_price, \
-         own_discount, list_amount, discount_amount, paid_amount, freight_amount, extras) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         own_discount, list_amount, discount_amount, added_tax_amount, paid_amount, freight_amount, extras) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind::<Array<SqlUuid>, _>(column(rows, |row| row.order_id))
     .bind::<Array<Integer>, _>(column(rows, |row| row.line_no))
@@ -122,6 +125,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&LineRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(column(rows, |row| row.own_discount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.list_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
+    .bind::<Array<BigInt>, _>(column(rows, |row| row.added_tax_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.paid_amount))
     .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
     .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.extras.as_deref()))

@@ -54,6 +54,9 @@ pub struct OrderRow {
     /// Σ discounts.
     #[diesel(sql_type = BigInt)]
     pub discount_amount: i64,
+    /// The tax that comes on top of prices.
+    #[diesel(sql_type = BigInt)]
+    pub added_tax_amount: i64,
     /// Freight.
     #[diesel(sql_type = BigInt)]
     pub freight_amount: i64,
@@ -188,8 +191,8 @@ pub fn kind_of(text: &str) -> FulfilmentKind {
 
 /// What an order is inserted with.
 const COLUMNS: &str = "order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, created_at, \
-    created_by, currency, list_amount, discount_amount, freight_amount, total_amount, fulfilment_kind, document, status, \
-    payment_status, payment_terms, due_amount";
+    created_by, currency, list_amount, discount_amount, added_tax_amount, freight_amount, total_amount, fulfilment_kind, \
+    document, status, payment_status, payment_terms, due_amount";
 
 /// Inserts the orders whose number is new; answers their ids. The rows must be sorted by channel and number, so that two
 /// batches with the same numbers wait for each other instead of deadlocking.
@@ -206,7 +209,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     let winners = tx.on_conflict("JOIN numbers USING (order_id)");
     let text = format!(
         "WITH given ({COLUMNS}) AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-         $16, $17, $18, $19, $20)), numbers AS (INSERT INTO order_numbers (channel, channel_order_no, order_id, placed_at) \
+         $16, $17, $18, $19, $20, $21)), numbers AS (INSERT INTO order_numbers (channel, channel_order_no, order_id, placed_at) \
          SELECT channel, channel_order_no, order_id, placed_at FROM given {} RETURNING order_id) \
          INSERT INTO orders ({COLUMNS}) SELECT given.* FROM given {winners} RETURNING order_id",
         tx.on_conflict("ON CONFLICT (channel, channel_order_no) DO NOTHING")
@@ -224,6 +227,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
         .bind::<Array<Text>, _>(column(rows, |row| row.currency.as_str()))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.list_amount))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.discount_amount))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.added_tax_amount))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.freight_amount))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.total_amount))
         .bind::<Array<Text>, _>(column(rows, |row| row.fulfilment_kind.as_str()))

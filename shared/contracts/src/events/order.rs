@@ -125,14 +125,14 @@ pub struct OrderLine {
     pub list_amount: i64,
     /// The line's own discount and its shares of the order's discount and of coupons.
     pub discount_amount: i64,
-    /// What is paid for the line, without freight: list − discount.
+    /// What is paid for the line, without freight: list − discount, and its tax where that comes on top of prices.
     pub paid_amount: i64,
     /// The line's share of the freight.
     pub freight_amount: i64,
     /// What coupons took off it; the discount holds it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponShare>,
-    /// The tax in what is paid for it, where that is known; it changes no other amount.
+    /// The tax in what is paid for it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax_amount: Option<i64>,
     /// Whether it is a gift: nothing is paid for it.
@@ -149,7 +149,7 @@ pub struct OrderTotals {
     pub discount_amount: i64,
     /// Freight.
     pub freight_amount: i64,
-    /// What the buyer pays: list − discount + freight.
+    /// What the buyer pays: list − discount + freight, and the tax that comes on top of prices.
     pub total_amount: i64,
 }
 
