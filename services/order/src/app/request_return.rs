@@ -352,6 +352,7 @@ fn new_row(
         reason: request.form.reason().to_owned(),
         exchange: request.form.exchange.as_ref().map(serde_json::to_string).transpose()?,
         exchange_order_id: None,
+        expires_at: None,
         exchange_amount: 0,
         reason_code: request.form.reason_code().as_str().to_owned(),
         status: ReturnStatus::Requested.as_str().to_owned(),
