@@ -73,10 +73,14 @@ impl Request {
     }
 }
 
-/// Refuses a location that is not known.
+/// Refuses a location that is not known, or takes no returns.
 pub fn check_location(known: &Known, location: &LocationCode) -> Result<(), Refusal> {
     match known.location(location) {
         None => Err(Refusal::unknown("location", format!("{location} is not a known location"))),
+        Some(it) if !it.takes_returns => {
+            let detail = format!("{location} takes no returns");
+            Err(Refusal::Rule(FieldError { field: "location".to_owned(), detail }))
+        }
         Some(_) => Ok(()),
     }
 }
