@@ -52,6 +52,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
             jobs::lapsing_offers(rules),
             jobs::pickup_reminders(),
             jobs::lapsing_pickups(rules),
+            jobs::lapsing_returns(rules),
             jobs::expiring_unpaid(rules),
             jobs::folding_counts(),
             jobs::counting_stuck(rules),

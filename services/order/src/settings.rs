@@ -35,6 +35,8 @@ pub struct OrderSettings {
     pub intake_queue: u32,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long the goods of an approved return have to come; 0: as long as they like.
+    pub return_expires_after_seconds: u32,
     /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
     pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
@@ -129,6 +131,8 @@ pub struct Rules {
     pub freight_refund_at_fault: FreightRefund,
     /// How long a buyer has to pay in advance, where the channel says nothing; 0: as long as they like.
     pub unpaid_expires_after_seconds: u32,
+    /// How long the goods of an approved return have to come; 0: as long as they like.
+    pub return_expires_after_seconds: u32,
     /// How long a buyer has to pay what an exchange costs more than what came back; 0: as long as they like.
     pub exchange_unpaid_expires_after_seconds: u32,
     /// How long locations and buyers have.
@@ -165,6 +169,7 @@ impl OrderSettings {
             freight_refund: self.freight_refund,
             freight_refund_at_fault: self.freight_refund_at_fault,
             unpaid_expires_after_seconds: self.unpaid_expires_after_seconds,
+            return_expires_after_seconds: self.return_expires_after_seconds,
             exchange_unpaid_expires_after_seconds: self.exchange_unpaid_expires_after_seconds,
             fulfilment: self.fulfilment,
             longest_stay: self.longest_stay,
@@ -206,6 +211,7 @@ mod tests {
             freight_refund: FreightRefund::LastUnit,
             freight_refund_at_fault: FreightRefund::Proportional,
             unpaid_expires_after_seconds: 1800,
+            return_expires_after_seconds: 14 * 24 * 3600,
             exchange_unpaid_expires_after_seconds: 7 * 24 * 3600,
             fulfilment,
             longest_stay,

@@ -85,6 +85,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<FulfilmentDelivered>(&mut seen);
     check::<FulfilmentPickupDue>(&mut seen);
     check::<ReturnReceived>(&mut seen);
+    check::<ReturnLapsed>(&mut seen);
     check::<ReturnInspected>(&mut seen);
     check::<RefundIssued>(&mut seen);
     check::<PaymentReceived>(&mut seen);

@@ -7,7 +7,7 @@ use contracts::{Cause, Problem, ProblemCode};
 use kernel::LocationCode;
 use store::{Error, Tx, outbox};
 
-use crate::domain::{Location, LocationStatus};
+use crate::domain::{Capability, Location, LocationStatus};
 use crate::store::{backorders, changes, locations, locks, stock, telling};
 
 /// A location that was not saved.
@@ -112,6 +112,7 @@ pub fn save_locations(
 
 fn changed_event(location: Location, version: i64) -> LocationChanged {
     LocationChanged {
+        takes_returns: Some(location.capabilities.contains(&Capability::Return)),
         location: location.code,
         name: location.name,
         kind: location.kind,

@@ -25,8 +25,11 @@ async fn a_location_is_read_as_it_was_written_and_told_when_it_changes() {
     assert_eq!(pool.service.put("/v1/locations/BUND", body).await.header("ETag"), Some("\"1\""));
     let told: Vec<_> = told::<LocationChanged>(&pool.service.test.store).await;
     assert_eq!(
-        told.iter().filter(|it| it.location.as_str() == "BUND").map(|it| (it.version, it.active)).collect::<Vec<_>>(),
-        [(1, false)]
+        told.iter()
+            .filter(|it| it.location.as_str() == "BUND")
+            .map(|it| (it.version, it.active, it.takes_returns))
+            .collect::<Vec<_>>(),
+        [(1, false, Some(true))]
     );
 }
 

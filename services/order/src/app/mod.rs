@@ -20,6 +20,7 @@ mod intake_refusal;
 pub mod judge_orders;
 pub mod lapse_offers;
 pub mod lapse_pickups;
+pub mod lapse_returns;
 pub mod move_fulfilment;
 pub mod move_return;
 pub mod note_events;

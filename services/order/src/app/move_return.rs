@@ -3,7 +3,7 @@
 use ::store::{Error, Tx, outbox};
 use contracts::events::{BundleComponent, Disposition, ReturnInspected, ReturnLine, ReturnReceived};
 use kernel::id::{OrderId, ReturnId};
-use kernel::{LocationCode, Quantity, SkuCode};
+use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
 use uuid::Uuid;
 
 use super::book::Book;
@@ -103,8 +103,9 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
     step.target().as_str().clone_into(&mut opened.row.status);
     opened.row.version = opened.row.version.saturating_add(1);
     opened.row.changed_at = tx.now().utc();
+    opened.row.expires_at = None;
     match step {
-        Move::Approve { .. } => approve(&mut opened, placed)?,
+        Move::Approve { .. } => approve(&mut opened, placed, tx.now(), rules)?,
         Move::Receive { location } => receive(tx, &mut opened, location.as_ref(), caller)?,
         Move::Inspect { lines } => inspect(tx, &mut opened, lines, caller)?,
         Move::Refund => refund(tx, &mut opened, caller, rules)?,
@@ -141,7 +142,14 @@ fn open(tx: &mut Tx<'_>, id: ReturnId) -> Result<Opened, Refusal> {
 }
 
 /// The goods may come, and what is wanted instead of them is promised.
-fn approve(opened: &mut Opened, placed: Option<Result<OrderId, Refusal>>) -> Result<(), Refusal> {
+fn approve(
+    opened: &mut Opened,
+    placed: Option<Result<OrderId, Refusal>>,
+    now: Timestamp,
+    rules: Rules,
+) -> Result<(), Refusal> {
+    let seconds = rules.return_expires_after_seconds;
+    opened.row.expires_at = (seconds > 0).then(|| now.plus_seconds(seconds.into()).utc());
     if opened.row.exchange.is_some() {
         let order = placed.ok_or(Error::Broken("what is wanted in exchange is placed with the approval"))??;
         opened.row.exchange_order_id = Some(order.uuid());
@@ -182,7 +190,7 @@ fn arrived_at(row: &ReturnRow) -> Result<LocationCode, Refusal> {
 }
 
 /// The units of a return's line as the inventory counts them: a bundle by its components.
-fn explode(
+pub(super) fn explode(
     line: &ReturnLineRow,
     units: i64,
     disposition: Option<Disposition>,
@@ -265,12 +273,17 @@ fn left(line: &ReturnLineRow) -> i64 {
 /// The units may be returned again. What was promised instead of them is promised no longer, unless the buyer has paid it.
 fn cancel(tx: &mut Tx<'_>, opened: &mut Opened, caller: &Caller, rules: Rules) -> Result<(), Refusal> {
     let Some(book) = &mut opened.book else { return Ok(()) };
-    for returned in &opened.lines {
+    unclaim(book, &opened.lines);
+    let actor = caller.actor(Some(format!("return {} was cancelled", opened.row.return_id)));
+    let ending = Ending { reason: CANCELLED, actor, cause: &caller.cause };
+    Ok(end_unpaid(tx, opened.exchange.as_mut().into_iter().collect(), &ending, rules)?)
+}
+
+/// Lets units that a return has claimed be returned again, in memory.
+pub(super) fn unclaim(book: &mut Book, lines: &[ReturnLineRow]) {
+    for returned in lines {
         if let Some(line) = book.lines.iter_mut().find(|line| Some(line.line_no) == returned.line_no) {
             line.returned = line.returned.saturating_sub(returned.quantity);
         }
     }
-    let actor = caller.actor(Some(format!("return {} was cancelled", opened.row.return_id)));
-    let ending = Ending { reason: CANCELLED, actor, cause: &caller.cause };
-    Ok(end_unpaid(tx, opened.exchange.as_mut().into_iter().collect(), &ending, rules)?)
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::gifts;
 use crate::domain::line::Line;
+use crate::domain::state::ReturnStatus;
 use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, ChangeRow};
 use crate::store::holds::{self, HoldRow};
@@ -148,7 +149,8 @@ fn with_lines(tx: &mut Tx<'_>, rows: Vec<ReturnRow>) -> Result<Vec<ReadReturn>, 
     let mut read = Vec::with_capacity(rows.len());
     for row in rows {
         let lines = returned.remove(&row.return_id).unwrap_or_default();
-        let ordered = row.order_id.and_then(|order| with_gifts.get(&order)).filter(|_| row.status != "cancelled");
+        let is_over = matches!(row.status()?, ReturnStatus::Cancelled | ReturnStatus::Lapsed);
+        let ordered = row.order_id.and_then(|order| with_gifts.get(&order)).filter(|_| !is_over);
         let ordered: Vec<Line> = ordered.into_iter().flatten().map(LineRow::line).collect::<Result<_, _>>()?;
         let returned: Vec<i32> = lines.iter().filter_map(|line| line.line_no).collect();
         read.push(ReadReturn { gifts_due: gifts::due_back(&ordered, &returned), lines, row });

@@ -56,6 +56,8 @@ pub struct Sku {
 pub struct Location {
     /// Whether it takes part.
     pub active: bool,
+    /// Whether it takes returns.
+    pub takes_returns: bool,
     version: i64,
 }
 
@@ -365,8 +367,8 @@ impl References {
                 }
                 if !locations.is_empty() {
                     for row in table::locations(tx, &locations)? {
-                        memory
-                            .put_location(code(&row.location)?, Location { active: row.active, version: row.version });
+                        let (active, takes_returns, version) = (row.active, row.takes_returns, row.version);
+                        memory.put_location(code(&row.location)?, Location { active, takes_returns, version });
                     }
                 }
                 if !listings.is_empty() {
@@ -422,7 +424,8 @@ impl References {
 
     /// Takes a location's event into memory.
     pub fn hear_location(&self, it: &LocationChanged) {
-        self.put_location(it.location.clone(), Location { active: it.active, version: it.version });
+        let (active, takes_returns, version) = (it.active, it.may_take_returns(), it.version);
+        self.put_location(it.location.clone(), Location { active, takes_returns, version });
     }
 
     /// Forgets a listing that changed: the next order reads it from its table.

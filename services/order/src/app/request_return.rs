@@ -73,10 +73,14 @@ impl Request {
     }
 }
 
-/// Refuses a location that is not known.
+/// Refuses a location that is not known, or takes no returns.
 pub fn check_location(known: &Known, location: &LocationCode) -> Result<(), Refusal> {
     match known.location(location) {
         None => Err(Refusal::unknown("location", format!("{location} is not a known location"))),
+        Some(it) if !it.takes_returns => {
+            let detail = format!("{location} takes no returns");
+            Err(Refusal::Rule(FieldError { field: "location".to_owned(), detail }))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -352,6 +356,7 @@ fn new_row(
         reason: request.form.reason().to_owned(),
         exchange: request.form.exchange.as_ref().map(serde_json::to_string).transpose()?,
         exchange_order_id: None,
+        expires_at: None,
         exchange_amount: 0,
         reason_code: request.form.reason_code().as_str().to_owned(),
         status: ReturnStatus::Requested.as_str().to_owned(),

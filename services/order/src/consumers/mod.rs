@@ -65,6 +65,7 @@ pub const TIMELINE: Hearing = Hearing {
         "fulfilment.delivered",
         "fulfilment.pickup_due",
         "return.received",
+        "return.lapsed",
         "return.inspected",
         "refund.issued",
         "payment.received",

@@ -106,7 +106,7 @@ states! {
         /// Asked for.
         Requested = "requested" => [Approved, Cancelled],
         /// Agreed to; the goods may come.
-        Approved = "approved" => [Received, Cancelled],
+        Approved = "approved" => [Received, Cancelled, Lapsed],
         /// The goods are at a location.
         Received = "received" => [Inspected],
         /// Every unit has its disposition.
@@ -115,6 +115,8 @@ states! {
         Refunded = "refunded" => [],
         /// It will not happen.
         Cancelled = "cancelled" => [],
+        /// The goods have not come in time.
+        Lapsed = "lapsed" => [],
     }
 }
 
@@ -189,11 +191,11 @@ mod tests {
         ]
     );
 
-    // Columns: requested approved received inspected refunded cancelled.
+    // Columns: requested approved received inspected refunded cancelled lapsed.
     every_pair!(
         every_pair_of_return_states,
         ReturnStatus,
-        [".x...x", "..x..x", "...x..", "....x.", "......", "......"]
+        [".x...x.", "..x..xx", "...x...", "....x..", ".......", ".......", "......."]
     );
 
     // Columns: draft active retired.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::events::{
     BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue,
     FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderHeld, OrderPlaced,
-    OrderReleased, PaymentReceived, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLine,
-    ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
+    OrderReleased, PaymentReceived, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLapsed,
+    ReturnLine, ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
 };
 use contracts::{Event, PayloadError};
 use kernel::id::OrderId;
@@ -19,7 +19,7 @@ const MAX_SUMMARY: usize = 200;
 /// The order that an event happened to, and what happened in one line; none for an event of no known order.
 pub fn read(event: &Event) -> Result<Option<(OrderId, String)>, PayloadError> {
     let read = match event.kind.as_str() {
-        "return.received" | "return.inspected" | "refund.issued" => of_return(event)?,
+        "return.received" | "return.lapsed" | "return.inspected" | "refund.issued" => of_return(event)?,
         "payment.received" => Some(of_payment(event)?),
         "buyer.identified" | "rebate.accrued" | "rebate.reversed" => Some(of_neighbour(event)?),
         kind if kind.starts_with("stock.") => Some(of_stock(event)?),
@@ -110,6 +110,10 @@ fn of_return(event: &Event) -> Result<Option<(OrderId, String)>, PayloadError> {
         "return.received" => {
             let it: ReturnReceived = event.payload()?;
             (it.order_id, format!("{} units came back to {}", units(&it.lines), it.location))
+        }
+        "return.lapsed" => {
+            let it: ReturnLapsed = event.payload()?;
+            (it.order_id, format!("{} units have not come back in time", units(&it.lines)))
         }
         "return.inspected" => {
             let it: ReturnInspected = event.payload()?;

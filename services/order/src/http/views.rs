@@ -237,6 +237,9 @@ pub struct ReturnView {
     /// What of all that went back paid for that order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange_amount: Option<Money>,
+    /// Until when the goods are to come, else the return lapses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// When the buyer asked.
     pub returned_at: Timestamp,
     /// When it came into the book.
@@ -434,6 +437,7 @@ impl ReturnView {
             exchange: row.exchange.as_deref().map(serde_json::from_str).transpose()?,
             exchange_order_id: row.exchange_order_id.map(OrderId),
             exchange_amount: row.exchange.as_ref().map(|_| Money::new(row.exchange_amount, currency)),
+            expires_at: row.expires_at.map(Into::into),
             returned_at: row.returned_at.into(),
             requested_at: row.requested_at.into(),
             changed_at: row.changed_at.into(),

@@ -9,6 +9,7 @@ use crate::app::expire_unpaid::expire_unpaid;
 use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
+use crate::app::lapse_returns::lapse_returns;
 use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
@@ -59,6 +60,11 @@ pub fn pickup_reminders() -> Job {
 /// Cancels what was not collected in time.
 pub fn lapsing_pickups(rules: Rules) -> Job {
     Job::new("lapse_pickups", LAPSES_EVERY, move |tx| Ok(progress(lapse_pickups(tx, rules)?)))
+}
+
+/// Ends returns whose goods have not come in time.
+pub fn lapsing_returns(rules: Rules) -> Job {
+    Job::new("lapse_returns", LAPSES_EVERY, move |tx| Ok(progress(lapse_returns(tx, rules)?)))
 }
 
 /// Cancels what was not paid in time.

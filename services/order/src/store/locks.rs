@@ -53,6 +53,18 @@ pub fn returned(tx: &mut Tx<'_>, id: ReturnId) -> Result<Option<ReturnRow>, Erro
         .optional()?)
 }
 
+/// Locks those of the returns whose goods were to come until then, without those that somebody else has locked. Their orders
+/// must be locked before.
+pub fn expired_returns(tx: &mut Tx<'_>, ids: &[Uuid], now: Timestamp) -> Result<Vec<ReturnRow>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT * FROM returns WHERE return_id = ANY ($1) AND status = 'approved' AND expires_at <= $2 ORDER BY return_id \
+         FOR UPDATE SKIP LOCKED",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Timestamptz, _>(now.utc())
+    .load(tx.conn())?)
+}
+
 /// Locks tills, by noting that they were heard of: new ones are locked alike. They must be sorted, each named once. Answers
 /// those that have voids waiting for what they void.
 pub fn tills(tx: &mut Tx<'_>, tills: &[&Till]) -> Result<Vec<Till>, Error> {

@@ -51,6 +51,9 @@ pub struct LocationRow {
     /// Whether it takes part.
     #[diesel(sql_type = Bool)]
     pub active: bool,
+    /// Whether it takes returns.
+    #[diesel(sql_type = Bool)]
+    pub takes_returns: bool,
     /// Grows with every change.
     #[diesel(sql_type = BigInt)]
     pub version: i64,
@@ -86,9 +89,11 @@ pub fn skus(tx: &mut Tx<'_>, codes: &[String]) -> Result<Vec<SkuRow>, Error> {
 
 /// The locations of these codes.
 pub fn locations(tx: &mut Tx<'_>, codes: &[String]) -> Result<Vec<LocationRow>, Error> {
-    Ok(diesel::sql_query("SELECT location, active, version FROM known_locations WHERE location = ANY ($1)")
-        .bind::<Array<Text>, _>(codes)
-        .load(tx.conn())?)
+    Ok(diesel::sql_query(
+        "SELECT location, active, takes_returns, version FROM known_locations WHERE location = ANY ($1)",
+    )
+    .bind::<Array<Text>, _>(codes)
+    .load(tx.conn())?)
 }
 
 /// The standing listings of these channels and channel SKUs.
@@ -159,13 +164,15 @@ pub fn put_skus(tx: &mut Tx<'_>, changed: &[SkuChanged]) -> Result<(), Error> {
 /// Copies locations, each named once.
 pub fn put_locations(tx: &mut Tx<'_>, changed: &[LocationChanged]) -> Result<(), Error> {
     diesel::sql_query(
-        "INSERT INTO known_locations (location, active, version) SELECT * FROM unnest($1, $2, $3) \
-         ON CONFLICT (location) DO UPDATE SET active = excluded.active, version = excluded.version \
+        "INSERT INTO known_locations (location, active, version, takes_returns) SELECT * FROM unnest($1, $2, $3, $4) \
+         ON CONFLICT (location) DO UPDATE SET active = excluded.active, takes_returns = excluded.takes_returns, \
+         version = excluded.version \
          WHERE known_locations.version < excluded.version",
     )
     .bind::<Array<Text>, _>(changed.iter().map(|it| it.location.as_str()).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(changed.iter().map(|it| it.active).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(changed.iter().map(|it| it.version).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(changed.iter().map(LocationChanged::may_take_returns).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -73,6 +73,9 @@ pub struct ReturnRow {
     /// What of all that went back paid for that order.
     #[diesel(sql_type = BigInt)]
     pub exchange_amount: i64,
+    /// Until when the goods are to come; none if they may take their time, or nobody waits for them.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub expires_at: Option<DateTime<Utc>>,
     /// When the buyer asked.
     #[diesel(sql_type = Timestamptz)]
     pub returned_at: DateTime<Utc>,
@@ -198,7 +201,7 @@ pub fn insert_lines(tx: &mut Tx<'_>, rows: &[ReturnLineRow]) -> Result<(), Error
 pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE returns SET location = $2, status = $3, refund_id = $4, freight_amount = $5, refund_amount = $6, \
-         changed_at = $7, version = $8, exchange_order_id = $9, exchange_amount = $10 WHERE return_id = $1",
+         changed_at = $7, version = $8, exchange_order_id = $9, exchange_amount = $10, expires_at = $11 WHERE return_id = $1",
     )
     .bind::<SqlUuid, _>(row.return_id)
     .bind::<Nullable<Text>, _>(&row.location)
@@ -210,6 +213,7 @@ pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     .bind::<BigInt, _>(row.version)
     .bind::<Nullable<SqlUuid>, _>(row.exchange_order_id)
     .bind::<BigInt, _>(row.exchange_amount)
+    .bind::<Nullable<Timestamptz>, _>(row.expires_at)
     .execute(tx.conn())?;
     Ok(())
 }
@@ -238,6 +242,28 @@ pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<ReturnRow>, Error> {
         .bind::<SqlUuid, _>(id)
         .get_result(tx.conn())
         .optional()?)
+}
+
+/// Up to `limit` approved returns whose goods were to come until then, the first that were.
+pub fn expired(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<ReturnRow>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT * FROM returns WHERE status = 'approved' AND expires_at <= $1 ORDER BY expires_at, return_id LIMIT $2",
+    )
+    .bind::<Timestamptz, _>(now.utc())
+    .bind::<BigInt, _>(limit)
+    .load(tx.conn())?)
+}
+
+/// Ends approved returns. They must be locked.
+pub fn lapse(tx: &mut Tx<'_>, ids: &[Uuid], now: Timestamp) -> Result<(), Error> {
+    diesel::sql_query(
+        "UPDATE returns SET status = 'lapsed', expires_at = NULL, changed_at = $2, version = version + 1 \
+         WHERE return_id = ANY ($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Timestamptz, _>(now.utc())
+    .execute(tx.conn())?;
+    Ok(())
 }
 
 /// The return that has this number.

@@ -27,6 +27,7 @@ mod holding;
 mod importing;
 mod intake;
 mod lapsing;
+mod lapsing_returns;
 mod months;
 mod moving;
 mod paying;

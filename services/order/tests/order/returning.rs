@@ -1,12 +1,12 @@
 //! Returns and refunds.
 
 use actix_web::test::TestRequest;
-use contracts::events::{Disposition, RefundIssued, ReturnInspected, ReturnReceived};
+use contracts::events::{Disposition, LocationChanged, RefundIssued, ReturnInspected, ReturnReceived};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::told;
 
-use crate::support::{Answer, Shop, answered, code, fen, line, order};
+use crate::support::{Answer, Shop, answered, code, fen, line, location, order};
 
 async fn requested(shop: &Shop, order: &str, lines: Value) -> Answer {
     shop.post("/v1/returns", json!({"order_id": order, "lines": lines, "reason": "too small"})).await
@@ -232,4 +232,30 @@ async fn a_store_sees_the_returns_that_come_to_it() {
     assert_eq!(shop.send(&till, approve(&here)).await.status, 200);
     let elsewhere = TestRequest::post().uri(&format!("/v1/returns/{here}/receive")).set_json(json!({"location": "W1"}));
     assert_eq!(shop.send(&till, elsewhere).await.status, 403);
+}
+
+#[actix_web::test]
+async fn a_location_that_takes_no_returns_is_refused_by_field() {
+    let shop = Shop::new().await;
+    let id = shop.delivered("T-1", json!([line(1, "A", 2, 1000)])).await;
+    let at = |takes_returns, version| LocationChanged { takes_returns, version, ..location("S1") };
+    shop.hear(&at(Some(false), 2)).await;
+    let lines = json!([{"line_no": 1, "quantity": 1}]);
+    let body = json!({"order_id": id, "location": "S1", "lines": lines, "reason_code": "late"});
+    let refused = shop.post("/v1/returns", body.clone()).await;
+    assert_eq!((refused.code(), refused.fields()), ((422, "refused_by_rule"), vec!["location"]));
+    let asked = requested(&shop, &id, lines).await;
+    let path = |step: &str| format!("/v1/returns/{}/{step}", asked.id());
+    assert_eq!(shop.act(&path("approve")).await.status, 200);
+    let refused = shop.post(&path("receive"), json!({"location": "S1"})).await;
+    assert_eq!((refused.code(), refused.fields()), ((422, "refused_by_rule"), vec!["location"]));
+    // Another process reads it from its table.
+    let elsewhere = TestRequest::post().uri("/v1/returns").set_json(body.clone());
+    assert_eq!(shop.send_to(&shop.replica(), &shop.claims("*"), elsewhere).await.status, 422);
+    // What is older than that changes nothing, and a release that does not say so takes returns.
+    shop.hear(&at(Some(true), 1)).await;
+    assert_eq!(shop.post(&path("receive"), json!({"location": "S1"})).await.status, 422);
+    shop.hear(&at(None, 3)).await;
+    assert_eq!(shop.post(&path("receive"), json!({"location": "S1"})).await.status, 200);
+    assert_eq!(shop.post("/v1/returns", body).await.status, 201);
 }

@@ -353,6 +353,7 @@ pub fn location(name: &str) -> LocationChanged {
         owner: None,
         point: GeoPoint::new(31.0, 121.0).unwrap(),
         active: true,
+        takes_returns: None,
         version: 1,
     }
 }

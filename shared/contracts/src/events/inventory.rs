@@ -33,8 +33,18 @@ pub struct LocationChanged {
     pub point: GeoPoint,
     /// Whether it takes part.
     pub active: bool,
+    /// Whether it takes returns; not told by releases before there was this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_returns: Option<bool>,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl LocationChanged {
+    /// Whether it takes returns, as far as it is told: whoever does not say takes them.
+    pub fn may_take_returns(&self) -> bool {
+        self.takes_returns.unwrap_or(true)
+    }
 }
 
 /// So many units of an order line from one location.

@@ -50,5 +50,6 @@ pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
 pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};
 pub use returning::{
-    Disposition, LineAmount, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
+    Disposition, LineAmount, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLapsed, ReturnLine,
+    ReturnReceived,
 };

@@ -62,6 +62,22 @@ pub struct ReturnInspected {
     pub inspected_at: Timestamp,
 }
 
+/// Goods that were agreed to come back have not come in time; the return will not happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnLapsed {
+    /// The return.
+    pub return_id: ReturnId,
+    /// The original order, when known.
+    pub order_id: Option<OrderId>,
+    /// What has not come.
+    pub lines: Vec<ReturnLine>,
+    /// The order that was wanted in exchange; it is cancelled, unless the buyer has paid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_order_id: Option<OrderId>,
+    /// When.
+    pub lapsed_at: Timestamp,
+}
+
 /// Units of an order line that were given back, and what was paid for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefundLine {
@@ -149,6 +165,7 @@ pub struct RefundIssued {
 payload!(ReturnReceived, "return.received", |it| it
     .order_id
     .map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
+payload!(ReturnLapsed, "return.lapsed", |it| it.order_id.map_or_else(|| it.return_id.to_string(), |id| id.to_string()));
 payload!(ReturnInspected, "return.inspected", |it| it
     .order_id
     .map_or_else(|| it.return_id.to_string(), |id| id.to_string()));

@@ -1,0 +1,1 @@
+ALTER TABLE known_locations DROP COLUMN takes_returns;
