@@ -118,6 +118,11 @@ fn optional_parts_that_no_fixture_shows_may_grow_too() {
         "reason": "buyer", "cancelled_at": "2026-11-11T00:00:00Z",
     });
     assert_eq!(serde_json::to_value(heard::<OrderCancelled>(cancelled.clone())).unwrap(), cancelled);
+    let changed = json!({
+        "order_id": "01935f00-0000-7000-8000-000000000001", "version": 3, "fields": ["guide", "store"],
+        "credited": {"guide": "G-7", "store": "SH-01"}, "changed_at": "2026-11-11T00:00:00Z",
+    });
+    assert_eq!(serde_json::to_value(heard::<OrderChanged>(changed.clone())).unwrap(), changed);
 }
 
 #[test]

@@ -372,6 +372,7 @@ fn changed(order: &OrderRestated, version: i64) -> OrderChanged {
         version,
         fields: Vec::new(),
         destination: Some(order.fulfilment.destination.clone().unwrap_or_default()),
+        credited: None,
         changed_at: order.restated_at,
     }
 }

@@ -13,7 +13,10 @@ async fn redirect(pool: &Pool, order_id: OrderId, version: i64, degrees: f64) {
     let destination = Some(Destination { point, ..Destination::default() });
     let changed_at = pool.service.test.store.now();
     let fields = vec!["ship_to".to_owned()];
-    pool.service.hear(&[OrderChanged { order_id, version, fields, destination, changed_at }]).await.unwrap();
+    pool.service
+        .hear(&[OrderChanged { order_id, version, fields, destination, credited: None, changed_at }])
+        .await
+        .unwrap();
 }
 
 /// Which versions of the order were answered, in order.
@@ -75,6 +78,7 @@ async fn a_bundle_stays_one_and_what_has_shipped_stays_away() {
         version,
         fields: Vec::new(),
         destination: Some(Destination { point: Some(GeoPoint::new(0.0, degrees).unwrap()), ..Destination::default() }),
+        credited: None,
         changed_at: at,
     };
     pool.service.hear(&[to(4, 3.0), to(5, 1.0)]).await.unwrap();
@@ -93,6 +97,7 @@ async fn a_change_of_an_order_that_is_not_sourced_yet_is_tried_again() {
         version: 2,
         fields: Vec::new(),
         destination,
+        credited: None,
         changed_at: pool.service.test.store.now(),
     };
     assert!(matches!(pool.service.hear(&[changed]).await, Err(bus::ConsumeError::Retry(_))));

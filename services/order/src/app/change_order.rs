@@ -1,9 +1,10 @@
-//! Changes an order in the book: where it goes, how many units, the remark. Only what differs is done; a reservation is
+//! Changes an order in the book: where it goes, how many units, who is credited, the remark. Only what differs is done; a reservation is
 //! never deleted to be made anew, and what was picked stays as it is.
 
 use ::store::{Error, Tx, outbox};
-use contracts::events::{FulfilmentKind, FulfilmentRejected, OrderChanged};
+use contracts::events::{Credited, FulfilmentKind, FulfilmentRejected, OrderChanged};
 use contracts::requests::Address;
+use kernel::Code;
 use kernel::id::OrderId;
 
 use super::book::{Book, write_back};
@@ -14,7 +15,7 @@ use super::refusal::Refusal;
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
-use crate::store::orders;
+use crate::store::{code, orders};
 
 /// What an order is to be; what is left out stays.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct Change {
     pub ship_to: Option<Address>,
     /// Units that are still wanted, by line: fewer than now, or none.
     pub lines: Vec<(i32, i64)>,
+    /// The guide credited with the sale; empty for none.
+    pub guide: Option<String>,
+    /// The store credited with the sale; empty for none.
+    pub store: Option<String>,
     /// The remark.
     pub note: Option<String>,
     /// Why.
@@ -52,11 +57,18 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     if moved.is_some() {
         check_unpicked(book)?;
     }
+    let guide = rename(change.guide.as_deref(), &mut document.guide)?;
+    let store = rename(change.store.as_deref(), &mut document.store)?;
+    if guide || store {
+        check_credited(book)?;
+    }
     if !steps.is_empty() {
         cancel_units(tx, book, &steps, why, rules)?;
     }
     let moved = moved.filter(|_| book.order.status().is_ok_and(|status| status != OrderStatus::Cancelled));
-    if moved.is_none() && note.is_none() {
+    let fields = [("ship_to", moved.is_some()), ("note", note.is_some()), ("guide", guide), ("store", store)];
+    let fields: Vec<String> = fields.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect();
+    if fields.is_empty() {
         return Ok(());
     }
     let before = document.fulfilment.ship_to.as_ref().map(destination);
@@ -67,8 +79,6 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     if let Some(note) = note {
         document.note = Some(note.clone()).filter(|note| !note.is_empty());
     }
-    let fields = [("ship_to", moved.is_some()), ("note", note.is_some())];
-    let fields: Vec<String> = fields.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect();
     if elsewhere.is_some() {
         take_back(tx, book)?;
     }
@@ -86,9 +96,27 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
         return Ok(());
     }
     let (order_id, version) = (book.order.id(), book.order.version);
-    let event = OrderChanged { order_id, version, fields, destination: elsewhere, changed_at: tx.now() };
+    let credited = (guide || store).then_some(Credited { guide: document.guide, store: document.store });
+    let event = OrderChanged { order_id, version, fields, destination: elsewhere, credited, changed_at: tx.now() };
     outbox::append(tx, &event, why.cause)?;
     Ok(())
+}
+
+/// Names another one, or nobody; answers whether that is a change.
+fn rename(wanted: Option<&str>, named: &mut Option<Code>) -> Result<bool, Error> {
+    let Some(wanted) = wanted else { return Ok(false) };
+    let wanted = if wanted.is_empty() { None } else { Some(code(wanted)?) };
+    Ok(std::mem::replace(named, wanted.clone()) != wanted)
+}
+
+/// Who is credited is final with the order.
+fn check_credited(book: &Book) -> Result<(), Refusal> {
+    match book.order.status()? {
+        status @ (OrderStatus::Completed | OrderStatus::Cancelled) => {
+            Err(Refusal::State(format!("the order is {status}: who is credited with it stays")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many units fewer of each line.

@@ -1,10 +1,12 @@
 //! What becomes of an order that its channel sends again with another content: the newest `channel_updated_at` wins.
 //!
-//! A channel may send an order elsewhere, take units off it, tell what was paid since, and change its remark. Whatever else differs contradicts the
+//! A channel may send an order elsewhere, take units off it, tell what was paid since, credit somebody else, and change its
+//! remark. Whatever else differs contradicts the
 //! book, as does another content without a newer time.
 
 use ::store::{Error, Tx};
 use contracts::Cause;
+use kernel::Code;
 use kernel::id::OrderId;
 
 use super::book::{Actor, Book};
@@ -20,7 +22,7 @@ use crate::store::orders;
 use crate::store::payments::{self, PaymentRow};
 
 /// Fields in which an update may differ.
-const UPDATABLE: [&str; 3] = ["fulfilment", "lines", "note"];
+const UPDATABLE: [&str; 5] = ["fulfilment", "lines", "guide", "store", "note"];
 /// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
 const FOLLOWING: [&str; 5] = ["freight", "discount", "coupons", "tax", "payments"];
 
@@ -77,6 +79,8 @@ pub fn update_order(
     let change = Change {
         ship_to: after.fulfilment.ship_to,
         lines: wanted,
+        guide: differing(after.guide, before.guide),
+        store: differing(after.store, before.store),
         note: Some(after.note.unwrap_or_default()).filter(|note| Some(note) != before.note.as_ref()),
         reason: Some("the channel changed it".to_owned()),
     };
@@ -92,6 +96,11 @@ pub fn update_order(
     row.channel_updated_at = place.order.channel_updated_at;
     orders::rewrite(tx, &row)?;
     Ok(Updated::Done)
+}
+
+/// Whom the channel names, if it names somebody else than it did, or nobody any more.
+fn differing(after: Option<Code>, before: Option<Code>) -> Option<String> {
+    (after != before).then(|| after.map(Into::into).unwrap_or_default())
 }
 
 fn read(document: &str) -> Result<Document, Error> {

@@ -1,8 +1,9 @@
 //! Changes of an order in the book.
 
 use actix_web::HttpResponse;
-use contracts::Problem;
 use contracts::requests::Address;
+use contracts::{FieldError, Problem};
+use kernel::Code;
 use kernel::id::OrderId;
 use kernel::quantity::MAX_QUANTITY;
 use serde::Deserialize;
@@ -15,9 +16,11 @@ use super::orders::view;
 use super::views::OrderView;
 use crate::app::caller::Caller;
 use crate::app::change_order::{Change, change_order};
+use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
 use crate::domain::faults::Faults;
 use crate::domain::intake::{MAX_LINES, MAX_NOTE_LENGTH};
+use crate::store::code;
 
 /// What an order is to be; what is left out stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -30,6 +33,14 @@ pub struct ChangeBody {
     #[serde(default)]
     #[schema(max_items = 2000)]
     lines: Vec<StillWanted>,
+    /// The guide credited with the sale; empty for none.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    guide: Option<String>,
+    /// The store credited with the sale, a known location; empty for none.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    store: Option<String>,
     /// The remark; empty to remove it.
     #[serde(default)]
     #[schema(max_length = 1000)]
@@ -55,6 +66,7 @@ pub struct StillWanted {
 ///
 /// All of it, or nothing. The address can be changed until a location has picked a part; where sourcing can tell the
 /// difference, what has not shipped is sourced anew. Units can be taken off a line until they ship; what they cost goes back.
+/// Until the order completes it can be credited to another guide and store; rebates follow.
 #[utoipa::path(patch, path = "/v1/orders/{id}", tag = "order",
     params(("id" = Uuid, Path, description = "The order's id")), request_body = ChangeBody, responses(
     (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
@@ -67,6 +79,7 @@ pub async fn change(
 ) -> Result<HttpResponse, Failure> {
     let order_id = path.into_inner();
     let change = checked(body.into_inner())?;
+    check_store(&app, change.store.as_deref()).await?;
     let (caller, rules) = (Caller::of(&meta), app.rules);
     write(&meta, &app.store, "change_order", move |tx| -> Result<Answer, Refusal> {
         change_order(tx, order_id, &change, &caller, rules)?;
@@ -89,9 +102,32 @@ fn checked(body: ChangeBody) -> Result<Change, Refusal> {
             faults.add(format!("lines[{index}].quantity"), format!("lies between 0 and {MAX_QUANTITY}"));
         }
     }
+    for (field, named) in [("guide", &body.guide), ("store", &body.store)] {
+        if let Some(error) = named.as_ref().filter(|it| !it.is_empty()).and_then(|it| it.parse::<Code>().err()) {
+            faults.add(field, error.to_string());
+        }
+    }
     faults.optional_text("note", body.note.as_deref().filter(|note| !note.is_empty()), MAX_NOTE_LENGTH);
     faults.optional_text("reason", body.reason.as_deref(), MAX_NOTE_LENGTH);
     faults.into_result().map_err(Refusal::Invalid)?;
     let lines = body.lines.iter().map(|line| (line.line_no, line.quantity)).collect();
-    Ok(Change { ship_to: body.ship_to, lines, note: body.note, reason: body.reason })
+    let (guide, store) = (body.guide, body.store);
+    Ok(Change { ship_to: body.ship_to, lines, guide, store, note: body.note, reason: body.reason })
+}
+
+/// As for a new order: the store is a location that takes part.
+async fn check_store(app: &App, store: Option<&str>) -> Result<(), Failure> {
+    let Some(store) = store.filter(|store| !store.is_empty()) else { return Ok(()) };
+    let store = code(store)?;
+    let mut needs = Needs::default();
+    needs.add_location(&store);
+    let refusal = match app.references.find(&needs).await?.location(&store) {
+        Some(location) if location.active => return Ok(()),
+        Some(_) => {
+            let detail = format!("{store} is not an active location");
+            Refusal::Rule(FieldError { field: "store".to_owned(), detail })
+        }
+        None => Refusal::unknown("store", format!("{store} is not a known location")),
+    };
+    Err(Failure::from(refusal))
 }

@@ -13,6 +13,7 @@ mod changing;
 mod completing;
 mod counting;
 mod coupons;
+mod crediting;
 mod exchanging;
 mod exporting;
 mod families;

@@ -64,7 +64,7 @@ pub fn accrue(tx: &mut Tx<'_>, orders: &[AccrueOrder]) -> Result<(), FactError> 
 }
 
 /// What the orders name and what was bound when they were placed.
-fn gather_claims(
+pub(super) fn gather_claims(
     tx: &mut Tx<'_>,
     sales: &BTreeMap<OrderId, Sale>,
     members: &BTreeMap<OrderId, Option<MemberId>>,
@@ -129,7 +129,7 @@ fn note(claims: &mut Claims, member: bool, answer: InForce) {
     }
 }
 
-fn decide(
+pub(super) fn decide(
     tx: &mut Tx<'_>,
     members: &BTreeMap<OrderId, Option<MemberId>>,
     claims: BTreeMap<OrderId, Claims>,
@@ -150,7 +150,7 @@ fn decide(
 }
 
 /// A line per order line, policy version and role that earns something; they have no ids yet.
-fn lines_of(
+pub(super) fn lines_of(
     tx: &Tx<'_>,
     sale: &Sale,
     candidates: &[Candidate],
@@ -178,6 +178,9 @@ fn lines_of(
                     amount: part.amount,
                     units_back: 0,
                     amount_back: 0,
+                    withdrawn_amount: 0,
+                    credit_version: 0,
+                    superseded_at: None,
                     placed_at: sale.placed_at.utc(),
                     accrued_at: now.utc(),
                     earned_at: None,
@@ -189,7 +192,7 @@ fn lines_of(
 }
 
 /// Gives the lines their ids, ascending, so that lists in the order of ids show them as they were computed.
-fn number(rows: &mut [LineRow], now: Timestamp) {
+pub(super) fn number(rows: &mut [LineRow], now: Timestamp) {
     let mut ids: Vec<Uuid> = rows.iter().map(|_| RebateLineId::at(now).uuid()).collect();
     ids.sort_unstable();
     for (row, id) in rows.iter_mut().zip(ids) {

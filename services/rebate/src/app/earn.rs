@@ -51,7 +51,7 @@ pub fn earn(tx: &mut Tx<'_>, orders: &[EarnOrder]) -> Result<(), FactError> {
             occurred_at,
             amounts: BTreeMap::new(),
         });
-        posting.add(&line.payee, line.amount.saturating_sub(line.amount_back))?;
+        posting.add(&line.payee, line.left())?;
     }
     let marks: Vec<_> = due.iter().map(|(order_id, at)| (*order_id, at.utc())).collect();
     attributions::mark_earned(tx, &marks)?;

@@ -15,7 +15,7 @@ use crate::domain::sale::Sale;
 use crate::store::facts::{self, ReturnFact};
 use crate::store::lines::{self, LineFilter, LineRow};
 use crate::store::policies::PolicyRow;
-use crate::store::{attributions, policies};
+use crate::store::{attributions, credits, policies};
 
 /// What a rebate line rests on.
 #[derive(Debug)]
@@ -63,14 +63,21 @@ pub fn explain(tx: &mut Tx<'_>, line_id: RebateLineId) -> Result<Option<Explaine
     };
     let broken = store::Error::Broken;
     let sale = facts::sales(tx, &[line.order_id])?.remove(&OrderId(line.order_id));
-    let sale = sale.ok_or(broken("a rebate line has its sale"))?;
+    let mut sale = sale.ok_or(broken("a rebate line has its sale"))?;
     let policy = policies::find(tx, line.policy_id)?.ok_or(broken("a rebate line has its policy version"))?;
     let document: PolicyDocument = serde_json::from_value(policy.document.clone())?;
     let attribution = attributions::find(tx, line.order_id)?.ok_or(broken("a rebate line has its attribution"))?;
-    let candidates: Vec<Candidate> = serde_json::from_value(attribution.candidates)?;
+    let candidates: Vec<Candidate> = match line.credit_version {
+        0 => serde_json::from_value(attribution.candidates)?,
+        version => {
+            let credit = credits::find(tx, line.order_id, version)?.ok_or(broken("a rebate line has its decision"))?;
+            (sale.guide, sale.store) = (credit.guide, credit.store);
+            serde_json::from_value(credit.candidates)?
+        }
+    };
     let siblings: Vec<LineRow> = lines::of_orders(tx, &[line.order_id])?
         .into_iter()
-        .filter(|other| other.policy_id == line.policy_id && other.role == line.role)
+        .filter(|it| (it.policy_id, &it.role, it.credit_version) == (line.policy_id, &line.role, line.credit_version))
         .collect();
     let share = document.shares.iter().find(|share| share.role.as_str() == line.role).copied();
     let working = share.and_then(|share| accrue(&document, share, &sale, credited_store(&candidates)));
@@ -106,7 +113,12 @@ fn agrees(working: &Working, siblings: &[LineRow]) -> bool {
 fn steps(line: &LineRow, returned: &[ReturnFact]) -> (Vec<ReturnStep>, Option<(i64, i64)>) {
     let mut accrued = Accrued { quantity: line.quantity, amount: line.amount, units_back: 0, amount_back: 0 };
     let mut steps = Vec::with_capacity(returned.len());
+    // What came back after another line took its place is that one's.
+    let is_over = |units_back: i64| line.superseded_at.is_some() && units_back >= line.units_back;
     for fact in returned {
+        if is_over(accrued.units_back) {
+            break;
+        }
         let Ok(amount) = accrued.give_back(fact.quantity) else {
             return (steps, None);
         };

@@ -91,7 +91,7 @@ fn take_back(given: &GiveBack, fresh: &HashSet<ReturnKey>, lines: &mut [LineRow]
     let facts = facts.iter().filter(|fact| fresh.contains(&(order_id, given.source_id, fact.line_no)));
     let units: HashMap<i32, i64> = facts.map(|fact| (fact.line_no, fact.quantity)).collect();
     let mut taken = Vec::new();
-    for line in lines.iter_mut().filter(|line| line.order_id == order_id) {
+    for line in lines.iter_mut().filter(|line| line.order_id == order_id && line.superseded_at.is_none()) {
         let Some(units) = units.get(&line.line_no).copied() else { continue };
         let mut accrued = Accrued {
             quantity: line.quantity,

@@ -2,6 +2,7 @@
 
 mod buyer_identified;
 mod order_cancelled;
+mod order_changed;
 mod order_completed;
 mod order_placed;
 mod refund_issued;
@@ -19,7 +20,14 @@ use crate::app::FactError;
 pub const ORDERS: Hearing = Hearing {
     service: "rebate",
     subscription: "orders",
-    events: &["order.placed", "buyer.identified", "order.completed", "order.cancelled", "refund.issued"],
+    events: &[
+        "order.placed",
+        "buyer.identified",
+        "order.changed",
+        "order.completed",
+        "order.cancelled",
+        "refund.issued",
+    ],
     partitions: 1,
     gives_way: true,
 };
@@ -34,6 +42,7 @@ pub fn handle(tx: &mut Tx<'_>, kind: &str, events: &[Event]) -> Result<(), Consu
     match kind {
         "order.placed" => order_placed::consume(tx, events),
         "buyer.identified" => buyer_identified::consume(tx, events),
+        "order.changed" => order_changed::consume(tx, events),
         "order.completed" => order_completed::consume(tx, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "refund.issued" => refund_issued::consume(tx, events),

@@ -62,11 +62,13 @@ pub struct LineView {
     pub accrued_at: Timestamp,
     /// When it became payable.
     pub earned_at: Option<Timestamp>,
+    /// When the order was credited to somebody else, so that nothing of the line was left.
+    pub superseded_at: Option<Timestamp>,
 }
 
 fn view_of(row: LineRow) -> Result<LineView, store::Error> {
     let currency = stored_currency(&row.currency)?;
-    let net = row.amount.saturating_sub(row.amount_back);
+    let net = row.left();
     let status = match (net, row.earned_at) {
         (0, _) => "reversed",
         (_, Some(_)) => "payable",
@@ -83,13 +85,14 @@ fn view_of(row: LineRow) -> Result<LineView, store::Error> {
         basis: Money::new(row.basis_amount, currency),
         rate_ppm: row.rate_ppm,
         amount: Money::new(row.amount, currency),
-        reversed: Money::new(row.amount_back, currency),
+        reversed: Money::new(row.amount.saturating_sub(net), currency),
         net: Money::new(net, currency),
         quantity: row.quantity,
         units_back: row.units_back,
         placed_at: row.placed_at.into(),
         accrued_at: row.accrued_at.into(),
         earned_at: row.earned_at.map(Into::into),
+        superseded_at: row.superseded_at.map(Into::into),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Attributions: who each order is credited to, decided once.
+//! Attributions: who each order is credited to, as it was decided first.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -64,6 +64,9 @@ pub fn mark_earned(tx: &mut Tx<'_>, orders: &[(Uuid, DateTime<Utc>)]) -> Result<
 /// An attribution as it is stored.
 #[derive(Clone, Debug, QueryableByName)]
 pub struct AttributionRow {
+    /// The order.
+    #[diesel(sql_type = SqlUuid)]
+    pub order_id: Uuid,
     /// Who bought.
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub member_id: Option<Uuid>,
@@ -78,13 +81,17 @@ pub struct AttributionRow {
     pub earned_at: Option<DateTime<Utc>>,
 }
 
+/// The attributions of these orders.
+pub fn of_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<AttributionRow>, store::Error> {
+    let rows = diesel::sql_query(
+        "select order_id, member_id, candidates, attributed_at, earned_at from attributions where order_id = any($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(order_ids)
+    .load(tx.conn())?;
+    Ok(rows)
+}
+
 /// The attribution of an order.
 pub fn find(tx: &mut Tx<'_>, order_id: Uuid) -> Result<Option<AttributionRow>, store::Error> {
-    let row = diesel::sql_query(
-        "select member_id, candidates, attributed_at, earned_at from attributions where order_id = $1",
-    )
-    .bind::<SqlUuid, _>(order_id)
-    .get_result(tx.conn())
-    .optional()?;
-    Ok(row)
+    Ok(of_orders(tx, &[order_id])?.into_iter().next())
 }

@@ -164,6 +164,17 @@ pub fn insert_returns(tx: &mut Tx<'_>, facts: &[ReturnFact]) -> Result<Vec<Retur
     Ok(rows.into_iter().map(|row| (row.order_id, row.source_id, row.line_no)).collect())
 }
 
+/// What was given back of these orders, in the order it was recorded.
+pub fn returns_of_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<ReturnFact>, store::Error> {
+    let rows = diesel::sql_query(
+        "select order_id, source_id, line_no, kind, quantity, amount, occurred_at
+         from return_facts where order_id = any($1) order by recorded_at, source_id",
+    )
+    .bind::<Array<SqlUuid>, _>(order_ids)
+    .load(tx.conn())?;
+    Ok(rows)
+}
+
 /// What was given back of an order line, in the order it was recorded.
 pub fn returns_of_line(tx: &mut Tx<'_>, order_id: Uuid, line_no: i32) -> Result<Vec<ReturnFact>, store::Error> {
     let rows = diesel::sql_query(

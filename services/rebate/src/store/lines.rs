@@ -48,6 +48,15 @@ pub struct LineRow {
     /// What was taken back with them.
     #[diesel(sql_type = BigInt)]
     pub amount_back: i64,
+    /// What was left of it when another decision took its place.
+    #[diesel(sql_type = BigInt)]
+    pub withdrawn_amount: i64,
+    /// The decision on who is credited that it rests on: 0 for the first, else the version of the order that led to it.
+    #[diesel(sql_type = BigInt)]
+    pub credit_version: i64,
+    /// When another decision took its place, if one has.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub superseded_at: Option<DateTime<Utc>>,
     /// When the order was placed.
     #[diesel(sql_type = Timestamptz)]
     pub placed_at: DateTime<Utc>,
@@ -59,6 +68,13 @@ pub struct LineRow {
     pub earned_at: Option<DateTime<Utc>>,
 }
 
+impl LineRow {
+    /// What is left of it.
+    pub const fn left(&self) -> i64 {
+        self.amount.saturating_sub(self.amount_back).saturating_sub(self.withdrawn_amount)
+    }
+}
+
 /// Writes new lines with one statement.
 pub fn insert(tx: &mut Tx<'_>, lines: &[LineRow]) -> Result<(), store::Error> {
     if lines.is_empty() {
@@ -66,8 +82,8 @@ pub fn insert(tx: &mut Tx<'_>, lines: &[LineRow]) -> Result<(), store::Error> {
     }
     diesel::sql_query(
         "insert into rebate_lines (line_id, order_id, line_no, policy_id, role, payee, currency, quantity, basis_amount,
-                                   rate_ppm, amount, placed_at, accrued_at)
-         select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                   rate_ppm, amount, placed_at, accrued_at, units_back, amount_back, credit_version)
+         select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|line| line.line_id).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|line| line.order_id).collect::<Vec<_>>())
@@ -82,6 +98,9 @@ pub fn insert(tx: &mut Tx<'_>, lines: &[LineRow]) -> Result<(), store::Error> {
     .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.amount).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(lines.iter().map(|line| line.placed_at).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(lines.iter().map(|line| line.accrued_at).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.units_back).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.amount_back).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.credit_version).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -90,7 +109,8 @@ pub fn insert(tx: &mut Tx<'_>, lines: &[LineRow]) -> Result<(), store::Error> {
 pub fn of_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<LineRow>, store::Error> {
     let rows = diesel::sql_query(
         "select l.line_id, l.order_id, l.line_no, l.policy_id, l.role, l.payee, l.currency, l.quantity, l.basis_amount,
-                l.rate_ppm, l.amount, l.units_back, l.amount_back, l.placed_at, l.accrued_at, a.earned_at
+                l.rate_ppm, l.amount, l.units_back, l.amount_back, l.withdrawn_amount, l.credit_version, l.superseded_at,
+                l.placed_at, l.accrued_at, a.earned_at
          from rebate_lines l join attributions a using (order_id)
          where l.order_id = any($1) order by l.order_id, l.line_no, l.line_id",
     )
@@ -113,6 +133,23 @@ pub fn update_back(tx: &mut Tx<'_>, lines: &[&LineRow]) -> Result<(), store::Err
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|line| line.order_id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.units_back).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(lines.iter().map(|line| line.amount_back).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Withdraws what is left of these lines, for which others stand from now on; their orders are locked.
+pub fn supersede(tx: &mut Tx<'_>, lines: &[&LineRow]) -> Result<(), store::Error> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now().utc();
+    diesel::sql_query(
+        "update rebate_lines l set withdrawn_amount = l.amount - l.amount_back, superseded_at = $1
+         from unnest($2, $3) as k (line_id, order_id) where l.line_id = k.line_id and l.order_id = k.order_id",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<Array<SqlUuid>, _>(lines.iter().map(|line| line.line_id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(lines.iter().map(|line| line.order_id).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -141,7 +178,8 @@ pub fn list(
 ) -> Result<Vec<LineRow>, store::Error> {
     let rows = diesel::sql_query(
         "select l.line_id, l.order_id, l.line_no, l.policy_id, l.role, l.payee, l.currency, l.quantity, l.basis_amount,
-                l.rate_ppm, l.amount, l.units_back, l.amount_back, l.placed_at, l.accrued_at, a.earned_at
+                l.rate_ppm, l.amount, l.units_back, l.amount_back, l.withdrawn_amount, l.credit_version, l.superseded_at,
+                l.placed_at, l.accrued_at, a.earned_at
          from rebate_lines l join attributions a using (order_id)
          where ($1 is null or l.order_id = $1) and ($2 is null or l.payee = any($2))
            and ($3 is null or l.placed_at >= $3) and ($4 is null or l.placed_at < $4)

@@ -2,6 +2,7 @@
 
 pub mod attributions;
 pub mod bindings;
+pub mod credits;
 pub mod facts;
 pub mod lines;
 pub mod locks;

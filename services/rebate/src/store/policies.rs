@@ -152,6 +152,51 @@ pub fn active(tx: &mut Tx<'_>) -> Result<Vec<(PolicyId, PolicyDocument)>, store:
     )
 }
 
+/// Rules and when they were in force.
+#[derive(Clone, Debug)]
+pub struct Reign {
+    /// From when.
+    pub from: DateTime<Utc>,
+    /// Until when, if they ended.
+    pub until: Option<DateTime<Utc>>,
+    /// The version and its rules.
+    pub policy: (PolicyId, PolicyDocument),
+}
+
+impl Reign {
+    /// Whether they were in force at an instant.
+    pub fn covers(&self, at: DateTime<Utc>) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// The rules that were in force at some time between two instants, in the order of their codes.
+pub fn in_force(tx: &mut Tx<'_>, first: DateTime<Utc>, last: DateTime<Utc>) -> Result<Vec<Reign>, store::Error> {
+    #[derive(QueryableByName)]
+    struct ReignRow {
+        #[diesel(sql_type = SqlUuid)]
+        policy_id: Uuid,
+        #[diesel(sql_type = Jsonb)]
+        document: serde_json::Value,
+        #[diesel(sql_type = Timestamptz)]
+        activated_at: DateTime<Utc>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        ended_at: Option<DateTime<Utc>>,
+    }
+    let rows: Vec<ReignRow> = diesel::sql_query(
+        "select policy_id, document, activated_at, ended_at from policies
+         where activated_at <= $1 and (ended_at is null or ended_at > $2) order by code, version",
+    )
+    .bind::<Timestamptz, _>(last)
+    .bind::<Timestamptz, _>(first)
+    .load(tx.conn())?;
+    let reign = |row: ReignRow| {
+        let policy = (PolicyId(row.policy_id), serde_json::from_value(row.document)?);
+        Ok(Reign { from: row.activated_at, until: row.ended_at, policy })
+    };
+    rows.into_iter().map(reign).collect()
+}
+
 /// The rules of these versions.
 pub fn documents(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<Vec<(PolicyId, PolicyDocument)>, store::Error> {
     parsed(

@@ -39,7 +39,7 @@ pub use inventory::{
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
 pub use order::{
-    Buyer, CouponFunder, CouponShare, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind,
+    Buyer, CouponFunder, CouponShare, Credited, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind,
     FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped,
     Identity, OrderCancelled, OrderChanged, OrderCompleted, OrderCoupon, OrderLine, OrderPlaced, OrderTotals, Parcel,
     QuantityOfLine, RecalledPart,

@@ -208,13 +208,27 @@ pub struct OrderChanged {
     pub order_id: OrderId,
     /// Its version with the change.
     pub version: i64,
-    /// What changed: `ship_to`, `note`.
+    /// What changed: `ship_to`, `note`, `guide`, `store`.
     pub fields: Vec<String>,
     /// Where it goes now, if sourcing can tell the difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
+    /// Whom it names to be credited now, if that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credited: Option<Credited>,
     /// When.
     pub changed_at: Timestamp,
+}
+
+/// Whom an order names to be credited with the sale.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credited {
+    /// The guide; none if it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide: Option<PayeeCode>,
+    /// The store; none if it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<LocationCode>,
 }
 
 /// An order, or a part of it, was cancelled before it shipped.

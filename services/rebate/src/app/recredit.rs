@@ -1,0 +1,224 @@
+//! Credits orders to another guide and store than they named before: what the old ones earned is withdrawn, and the new ones
+//! earn by the rules that were in force when the order was attributed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use contracts::Cause;
+use contracts::events::{RebateAccrued, RebateReversed};
+use kernel::id::{MemberId, OrderId, RebateLineId};
+use kernel::{Money, Timestamp};
+use store::{Tx, outbox};
+use uuid::Uuid;
+
+use super::FactError;
+use super::accrue::{decide, gather_claims, lines_of, number};
+use super::books::{Posting, Step, post};
+use crate::domain::reversal::Accrued;
+use crate::domain::sale::Sale;
+use crate::store::attributions::AttributionRow;
+use crate::store::credits::CreditRow;
+use crate::store::facts::ReturnFact;
+use crate::store::lines::{self, LineRow};
+use crate::store::locks::lock_orders;
+use crate::store::{attributions, credits, facts, policies};
+
+/// An order that names another guide or store.
+#[derive(Clone, Debug)]
+pub struct Recredit {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its version that does.
+    pub version: i64,
+    /// The guide that it names now.
+    pub guide: Option<String>,
+    /// The store that it names now.
+    pub store: Option<String>,
+    /// When it was changed; what moves is dated so.
+    pub changed_at: Timestamp,
+    /// What told of it.
+    pub cause: Cause,
+}
+
+/// What a decision makes of an order.
+struct Moved<'a> {
+    change: &'a Recredit,
+    /// Whether its accruals are payable.
+    earned: bool,
+    /// Lines that keep nothing.
+    old: Vec<LineRow>,
+    /// Lines that stand for them.
+    new: Vec<LineRow>,
+}
+
+/// Attributes the orders anew, with a constant number of statements. An order that is not attributed yet waits until it is;
+/// a version older than the one that decided last changes nothing.
+pub fn recredit(tx: &mut Tx<'_>, changes: &[Recredit]) -> Result<(), FactError> {
+    let ids: Vec<Uuid> = changes.iter().map(|change| change.order_id.uuid()).collect();
+    let locked: BTreeSet<Uuid> = lock_orders(tx, &ids)?.into_iter().map(|order| order.order_id).collect();
+    if let Some(change) = changes.iter().find(|change| !locked.contains(&change.order_id.uuid())) {
+        return Err(FactError::Missing { what: "the attribution", order_id: change.order_id });
+    }
+    let decided = credits::newest(tx, &ids)?;
+    let is_newer = |change: &&Recredit| decided.get(&change.order_id.uuid()).is_none_or(|last| change.version > *last);
+    let mut newest: BTreeMap<OrderId, &Recredit> = BTreeMap::new();
+    for change in changes.iter().filter(is_newer) {
+        let place = newest.entry(change.order_id).or_insert(change);
+        if place.version < change.version {
+            *place = change;
+        }
+    }
+    if newest.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = newest.keys().map(|order_id| order_id.uuid()).collect();
+    let mut sales = facts::sales(tx, &ids)?;
+    for (order_id, sale) in &mut sales {
+        if let Some(change) = newest.get(order_id) {
+            sale.guide.clone_from(&change.guide);
+            sale.store.clone_from(&change.store);
+        }
+    }
+    let moved = judge(tx, &newest, &sales)?;
+    carry_out(tx, moved)
+}
+
+/// Decides who is credited, records it, and works out what it makes of the orders' lines.
+fn judge<'a>(
+    tx: &mut Tx<'_>,
+    newest: &BTreeMap<OrderId, &'a Recredit>,
+    sales: &BTreeMap<OrderId, Sale>,
+) -> Result<Vec<Moved<'a>>, FactError> {
+    let ids: Vec<Uuid> = newest.keys().map(|order_id| order_id.uuid()).collect();
+    let before = attributions::of_orders(tx, &ids)?;
+    let members: BTreeMap<OrderId, Option<MemberId>> =
+        before.iter().map(|row| (OrderId(row.order_id), row.member_id.map(MemberId))).collect();
+    let before: HashMap<Uuid, AttributionRow> = before.into_iter().map(|row| (row.order_id, row)).collect();
+    let claims = gather_claims(tx, sales, &members)?;
+    let decisions = decide(tx, &members, claims)?;
+    let attributed = || before.values().map(|row| row.attributed_at);
+    let reigns = match (attributed().min(), attributed().max()) {
+        (Some(first), Some(last)) => policies::in_force(tx, first, last)?,
+        _ => Vec::new(),
+    };
+    let stored = lines::of_orders(tx, &ids)?;
+    let returns = facts::returns_of_orders(tx, &ids)?;
+    let (mut rows, mut moved) = (Vec::new(), Vec::new());
+    for decision in &decisions {
+        let (Some(change), Some(sale)) = (newest.get(&decision.order_id), sales.get(&decision.order_id)) else {
+            continue;
+        };
+        let Some(first) = before.get(&decision.order_id.uuid()) else { continue };
+        rows.push(CreditRow {
+            order_id: decision.order_id.uuid(),
+            version: change.version,
+            guide: change.guide.clone(),
+            store: change.store.clone(),
+            candidates: serde_json::to_value(&decision.candidates).map_err(store::Error::from)?,
+            changed_at: change.changed_at.utc(),
+        });
+        let rules: Vec<_> =
+            reigns.iter().filter(|reign| reign.covers(first.attributed_at)).map(|reign| reign.policy.clone()).collect();
+        let wanted = lines_of(tx, sale, &decision.candidates, &rules);
+        let in_force = stored.iter().filter(|line| line.order_id == first.order_id && line.superseded_at.is_none());
+        let (old, mut new) = differing(in_force.cloned().collect(), wanted);
+        for line in &mut new {
+            line.credit_version = change.version;
+            take_back(line, &returns, change.order_id)?;
+        }
+        moved.push(Moved { change, earned: first.earned_at.is_some(), old, new });
+    }
+    credits::insert(tx, &rows)?;
+    Ok(moved)
+}
+
+/// The lines of the shares that come to something else now: those in force, and those that are to stand for them. A share
+/// that stays the same in all of its lines keeps them.
+fn differing(in_force: Vec<LineRow>, wanted: Vec<LineRow>) -> (Vec<LineRow>, Vec<LineRow>) {
+    type Parts<'a> = BTreeSet<(i32, &'a str, i64)>;
+    fn shares(lines: &[LineRow]) -> BTreeMap<(Uuid, &str), Parts<'_>> {
+        let mut shares: BTreeMap<(Uuid, &str), Parts<'_>> = BTreeMap::new();
+        for line in lines {
+            let parts = shares.entry((line.policy_id, line.role.as_str())).or_default();
+            parts.insert((line.line_no, line.payee.as_str(), line.amount));
+        }
+        shares
+    }
+    let (before, after) = (shares(&in_force), shares(&wanted));
+    let differs = |line: &LineRow| {
+        let share = (line.policy_id, line.role.as_str());
+        before.get(&share) != after.get(&share)
+    };
+    let old = in_force.iter().filter(|line| differs(line)).cloned().collect();
+    let new = wanted.iter().filter(|line| differs(line)).cloned().collect();
+    (old, new)
+}
+
+/// Takes from a new line what was given back of the order line before.
+fn take_back(line: &mut LineRow, returns: &[ReturnFact], order_id: OrderId) -> Result<(), FactError> {
+    let given = returns.iter().filter(|fact| fact.order_id == line.order_id && fact.line_no == line.line_no);
+    let units = given.fold(0_i64, |sum, fact| sum.saturating_add(fact.quantity));
+    let mut accrued = Accrued { quantity: line.quantity, amount: line.amount, units_back: 0, amount_back: 0 };
+    let refused = |error| FactError::Refused { order_id, why: format!("line {}: {error}", line.line_no) };
+    accrued.give_back(units).map_err(refused)?;
+    (line.units_back, line.amount_back) = (accrued.units_back, accrued.amount_back);
+    Ok(())
+}
+
+/// Writes the lines, posts what moves, and tells it.
+fn carry_out(tx: &mut Tx<'_>, mut moved: Vec<Moved<'_>>) -> Result<(), FactError> {
+    let old: Vec<&LineRow> = moved.iter().flat_map(|it| &it.old).collect();
+    lines::supersede(tx, &old)?;
+    let mut new: Vec<LineRow> = moved.iter().flat_map(|it| it.new.iter().cloned()).collect();
+    number(&mut new, tx.now());
+    lines::insert(tx, &new)?;
+    let mut numbered = new.into_iter();
+    let mut postings = Vec::new();
+    for it in &mut moved {
+        it.new = numbered.by_ref().take(it.new.len()).collect();
+        postings.extend(postings_of(it)?);
+    }
+    post(tx, &postings)?;
+    moved.iter().try_for_each(|it| tell(tx, it))
+}
+
+/// Out of the old payees' account, and into the new ones' the way that every accrual goes.
+fn postings_of(moved: &Moved<'_>) -> Result<Vec<Posting>, FactError> {
+    let (out, into) = if moved.earned {
+        (Step::ReversePayable, [Step::Accrue, Step::Earn].as_slice())
+    } else {
+        (Step::ReverseAccrued, [Step::Accrue].as_slice())
+    };
+    let steps = [(out, &moved.old)].into_iter().chain(into.iter().map(|step| (*step, &moved.new)));
+    let mut postings = Vec::new();
+    for (step, lines) in steps {
+        let Some(first) = lines.first() else { continue };
+        let mut posting = Posting {
+            order_id: moved.change.order_id,
+            step,
+            source: format!("{}/{}", moved.change.order_id, moved.change.version),
+            currency: super::stored_currency(&first.currency)?,
+            occurred_at: moved.change.changed_at,
+            amounts: BTreeMap::new(),
+        };
+        for line in lines {
+            posting.add(&line.payee, line.left())?;
+        }
+        postings.push(posting);
+    }
+    Ok(postings)
+}
+
+fn tell(tx: &mut Tx<'_>, moved: &Moved<'_>) -> Result<(), FactError> {
+    let (order_id, cause) = (moved.change.order_id, &moved.change.cause);
+    for line in moved.old.iter().filter(|line| line.left() != 0) {
+        let (payee, currency) = (super::stored_code(&line.payee)?, super::stored_currency(&line.currency)?);
+        let amount = Money::new(line.left(), currency);
+        outbox::append(tx, &RebateReversed { line_id: RebateLineId(line.line_id), order_id, payee, amount }, cause)?;
+    }
+    for line in moved.new.iter().filter(|line| line.left() != 0) {
+        let (payee, currency) = (super::stored_code(&line.payee)?, super::stored_currency(&line.currency)?);
+        let amount = Money::new(line.left(), currency);
+        outbox::append(tx, &RebateAccrued { line_id: RebateLineId(line.line_id), order_id, payee, amount }, cause)?;
+    }
+    Ok(())
+}
