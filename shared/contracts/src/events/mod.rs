@@ -45,7 +45,7 @@ pub use order::{
     QuantityOfLine, RecalledPart,
 };
 pub use payment::PaymentReceived;
-pub use pos::{PosKind, PosLine, PosRecorded};
+pub use pos::{PosKind, PosLine, PosOriginal, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
 pub use rebate::{RebateAccrued, RebateReversed};
 pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};
