@@ -91,6 +91,7 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<MemberRegistered>(&mut seen);
     check::<IdentityLinked>(&mut seen);
     check::<BuyerIdentified>(&mut seen);
+    check::<PosIdentified>(&mut seen);
     check::<PointsChanged>(&mut seen);
     check::<TierChanged>(&mut seen);
     check::<RebateAccrued>(&mut seen);

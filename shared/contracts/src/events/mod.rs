@@ -37,7 +37,7 @@ pub use inventory::{
     ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockReleased,
     StockShorted, StockSourced,
 };
-pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
+pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, PosIdentified, TierChanged};
 pub use order::{
     Buyer, CouponFunder, CouponShare, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind,
     FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped,
