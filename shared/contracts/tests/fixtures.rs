@@ -96,6 +96,8 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<TierChanged>(&mut seen);
     check::<RebateAccrued>(&mut seen);
     check::<RebateReversed>(&mut seen);
+    check::<PosRebateAccrued>(&mut seen);
+    check::<PosRebateReversed>(&mut seen);
     let folders = fs::read_dir(of_crate("fixtures")).unwrap();
     let mut known: Vec<String> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     known.sort();

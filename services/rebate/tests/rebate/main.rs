@@ -7,4 +7,5 @@
 
 mod http;
 mod journey;
+mod tills;
 mod world;

@@ -47,7 +47,7 @@ pub use order::{
 pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosOriginal, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
-pub use rebate::{RebateAccrued, RebateReversed};
+pub use rebate::{PosRebateAccrued, PosRebateReversed, RebateAccrued, RebateReversed};
 pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};
 pub use returning::{
     Disposition, LineAmount, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLine, ReturnReceived,
