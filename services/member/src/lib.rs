@@ -1,6 +1,6 @@
 //! One person behind every channel: identities, points, tiers.
 //!
-//! It owns the schema `member` and hears what happens to orders. Personal data is sealed and never leaves in an event or
+//! It owns the schema `member` and hears what happens to orders and tills. Personal data is sealed and never leaves in an event or
 //! a log line.
 
 mod app;
@@ -28,7 +28,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "member",
     defaults: include_str!("defaults.toml"),
     migrations: &[&::store::MIGRATIONS, &ledger::MIGRATIONS, &MIGRATIONS],
-    hears: &[consumers::ORDERS],
+    hears: &[consumers::ORDERS, consumers::TILLS],
     check,
     build: service,
 };
@@ -51,7 +51,10 @@ pub fn service(platform: &Platform) -> Result<Service, Faults> {
         name: DESCRIPTOR.name,
         routes: http::routes(platform, desk.clone(), holds),
         openapi: http::Document::openapi(),
-        consumers: vec![consumers::ORDERS.handled_by(consumers::orders(desk.clone()))],
+        consumers: vec![
+            consumers::ORDERS.handled_by(consumers::orders(desk.clone())),
+            consumers::TILLS.handled_by(consumers::tills(desk.clone())),
+        ],
         jobs: vec![housekeeping(), jobs::lapse_points(), jobs::judge_tiers(desk)],
     })
 }

@@ -1,6 +1,6 @@
 //! The rebate service: who earned what, and why — payees, bindings, policies, accruals and the rebate ledger.
 //!
-//! It owns the schema `rebate`, hears what happens to orders, and tells `rebate.accrued` and `rebate.reversed`. It must not
+//! It owns the schema `rebate`, hears what happens to orders and at tills, and tells `rebate.accrued` and `rebate.reversed`. It must not
 //! decide anything about orders, stock or members.
 
 pub mod app;
@@ -21,7 +21,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "rebate",
     defaults: include_str!("defaults.toml"),
     migrations: &[&::store::MIGRATIONS, &ledger::MIGRATIONS, &MIGRATIONS],
-    hears: &[consumers::ORDERS],
+    hears: &[consumers::ORDERS, consumers::TILLS],
     check: |_| Ok(()),
     build: service,
 };
@@ -32,7 +32,7 @@ pub fn service(platform: &Platform) -> Result<Service, runtime::settings::Faults
         name: DESCRIPTOR.name,
         routes: http::routes(platform),
         openapi: http::Document::openapi(),
-        consumers: vec![consumers::orders()],
+        consumers: vec![consumers::orders(), consumers::tills()],
         jobs: vec![housekeeping()],
     })
 }

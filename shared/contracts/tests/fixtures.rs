@@ -93,10 +93,13 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<MemberRegistered>(&mut seen);
     check::<IdentityLinked>(&mut seen);
     check::<BuyerIdentified>(&mut seen);
+    check::<PosIdentified>(&mut seen);
     check::<PointsChanged>(&mut seen);
     check::<TierChanged>(&mut seen);
     check::<RebateAccrued>(&mut seen);
     check::<RebateReversed>(&mut seen);
+    check::<PosRebateAccrued>(&mut seen);
+    check::<PosRebateReversed>(&mut seen);
     let folders = fs::read_dir(of_crate("fixtures")).unwrap();
     let mut known: Vec<String> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     known.sort();

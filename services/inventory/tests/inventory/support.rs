@@ -99,6 +99,7 @@ pub fn till(store: &str, kind: PosKind, lines: &[(&str, i64, Option<Disposition>
         discount_amount: 0,
         paid_amount: 0,
         disposition: *disposition,
+        original: None,
     });
     let occurred_at: Timestamp = "2026-11-11T00:00:00+08:00".parse().unwrap();
     PosRecorded {

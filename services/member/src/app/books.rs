@@ -29,6 +29,8 @@ const UNIT: &str = "points";
 pub enum Opener {
     /// The consumer of events about orders.
     Orders,
+    /// The consumer of events about tills.
+    Tills,
     /// A request or a job. The house is kept in sixteen parts, by the end of the member's id, so that requests for
     /// different members seldom wait for each other.
     Requests,
@@ -38,6 +40,7 @@ impl Opener {
     fn house(self, member: &str) -> String {
         match self {
             Self::Orders => "house/orders".to_owned(),
+            Self::Tills => "house/tills".to_owned(),
             Self::Requests => format!("house/{}", member.get(member.len().saturating_sub(1)..).unwrap_or_default()),
         }
     }

@@ -11,6 +11,7 @@ pub mod link_identity;
 pub mod profile;
 pub mod read_standing;
 pub mod record_purchases;
+pub mod record_tills;
 pub mod register_member;
 pub mod resolve_members;
 pub mod review_tiers;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use contracts::Cause;
-use contracts::events::{BuyerIdentified, OrderPlaced};
+use contracts::events::{BuyerIdentified, OrderLine, OrderPlaced};
 use kernel::id::{MemberId, OrderId};
+use kernel::{ChannelCode, Currency, SkuCode};
 use store::{Rows, Tx, outbox};
 use uuid::Uuid;
 
@@ -20,10 +21,12 @@ use crate::domain::purchase::PurchasedLine;
 use crate::store::identities::Source;
 use crate::store::purchases::{self, PurchaseRow};
 
-/// What an order earns.
-struct Earning {
-    rule_id: Option<i64>,
-    lines: Vec<PurchasedLine>,
+/// What a purchase earns.
+pub(super) struct Earning {
+    /// The rule it is reckoned by.
+    pub rule_id: Option<i64>,
+    /// Its lines.
+    pub lines: Vec<PurchasedLine>,
 }
 
 /// Records orders, each once, and tells of every one who bought it.
@@ -35,7 +38,10 @@ pub fn record_purchases(tx: &mut Tx<'_>, desk: &Desk, placed: &[(OrderPlaced, Ca
         return Ok(());
     }
     let rulebook = Rulebook::read(tx, &desk.tier_program)?;
-    let buyers: Vec<Buyer> = fresh.iter().map(|(order, cause)| buyer(desk, order, cause)).collect();
+    let named = |(order, cause): &&(OrderPlaced, Cause)| {
+        buyer(desk, &order.buyer, (Source::Order, order.order_id.to_string()), cause)
+    };
+    let buyers: Vec<Buyer> = fresh.iter().map(named).collect();
     let resolved = resolve_members(tx, desk, rulebook.lowest_tier(), &buyers)?;
     let earnings = fresh
         .iter()
@@ -73,22 +79,27 @@ fn recorded(tx: &mut Tx<'_>, placed: &[(OrderPlaced, Cause)]) -> Result<HashSet<
     Ok(purchases::of(tx, &ids)?.into_iter().map(|row| row.order_id).collect())
 }
 
-/// The buyer of an order. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
-/// order has been placed.
-fn buyer(desk: &Desk, order: &OrderPlaced, cause: &Cause) -> Buyer {
+/// The buyer of a purchase. An identity that cannot be used, such as a phone the marketplace has masked, is left out: the
+/// goods have been bought.
+pub(super) fn buyer(
+    desk: &Desk,
+    named: &contracts::events::Buyer,
+    (source, reference): (Source, String),
+    cause: &Cause,
+) -> Buyer {
     let usable = |identity| match normalise(identity, desk.region) {
         Ok(identity) => Some(identity),
         Err(error) => {
-            tracing::debug!(order.id = %order.order_id, reason = %error, "an identity of the order cannot be used");
+            tracing::debug!(purchase.id = reference, reason = %error, "an identity of the buyer cannot be used");
             None
         }
     };
     Buyer {
-        identities: order.buyer.identities.iter().filter_map(usable).collect(),
+        identities: named.identities.iter().filter_map(usable).collect(),
         register: true,
-        profile: order.buyer.name.as_deref().map(Profile::named).unwrap_or_default(),
-        source: Source::Order,
-        reference: order.order_id.to_string(),
+        profile: named.name.as_deref().map(Profile::named).unwrap_or_default(),
+        source,
+        reference,
         cause: cause.clone(),
     }
 }
@@ -98,32 +109,39 @@ impl Earning {
 }
 
 fn earn(rulebook: &Rulebook, order: &OrderPlaced) -> Result<Earning, FactError> {
-    let rule = rulebook.earning_rule(&order.channel);
-    let lines: Vec<EarningLine<'_>> = order
-        .lines
-        .iter()
-        .map(|line| EarningLine {
-            sku: &line.sku,
-            category: line.category.as_deref(),
-            quantity: line.quantity.get(),
-            paid_amount: line.paid_amount,
-        })
-        .collect();
+    let line = |line: &OrderLine| (line.line_no, line.quantity.get(), line.paid_amount);
+    let lines: Vec<_> = order.lines.iter().map(line).collect();
+    let goods: Vec<_> = order.lines.iter().map(|line| (&line.sku, line.category.as_deref())).collect();
+    reckon(rulebook, (order.order_id, &order.channel, order.currency), &lines, &goods)
+}
+
+/// What lines of `(number, units, paid)` earn, with the SKU and category of each.
+pub(super) fn reckon<'a>(
+    rulebook: &Rulebook,
+    (order, channel, currency): (OrderId, &ChannelCode, Currency),
+    lines: &[(i32, i64, i64)],
+    goods: &[(&'a SkuCode, Option<&'a str>)],
+) -> Result<Earning, FactError> {
+    let rule = rulebook.earning_rule(channel);
+    let earning =
+        |((_, quantity, paid_amount), (sku, category)): (&(i32, i64, i64), &(&'a SkuCode, Option<&'a str>))| {
+            EarningLine { sku, category: *category, quantity: *quantity, paid_amount: *paid_amount }
+        };
+    let earning: Vec<EarningLine<'a>> = lines.iter().zip(goods).map(earning).collect();
     let points = match rule {
-        Some((_, rule)) => rule.points_per_line(order.currency, &lines),
+        Some((_, rule)) => rule.points_per_line(currency, &earning),
         None => Some(vec![0; lines.len()]),
     };
     let detail = "its points leave the range of numbers".to_owned();
-    let points = points.ok_or(FactError::Wrong { order: order.order_id, detail })?;
-    let line = |(line, points): (&contracts::events::OrderLine, i64)| PurchasedLine {
-        line_no: line.line_no,
-        quantity: line.quantity.get(),
-        paid_amount: line.paid_amount,
+    let points = points.ok_or(FactError::Wrong { order, detail })?;
+    let line = |((line_no, quantity, paid_amount), points): (&(i32, i64, i64), i64)| PurchasedLine {
+        line_no: *line_no,
+        quantity: *quantity,
+        paid_amount: *paid_amount,
         points,
         given_back: 0,
     };
-    let lines = order.lines.iter().zip(points).map(line).collect();
-    Ok(Earning { rule_id: rule.map(|(id, _)| *id), lines })
+    Ok(Earning { rule_id: rule.map(|(id, _)| *id), lines: lines.iter().zip(points).map(line).collect() })
 }
 
 fn remember(

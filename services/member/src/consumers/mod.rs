@@ -1,8 +1,9 @@
-//! What the member service hears: one stream, so that the events of one order stay in their order.
+//! What the member service hears: orders in one stream, so that the events of one order stay in their order, and tills.
 
 mod order_cancelled;
 mod order_completed;
 mod order_placed;
+mod pos_recorded;
 mod refund_issued;
 
 use std::sync::Arc;
@@ -20,6 +21,15 @@ pub const ORDERS: Hearing = Hearing {
     partitions: 1,
     gives_way: true,
 };
+
+/// What tills sold and took back: apart, so that a store's day sent at once does not hold up orders.
+pub const TILLS: Hearing =
+    Hearing { service: "member", subscription: "tills", events: &["pos.recorded"], partitions: 1, gives_way: true };
+
+/// Takes the events of tills.
+pub fn tills(desk: Desk) -> Handler {
+    Arc::new(move |tx, _, events| pos_recorded::take(tx, &desk, events))
+}
 
 /// Takes the events of the stream.
 pub fn orders(desk: Desk) -> Handler {

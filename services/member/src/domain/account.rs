@@ -264,6 +264,11 @@ impl Account {
         self.receive(operation, Pot::Issued, vec![lot]);
     }
 
+    /// What was clawed back is given again, in lots of its own: the purchase was not undone after all.
+    pub fn give_again(&mut self, operation: &Operation, lots: Vec<Lot>) {
+        self.receive(operation, Pot::Clawed, lots);
+    }
+
     fn receive(&mut self, operation: &Operation, from: Pot, lots: Vec<Lot>) {
         let mut repaid = 0;
         let mut active = 0;
@@ -297,13 +302,16 @@ impl Account {
         self.shift(operation, (Pot::Arrears, Pot::Clawed), missing - from_others);
     }
 
-    /// Up to so many points of the line's lot that lapsed: they need not come from anywhere else.
+    /// Up to so many points of the line's lots that lapsed: they need not come from anywhere else.
     fn forgive_lapsed(&mut self, line: LineKey, points: i64) -> i64 {
-        let Some(lot) = self.lots.iter_mut().find(|lot| lot.line == Some(line)) else { return 0 };
-        let forgiven = lot.lapsed.min(points);
-        if forgiven > 0 {
-            lot.lapsed -= forgiven;
-            self.changed_lots.insert(lot.lot_id);
+        let mut forgiven = 0;
+        for lot in self.lots.iter_mut().filter(|lot| lot.line == Some(line)) {
+            let of_lot = lot.lapsed.min(points - forgiven);
+            if of_lot > 0 {
+                lot.lapsed -= of_lot;
+                forgiven += of_lot;
+                self.changed_lots.insert(lot.lot_id);
+            }
         }
         forgiven
     }
@@ -408,6 +416,7 @@ const fn reason(from: Pot, to: Pot) -> &'static str {
         (Pot::Pending, Pot::Active) => "activated",
         (Pot::Held, Pot::Active) => "released",
         (Pot::Spent, Pot::Active) => "spending_reversed",
+        (Pot::Clawed, Pot::Active) => "clawback_undone",
         (_, Pot::Active) => "granted",
         (_, Pot::Held) => "held",
         (_, Pot::Spent) => "spent",

@@ -55,6 +55,13 @@ impl PurchasedLine {
         Ok(worth)
     }
 
+    /// Sets how many units are back by now, and says what that takes; negative where units turn out not to be back.
+    pub fn set_given_back(&mut self, units: i64) -> Worth {
+        let worth = self.step(self.given_back, units).unwrap_or_default();
+        self.given_back = units;
+        worth
+    }
+
     /// What the units that are still with the buyer are worth.
     pub fn kept(&self) -> Worth {
         self.step(self.given_back, self.quantity).unwrap_or_default()

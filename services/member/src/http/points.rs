@@ -99,7 +99,7 @@ pub struct EntryView {
     /// How many.
     points: i64,
     /// Why: `earned`, `activated`, `granted`, `held`, `spent`, `released`, `spending_reversed`, `clawed_back`, `owed`,
-    /// `arrears_repaid`, `expired` or `lapse_undone`.
+    /// `clawback_undone`, `arrears_repaid`, `expired` or `lapse_undone`.
     reason: String,
     /// What moved them, as in `order:<id>/earned`.
     reference: String,
@@ -161,7 +161,7 @@ fn exists(tx: &mut Tx<'_>, member: MemberId) -> Result<bool, Error> {
 pub struct LotView {
     /// Its id.
     id: Uuid,
-    /// The order that earned it.
+    /// The order, or the till's transaction, that earned it.
     #[schema(value_type = Option<Uuid>)]
     order_id: Option<OrderId>,
     /// The line of that order.

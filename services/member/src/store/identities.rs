@@ -161,6 +161,8 @@ pub enum Source {
     Order,
     /// A client of the API said so.
     Request,
+    /// A till's transaction named both.
+    Till,
 }
 
 impl Source {
@@ -168,6 +170,7 @@ impl Source {
         match self {
             Self::Order => "order",
             Self::Request => "request",
+            Self::Till => "till",
         }
     }
 }

@@ -23,6 +23,12 @@ pub struct LockedMember {
     pub tier_until: Option<DateTime<Utc>>,
 }
 
+/// Makes batches of till transactions take turns: what one brings may be what another gives back.
+pub fn lock_tills(tx: &mut Tx<'_>) -> Result<(), Error> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('member/tills', 0))").execute(tx.conn())?;
+    Ok(())
+}
+
 /// Locks these members until the transaction ends; who does not exist is left out.
 pub fn lock_members(tx: &mut Tx<'_>, members: &[Uuid]) -> Result<Vec<LockedMember>, Error> {
     Ok(diesel::sql_query(

@@ -8,3 +8,4 @@ pub mod proof;
 pub mod purchases;
 pub mod rules;
 pub mod tiers;
+pub mod tills;

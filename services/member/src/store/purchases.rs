@@ -80,14 +80,15 @@ pub fn lines_of(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<(OrderId, Purcha
 /// Remembers orders.
 pub fn insert(tx: &mut Tx<'_>, purchases: &[PurchaseRow]) -> Result<(), Error> {
     statement(
-        "INSERT INTO purchases (order_id, member_id, rule_id, currency, placed_at)
-         SELECT p.* FROM unnest($1, $2, $3, $4, $5) AS p",
+        "INSERT INTO purchases (order_id, member_id, rule_id, currency, placed_at, completed_at)
+         SELECT p.* FROM unnest($1, $2, $3, $4, $5, $6) AS p",
     )
     .bind::<Array<SqlUuid>, _>(purchases.iter().map(|it| it.order_id).collect::<Vec<_>>())
     .bind::<Array<Nullable<SqlUuid>>, _>(purchases.iter().map(|it| it.member_id).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(purchases.iter().map(|it| it.rule_id).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(purchases.iter().map(|it| it.currency.as_str()).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(purchases.iter().map(|it| it.placed_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(purchases.iter().map(|it| it.completed_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

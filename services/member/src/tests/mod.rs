@@ -5,6 +5,7 @@ mod identities;
 mod points;
 mod redemption;
 mod tiers;
+mod tills;
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use bus::{ConsumeError, Handler};
 use contracts::envelope::SpecVersion;
 use contracts::events::{
     Buyer, BuyerIdentified, FulfilmentKind, FulfilmentRequest, Identity, OrderCancelled, OrderCompleted, OrderLine,
-    OrderPlaced, OrderTotals, RefundIssued, RefundLine,
+    OrderPlaced, OrderTotals, PosRecorded, RefundIssued, RefundLine,
 };
 use contracts::{Event, Payload};
 use kernel::id::{MemberId, OrderId, RefundId, uuid_at};
@@ -117,6 +118,13 @@ impl Shop {
         let events: Vec<Event> = payloads.iter().map(|payload| self.event(payload)).collect();
         let handler = self.handler.clone();
         self.test.store.transact("hear", move |tx| handler(tx, P::KIND, &events)).await
+    }
+
+    /// Hears what tills told, in one transaction, without the inbox.
+    pub async fn tills_hear(&self, told: &[PosRecorded]) -> Result<(), ConsumeError> {
+        let events: Vec<Event> = told.iter().map(|payload| self.event(payload)).collect();
+        let handler = crate::consumers::tills(self.desk.clone());
+        self.test.store.transact("hear", move |tx| handler(tx, PosRecorded::KIND, &events)).await
     }
 
     pub async fn hears<P: Payload>(&self, payload: &P) -> Result<(), ConsumeError> {

@@ -32,6 +32,8 @@ const SALE: &str = "<LineItem><SequenceNumber>1</SequenceNumber><Sale><ItemID>A<
     <LineItem VoidFlag=\"true\"><SequenceNumber>2</SequenceNumber><Sale><ItemID>B</ItemID>\
     <ActualSalesUnitPrice>99.00</ActualSalesUnitPrice></Sale></LineItem>\
     <LineItem><SequenceNumber>3</SequenceNumber><Return><POSIdentity><POSItemID>B</POSItemID></POSIdentity>\
+    <TransactionLink ReasonCode=\"Return\"><RetailStoreID>S2</RetailStoreID><BusinessDayDate>2026-11-10</BusinessDayDate>\
+    <SequenceNumber>7</SequenceNumber><LineItemSequenceNumber>4</LineItemSequenceNumber></TransactionLink>\
     <ActualSalesUnitPrice>4.00</ActualSalesUnitPrice></Return></LineItem>\
     <LineItem><SequenceNumber>4</SequenceNumber><Tender TenderType=\"Cash\"><Amount>20.00</Amount>\
     <TenderChange><Amount>5.00</Amount></TenderChange></Tender></LineItem>\
@@ -61,7 +63,8 @@ async fn a_poslog_is_taken_like_the_same_in_json() {
         "buyer": {"identities": [{"type": "till_card", "value": "C-1"}]},
         "lines": [
             {"line_no": 1, "sku": "A", "quantity": 2, "unit_price": fen(1000), "discount": fen(100)},
-            {"line_no": 3, "sku": "B", "quantity": -1, "unit_price": fen(400)},
+            {"line_no": 3, "sku": "B", "quantity": -1, "unit_price": fen(400), "original": {
+                "store": "S2", "terminal": "T1", "business_date": "2026-11-10", "sequence": 7, "line_no": 4}},
         ],
         "tenders": [{"method": "cash", "amount": fen(2000)}, {"method": "cash", "amount": fen(-500)}],
     }]);

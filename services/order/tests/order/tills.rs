@@ -73,6 +73,36 @@ async fn a_sale_is_taken_told_and_read_back() {
 }
 
 #[actix_web::test]
+async fn units_that_come_back_name_the_line_that_sold_them() {
+    let shop = Shop::new().await;
+    let mut back = sale(2, -1);
+    back["kind"] = json!("return");
+    back["lines"][0]["original"] = json!({"business_date": "2026-11-10", "sequence": 1, "line_no": 4});
+    let mut spelled = back.clone();
+    spelled["lines"][0]["original"]["store"] = json!("S1");
+    spelled["lines"][0]["original"]["terminal"] = json!("T1");
+    let mut other = back.clone();
+    other["lines"][0]["original"]["line_no"] = json!(3);
+    let mut unknown = back.clone();
+    unknown["lines"][0]["original"] = json!(null);
+    let mut sold = sale(3, 1);
+    sold["lines"][0]["original"] = json!({"terminal": "", "business_date": "2026-11-10", "sequence": 0, "line_no": 0});
+    let answer = send(&shop, &[back, spelled, other, unknown, sold]).await;
+    assert_eq!(results(&answer), ["new", "known", "refused", "refused", "refused"]);
+    let full = json!({"store": "S1", "terminal": "T1", "business_date": "2026-11-10", "sequence": 1, "line_no": 4});
+    assert_eq!(read(&shop, &answer.body[0]["id"]).await["lines"][0]["original"], full);
+    let told: Vec<PosRecorded> = told(&shop.test.store).await;
+    assert_eq!(serde_json::to_value(&told[0].lines[0].original).unwrap(), full);
+    let fields = |at: usize| -> Vec<&str> {
+        let errors = answer.body[at]["problem"]["errors"].as_array().unwrap();
+        errors.iter().map(|it| it["field"].as_str().unwrap()).collect()
+    };
+    assert_eq!((fields(2), fields(3)), (vec!["lines"], vec!["lines"]));
+    let wrong = ["", ".terminal", ".sequence", ".line_no"].map(|it| format!("lines[0].original{it}"));
+    assert_eq!(fields(4), wrong);
+}
+
+#[actix_web::test]
 async fn the_same_again_is_known_and_another_content_is_refused_by_its_fields() {
     let shop = Shop::new().await;
     let mut spelled = sale(2, 2);

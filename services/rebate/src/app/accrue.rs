@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use contracts::Cause;
-use contracts::events::RebateAccrued;
-use kernel::id::{MemberId, OrderId, PolicyId, RebateLineId};
+use contracts::events::{PosRebateAccrued, RebateAccrued};
+use kernel::id::{MemberId, OrderId, PolicyId, PosTransactionId, RebateLineId};
 use kernel::{Money, Timestamp};
 use store::{Tx, outbox};
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub struct AccrueOrder {
     pub order_id: OrderId,
     /// Who bought; none for an anonymous sale.
     pub member_id: Option<MemberId>,
+    /// Whether a till sold it: then the order is the till's transaction.
+    pub at_till: bool,
     /// What made it known.
     pub cause: Cause,
 }
@@ -59,8 +61,8 @@ pub fn accrue(tx: &mut Tx<'_>, orders: &[AccrueOrder]) -> Result<(), FactError> 
     number(&mut earned, tx.now());
     lines::insert(tx, &earned)?;
     post(tx, &postings)?;
-    let causes: HashMap<OrderId, &Cause> = orders.iter().map(|order| (order.order_id, &order.cause)).collect();
-    tell(tx, &earned, &sales, &causes)
+    let orders: HashMap<OrderId, &AccrueOrder> = orders.iter().map(|order| (order.order_id, order)).collect();
+    tell(tx, &earned, &sales, &orders)
 }
 
 /// What the orders name and what was bound when they were placed.
@@ -219,14 +221,20 @@ fn tell(
     tx: &mut Tx<'_>,
     rows: &[LineRow],
     sales: &BTreeMap<OrderId, Sale>,
-    causes: &HashMap<OrderId, &Cause>,
+    orders: &HashMap<OrderId, &AccrueOrder>,
 ) -> Result<(), FactError> {
     for row in rows {
         let order_id = OrderId(row.order_id);
-        let (Some(sale), Some(cause)) = (sales.get(&order_id), causes.get(&order_id)) else { continue };
+        let (Some(sale), Some(order)) = (sales.get(&order_id), orders.get(&order_id)) else { continue };
         let payee = super::stored_code(&row.payee)?;
         let amount = Money::new(row.amount, sale.currency);
-        outbox::append(tx, &RebateAccrued { line_id: RebateLineId(row.line_id), order_id, payee, amount }, cause)?;
+        let line_id = RebateLineId(row.line_id);
+        if order.at_till {
+            let transaction_id = PosTransactionId(row.order_id);
+            outbox::append(tx, &PosRebateAccrued { line_id, transaction_id, payee, amount }, &order.cause)?;
+        } else {
+            outbox::append(tx, &RebateAccrued { line_id, order_id, payee, amount }, &order.cause)?;
+        }
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub enum Step {
     ReverseAccrued,
     /// Payable → expense: goods came back after it completed.
     ReversePayable,
+    /// Expense → payable: goods had not come back after all.
+    Restore,
 }
 
 impl Step {
@@ -39,6 +41,7 @@ impl Step {
             Self::Earn => (ACCRUED, PAYABLE),
             Self::ReverseAccrued => (ACCRUED, EXPENSE),
             Self::ReversePayable => (PAYABLE, EXPENSE),
+            Self::Restore => (EXPENSE, PAYABLE),
         }
     }
 
@@ -48,6 +51,7 @@ impl Step {
             Self::Accrue => "accrue",
             Self::Earn => "earn",
             Self::ReverseAccrued | Self::ReversePayable => "reverse",
+            Self::Restore => "restore",
         }
     }
 }

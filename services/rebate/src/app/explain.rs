@@ -15,7 +15,7 @@ use crate::domain::sale::Sale;
 use crate::store::facts::{self, ReturnFact};
 use crate::store::lines::{self, LineFilter, LineRow};
 use crate::store::policies::PolicyRow;
-use crate::store::{attributions, credits, policies};
+use crate::store::{attributions, credits, policies, tills};
 
 /// What a rebate line rests on.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub struct Explained {
 /// One step of what was given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReturnStep {
-    /// The refund, or the event that cancelled.
+    /// The refund, the event that cancelled, or the till's transaction.
     pub source_id: Uuid,
-    /// `cancel` or `refund`.
+    /// `cancel`, `refund` or `void`.
     pub kind: String,
     /// Units given back.
     pub units: i64,
@@ -81,7 +81,8 @@ pub fn explain(tx: &mut Tx<'_>, line_id: RebateLineId) -> Result<Option<Explaine
         .collect();
     let share = document.shares.iter().find(|share| share.role.as_str() == line.role).copied();
     let working = share.and_then(|share| accrue(&document, share, &sale, credited_store(&candidates)));
-    let returned = facts::returns_of_line(tx, line.order_id, line.line_no)?;
+    let mut returned = facts::returns_of_line(tx, line.order_id, line.line_no)?;
+    returned.extend(tills::facts_of_line(tx, line.order_id, line.line_no, line.quantity)?);
     let (returns, back) = steps(&line, &returned);
     let payee = ShareRole::from_word(&line.role).and_then(|role| winner(&candidates, role));
     let matches = payee == Some(line.payee.as_str())

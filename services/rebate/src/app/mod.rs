@@ -8,6 +8,7 @@ pub mod explain;
 pub mod keep_policies;
 pub mod put_payee;
 pub mod record_sales;
+pub mod record_tills;
 pub mod recredit;
 pub mod reverse;
 

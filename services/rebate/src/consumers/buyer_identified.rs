@@ -11,7 +11,12 @@ pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event]) -> Result<(), ConsumeEr
     let mut orders = Vec::with_capacity(events.len());
     for event in events {
         let buyer: BuyerIdentified = event.payload()?;
-        orders.push(AccrueOrder { order_id: buyer.order_id, member_id: buyer.member_id, cause: event.as_cause() });
+        orders.push(AccrueOrder {
+            order_id: buyer.order_id,
+            member_id: buyer.member_id,
+            at_till: false,
+            cause: event.as_cause(),
+        });
     }
     Ok(accrue(tx, &orders)?)
 }

@@ -1,10 +1,12 @@
-//! What the rebate service hears about orders, in one stream, so that the facts of an order stay in their order.
+//! What the rebate service hears: orders in one stream, so that the facts of an order stay in their order, and tills.
 
 mod buyer_identified;
 mod order_cancelled;
 mod order_changed;
 mod order_completed;
 mod order_placed;
+mod pos_identified;
+mod pos_recorded;
 mod refund_issued;
 
 use std::sync::Arc;
@@ -32,6 +34,20 @@ pub const ORDERS: Hearing = Hearing {
     gives_way: true,
 };
 
+/// The stream `tills`: apart, so that a store's day sent at once does not hold up orders.
+pub const TILLS: Hearing = Hearing {
+    service: "rebate",
+    subscription: "tills",
+    events: &["pos.recorded", "pos.identified"],
+    partitions: 1,
+    gives_way: true,
+};
+
+/// The stream `tills` with what happens to its events.
+pub fn tills() -> Subscription {
+    TILLS.handled_by(Arc::new(handle))
+}
+
 /// The stream with what happens to its events.
 pub fn orders() -> Subscription {
     ORDERS.handled_by(Arc::new(handle))
@@ -46,6 +62,8 @@ pub fn handle(tx: &mut Tx<'_>, kind: &str, events: &[Event]) -> Result<(), Consu
         "order.completed" => order_completed::consume(tx, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "refund.issued" => refund_issued::consume(tx, events),
+        "pos.recorded" => pos_recorded::consume(tx, events),
+        "pos.identified" => pos_identified::consume(tx, events),
         other => Err(ConsumeError::Park(format!("{other} is not heard here"))),
     }
 }

@@ -110,7 +110,7 @@ pub struct EntryView {
     pub credit: String,
     /// How much.
     pub amount: Money,
-    /// Why: `accrue`, `earn` or `reverse`.
+    /// Why: `accrue`, `earn`, `reverse` or `restore`.
     pub reason: String,
     /// What names it within the payee; the same thing is posted once.
     pub reference: String,

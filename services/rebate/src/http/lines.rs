@@ -27,7 +27,7 @@ pub struct LineView {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub id: RebateLineId,
-    /// The order.
+    /// The order, or the till's transaction.
     #[schema(value_type = Uuid)]
     pub order_id: OrderId,
     /// The order line.
@@ -40,7 +40,7 @@ pub struct LineView {
     pub role: String,
     /// Who earned.
     pub payee: String,
-    /// `accrued` until the order completes, then `payable`; `reversed` when nothing is left of it.
+    /// `accrued` until the order completes, then `payable`, at tills at once; `reversed` when nothing is left of it.
     pub status: &'static str,
     /// What the rate applies to.
     pub basis: Money,

@@ -110,13 +110,13 @@ pub struct ReturnFact {
     /// The order.
     #[diesel(sql_type = SqlUuid)]
     pub order_id: Uuid,
-    /// What gave them back: the refund, or the event that cancelled.
+    /// What gave them back: the refund, the event that cancelled, or the till's transaction.
     #[diesel(sql_type = SqlUuid)]
     pub source_id: Uuid,
     /// The order line.
     #[diesel(sql_type = Integer)]
     pub line_no: i32,
-    /// `cancel` or `refund`.
+    /// `cancel`, `refund` or `void`.
     #[diesel(sql_type = Text)]
     pub kind: String,
     /// How many units.

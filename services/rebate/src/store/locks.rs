@@ -31,6 +31,12 @@ pub fn lock_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<LockedOrde
     Ok(rows)
 }
 
+/// Makes batches of till transactions take turns: what one brings may be what another takes back.
+pub fn lock_tills(tx: &mut Tx<'_>) -> Result<(), store::Error> {
+    diesel::sql_query("select pg_advisory_xact_lock(hashtextextended('rebate/tills', 0))").execute(tx.conn())?;
+    Ok(())
+}
+
 /// Locks everything that is bound to a subject in a role, also when nothing is bound yet.
 pub fn lock_subject(tx: &mut Tx<'_>, role: BindingRole, kind: SubjectKind, subject: &str) -> Result<(), store::Error> {
     #[derive(QueryableByName)]

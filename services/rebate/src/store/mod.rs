@@ -8,3 +8,4 @@ pub mod lines;
 pub mod locks;
 pub mod payees;
 pub mod policies;
+pub mod tills;

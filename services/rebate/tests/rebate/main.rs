@@ -8,4 +8,5 @@
 mod crediting;
 mod http;
 mod journey;
+mod tills;
 mod world;

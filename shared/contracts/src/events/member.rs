@@ -1,7 +1,7 @@
 //! What the member service tells.
 
 use kernel::Timestamp;
-use kernel::id::{MemberId, OrderId};
+use kernel::id::{MemberId, OrderId, PosTransactionId};
 use serde::{Deserialize, Serialize};
 
 /// A member was registered.
@@ -29,6 +29,17 @@ pub struct IdentityLinked {
 pub struct BuyerIdentified {
     /// The order.
     pub order_id: OrderId,
+    /// The member; none for an anonymous sale.
+    pub member_id: Option<MemberId>,
+    /// The member's tier at that moment.
+    pub tier: Option<String>,
+}
+
+/// The answer to every transaction of a till that sold something: which member bought, if any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PosIdentified {
+    /// The transaction.
+    pub transaction_id: PosTransactionId,
     /// The member; none for an anonymous sale.
     pub member_id: Option<MemberId>,
     /// The member's tier at that moment.
@@ -68,5 +79,6 @@ pub struct TierChanged {
 payload!(MemberRegistered, "member.registered", |it| it.member_id.to_string());
 payload!(IdentityLinked, "identity.linked", |it| it.member_id.to_string());
 payload!(BuyerIdentified, "buyer.identified", |it| it.order_id.to_string());
+payload!(PosIdentified, "pos.identified", |it| it.transaction_id.to_string());
 payload!(PointsChanged, "points.changed", |it| it.member_id.to_string());
 payload!(TierChanged, "tier.changed", |it| it.member_id.to_string());

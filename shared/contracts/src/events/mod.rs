@@ -37,7 +37,7 @@ pub use inventory::{
     ReservationExpired, StockBackordered, StockBetterFound, StockChanged, StockLevel, StockOwing, StockPromisedLong,
     StockReleased, StockShorted, StockSourced,
 };
-pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, TierChanged};
+pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, PosIdentified, TierChanged};
 pub use order::{
     Buyer, CouponFunder, CouponShare, Credited, Destination, FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind,
     FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest, FulfilmentShipped,
@@ -45,9 +45,9 @@ pub use order::{
     QuantityOfLine, RecalledPart,
 };
 pub use payment::PaymentReceived;
-pub use pos::{PosKind, PosLine, PosRecorded};
+pub use pos::{PosKind, PosLine, PosOriginal, PosRecorded};
 pub use product::{BundleComponent, ListingChanged, SkuChanged, SkuStatus};
-pub use rebate::{RebateAccrued, RebateReversed};
+pub use rebate::{PosRebateAccrued, PosRebateReversed, RebateAccrued, RebateReversed};
 pub use restated::{OrderRestated, RestatedFulfilment, RestatedLine};
 pub use returning::{
     Disposition, LineAmount, RefundIssued, RefundLine, RefundPart, ReturnInspected, ReturnLapsed, ReturnLine,

@@ -23,6 +23,21 @@ pub enum PosKind {
     Void,
 }
 
+/// The line of a till's transaction on which units that came back had been sold. The transaction may come later, or never.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PosOriginal {
+    /// The store that sold them.
+    pub store: LocationCode,
+    /// Its till.
+    pub terminal: String,
+    /// The business day.
+    pub business_date: NaiveDate,
+    /// The transaction's number.
+    pub sequence: i64,
+    /// The line's number on the receipt.
+    pub line_no: i32,
+}
+
 /// What a till's transaction sold or took back of a SKU. Everything of a line has one sign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PosLine {
@@ -45,6 +60,9 @@ pub struct PosLine {
     /// leave again, from where this says they had gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// On which line units that came back had been sold, where the till knew; in a void, as in what it undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<PosOriginal>,
 }
 
 /// A till's transaction is in the book. It has happened: nobody can refuse it any more.

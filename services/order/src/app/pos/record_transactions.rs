@@ -172,6 +172,7 @@ fn lines(form: &PosForm, priced: &[PricedLine], skus: &[Arc<Sku>]) -> Vec<Line> 
             discount_amount: priced.discount_amount,
             paid_amount: priced.paid_amount,
             disposition: priced.disposition,
+            original: form.original_of(line),
         })
         .collect();
     lines.sort_unstable_by_key(|line| line.line_no);

@@ -126,6 +126,7 @@ fn check_lines(form: &PosForm, faults: &mut Faults) -> Vec<Decimal> {
         if line.quantity > 0 && line.disposition.is_some() {
             faults.add(format!("lines[{index}].disposition"), "belongs to units that came back");
         }
+        check_original(index, line, faults);
         faults.amount(&format!("lines[{index}].discount"), line.discount, form.currency);
         match unit_price(line, form.currency) {
             Ok(price) => prices.push(price),
@@ -133,6 +134,21 @@ fn check_lines(form: &PosForm, faults: &mut Faults) -> Vec<Decimal> {
         }
     }
     prices
+}
+
+fn check_original(index: usize, line: &PosLineForm, faults: &mut Faults) {
+    let Some(original) = &line.original else { return };
+    let field = |name: &str| format!("lines[{index}].original{name}");
+    if line.quantity > 0 {
+        faults.add(field(""), "belongs to units that came back");
+    }
+    if let Some(terminal) = &original.terminal {
+        faults.text(&field(".terminal"), terminal, MAX_TERMINAL_LENGTH);
+    }
+    check_sequence(&field(".sequence"), original.sequence, faults);
+    if original.line_no < 1 {
+        faults.add(field(".line_no"), "counts from 1");
+    }
 }
 
 fn unit_price(line: &PosLineForm, currency: Currency) -> Result<Decimal, (&'static str, String)> {

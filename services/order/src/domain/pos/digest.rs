@@ -28,6 +28,9 @@ pub fn digest(form: &PosForm, lines: &[PricedLine]) -> Result<Vec<u8>, serde_jso
     written.sort_unstable_by_key(|line| line.0);
     let tenders: Vec<_> =
         form.tenders.iter().map(|it| (&it.method, it.amount.amount, it.reference.as_deref())).collect();
+    let mut originals: Vec<_> =
+        form.lines.iter().filter_map(|line| Some((line.line_no, form.original_of(line)?))).collect();
+    originals.sort_unstable_by_key(|it| it.0);
     let voids = form.voids.map(|voids| (voids.business_date, voids.sequence));
     let mut digest = Parts(Vec::with_capacity(FIELDS.len().saturating_mul(PART_BYTES)));
     digest.push(&form.kind)?;
@@ -38,7 +41,11 @@ pub fn digest(form: &PosForm, lines: &[PricedLine]) -> Result<Vec<u8>, serde_jso
     digest.push(&form.guide)?;
     digest.push(&form.note)?;
     digest.push(&voids)?;
-    digest.push(&written)?;
+    if originals.is_empty() {
+        digest.push(&written)?;
+    } else {
+        digest.push(&(&written, &originals))?;
+    }
     digest.push(&tenders)?;
     Ok(digest.0)
 }

@@ -1,7 +1,7 @@
 //! A till's transaction and a till's closing as they are handed in, before anything is checked.
 
 use chrono::NaiveDate;
-use contracts::events::{Disposition, PosKind};
+use contracts::events::{Disposition, PosKind, PosOriginal};
 use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, SkuCode, Timestamp};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -87,6 +87,44 @@ pub struct PosLineForm {
     /// What becomes of units that came back: `restock` when left out.
     #[serde(default)]
     pub disposition: Option<Disposition>,
+    /// Where units that came back had been sold, if the till knows: points and rebates of that line go back with them.
+    #[serde(default)]
+    pub original: Option<OriginalForm>,
+}
+
+/// The line of an earlier transaction on which units that came back had been sold.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginalForm {
+    /// The store that sold them; left out for the same.
+    #[serde(default)]
+    pub store: Option<LocationCode>,
+    /// Its till; left out for the same.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub terminal: Option<String>,
+    /// The business day.
+    pub business_date: NaiveDate,
+    /// The transaction's number.
+    #[schema(minimum = 1)]
+    pub sequence: i64,
+    /// The line's number on that receipt.
+    #[schema(minimum = 1)]
+    pub line_no: i32,
+}
+
+impl PosForm {
+    /// Where units of a line had been sold, in full.
+    pub fn original_of(&self, line: &PosLineForm) -> Option<PosOriginal> {
+        let original = line.original.as_ref()?;
+        Some(PosOriginal {
+            store: original.store.clone().unwrap_or_else(|| self.store.clone()),
+            terminal: original.terminal.clone().unwrap_or_else(|| self.terminal.clone()),
+            business_date: original.business_date,
+            sequence: original.sequence,
+            line_no: original.line_no,
+        })
+    }
 }
 
 /// How a transaction was paid, or how money went back.

@@ -1,6 +1,6 @@
 //! What of a till's transaction has no column of its own, and how a void turns it around.
 
-use contracts::events::{Buyer, Disposition, PosLine};
+use contracts::events::{Buyer, Disposition, PosLine, PosOriginal};
 use kernel::{PayeeCode, SkuCode};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ pub struct Line {
     /// What becomes of units that came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// Where units that came back had been sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<PosOriginal>,
 }
 
 /// A means of payment.
@@ -87,6 +90,7 @@ impl Receipt {
             discount_amount: line.discount_amount,
             paid_amount: line.paid_amount,
             disposition: line.disposition,
+            original: line.original.clone(),
         };
         lines.iter().map(told).collect()
     }

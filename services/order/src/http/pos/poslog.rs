@@ -115,11 +115,24 @@ fn line(item: &Element, goods: &Element, sign: i64, (index, currency): (usize, &
     };
     let list = price.checked_mul(units).unwrap_or_default().abs();
     let discount = money(list.saturating_sub(paid), currency, &field("discount"))?;
+    let link = if sign < 0 { goods.find(&["TransactionLink"]) } else { None };
+    let original = link.map(|link| original(link, &field("original"))).transpose()?.flatten();
     Ok(json!({
         "line_no": number(item.text(&["SequenceNumber"]), &field("line_no"))?,
         "sku": sku, "quantity": quantity.saturating_mul(sign), "unit_price_decimal": price.to_string(),
-        "discount": discount,
+        "discount": discount, "original": original,
     }))
+}
+
+/// Where returned goods had been sold; nothing where the link names no line.
+fn original(link: &Element, field: &str) -> Result<Option<Value>, Fault> {
+    let Some(line_no) = link.text(&["LineItemSequenceNumber"]) else { return Ok(None) };
+    Ok(Some(json!({
+        "store": link.text(&["BusinessUnit", "UnitID"]).or_else(|| link.text(&["RetailStoreID"])),
+        "terminal": link.text(&["WorkstationID"]), "business_date": link.text(&["BusinessDayDate"]),
+        "sequence": number(link.text(&["SequenceNumber"]), &format!("{field}.sequence"))?,
+        "line_no": number(Some(line_no), &format!("{field}.line_no"))?,
+    })))
 }
 
 /// A means of payment, and the change that was given.

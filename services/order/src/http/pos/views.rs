@@ -1,7 +1,7 @@
 //! Transactions, days and gaps of tills as they are answered.
 
 use chrono::NaiveDate;
-use contracts::events::{Buyer, Disposition, PosKind};
+use contracts::events::{Buyer, Disposition, PosKind, PosOriginal};
 use kernel::id::PosTransactionId;
 use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, SkuCode, Timestamp};
 use serde::Serialize;
@@ -103,6 +103,9 @@ pub struct PosLineView {
     /// What becomes of units that came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// Where units that came back had been sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<PosOriginal>,
 }
 
 /// A means of payment of a till's transaction.
@@ -179,6 +182,7 @@ impl PosLineView {
             discount_amount: Money::new(line.discount_amount, currency),
             paid_amount: Money::new(line.paid_amount, currency),
             disposition: line.disposition,
+            original: line.original,
         }
     }
 }

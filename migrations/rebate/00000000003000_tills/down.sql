@@ -1,0 +1,3 @@
+drop table till_sale_voids;
+drop table till_sale_returns;
+drop table till_sales;
