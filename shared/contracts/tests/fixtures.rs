@@ -126,6 +126,16 @@ fn optional_parts_that_no_fixture_shows_may_grow_too() {
         "credited": {"guide": "G-7", "store": "SH-01"}, "changed_at": "2026-11-11T00:00:00Z",
     });
     assert_eq!(serde_json::to_value(heard::<OrderChanged>(changed.clone())).unwrap(), changed);
+    let original =
+        json!({"store": "SH-01", "terminal": "T1", "business_date": "2026-11-10", "sequence": 7, "line_no": 2});
+    let returned = json!({
+        "transaction_id": "01935f00-0000-7000-8000-000000000009", "store": "SH-01", "terminal": "T2",
+        "business_date": "2026-11-11", "sequence": 42, "kind": "return", "channel": "pos",
+        "occurred_at": "2026-11-11T04:00:00Z", "currency": "CNY", "buyer": {"identities": []}, "total_amount": -4450,
+        "lines": [{"line_no": 1, "sku": "TEE-M", "quantity": -1, "list_amount": -4900, "discount_amount": -450,
+            "paid_amount": -4450, "disposition": "restock", "original": original}],
+    });
+    assert_eq!(serde_json::to_value(heard::<PosRecorded>(returned.clone())).unwrap(), returned);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod moved;
 mod returned;
 mod sale;
 mod scarcity;
+mod till;
 mod traced;
 
 use serde_json::json;
@@ -42,6 +43,7 @@ async fn journey(topology: Topology) {
     let order = sale::sold_and_delivered(&shop).await;
     returned::and_everything_goes_back(&shop, &order).await;
     sale::cancelled_before_it_ships(&shop).await;
+    till::sells_and_takes_it_back(&shop).await;
     holds::claimed_by_an_order(&shop).await;
     holds::run_out(&shop).await;
     scarcity::split_over_two_locations(&shop).await;
@@ -53,7 +55,8 @@ async fn journey(topology: Topology) {
 /// A channel, goods, places and opening stock.
 async fn open(deployment: &Deployment, shop: &Shop) {
     shop.channel(CHANNEL).await;
-    shop.skus(&[("TEE", "tops"), ("CAP", "hats"), ("MUG", "home"), ("BAG", "home"), ("LAMP", "home")]).await;
+    shop.skus(&[("TEE", "tops"), ("CAP", "hats"), ("MUG", "home"), ("BAG", "home"), ("LAMP", "home"), ("PIN", "hats")])
+        .await;
     shop.locations(&[
         ("WH-SH", "warehouse", places::SHANGHAI),
         ("ST-HZ", "store", places::HANGZHOU),
@@ -71,6 +74,7 @@ async fn open(deployment: &Deployment, shop: &Shop) {
         ("TEE", "ST-NJ", 10),
         ("CAP", "ST-NJ", 10),
         ("MUG", "ST-HZ", 4),
+        ("PIN", "ST-HZ", 5),
         ("BAG", "WH-SH", 3),
         ("LAMP", "WH-SH", 2),
         ("LAMP", "ST-NJ", 2),

@@ -16,13 +16,13 @@ use crate::store::points::HoldRow;
 const NOTHING: Balances = Balances { pending: 0, active: 0, held: 0, arrears: 0 };
 
 impl Shop {
-    async fn holds(&self, member: MemberId, points: i64) -> Result<HoldRow, HoldError> {
+    pub async fn holds(&self, member: MemberId, points: i64) -> Result<HoldRow, HoldError> {
         let (reason, cause) = ("a mug".to_owned(), Cause::default());
         let command = HoldCommand { member, points, seconds: 900, reason, reference: None, cause };
         self.test.store.transact("hold", move |tx| hold_points(tx, &command)).await
     }
 
-    async fn steps(&self, hold: &HoldRow, step: HoldStep) -> Result<HoldRow, HoldError> {
+    pub async fn steps(&self, hold: &HoldRow, step: HoldStep) -> Result<HoldRow, HoldError> {
         let hold = hold.hold_id;
         self.test.store.transact("step", move |tx| step_hold(tx, hold, step, &Cause::default())).await
     }

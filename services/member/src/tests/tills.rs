@@ -1,6 +1,13 @@
 //! What members buy at tills and bring back to them, in whatever order it is told.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bus::ConsumeError;
+use contracts::Payload;
 use contracts::events::{Buyer, Identity, PosIdentified, PosKind, PosLine, PosOriginal, PosRecorded};
+use diesel::Connection;
+use diesel::connection::InstrumentationEvent;
 use kernel::Currency;
 use kernel::id::{MemberId, PosTransactionId};
 use proptest::prelude::*;
@@ -9,6 +16,7 @@ use serde_json::json;
 use testkit::told;
 
 use super::{Shop, phone};
+use crate::app::hold_points::HoldStep;
 use crate::domain::account::Balances;
 use crate::store::rules::RuleKind;
 
@@ -170,6 +178,65 @@ async fn a_sale_at_a_till_counts_for_the_same_member_and_tier_as_an_order() {
     assert_eq!((shop.tier(member).await, shop.points(member).await), ("gold".to_owned(), ACTIVE(2_000)));
     shop.rings(&[void(&shop, 2, &sale)]).await;
     assert_eq!((shop.tier(member).await, shop.points(member).await), ("silver".to_owned(), ACTIVE(1_500)));
+    shop.is_proved().await;
+}
+
+#[tokio::test]
+async fn points_that_are_spent_are_owed_until_the_purchase_stands_again() {
+    let shop = Shop::new().await;
+    let anna = [phone("13800138000")];
+    let sale = till(&shop, 1, &anna, &[("A", 2, 10_000)]);
+    shop.rings(std::slice::from_ref(&sale)).await;
+    let member = shop.member_at(&sale).await.unwrap();
+    let hold = shop.holds(member, 80).await.unwrap();
+    shop.steps(&hold, HoldStep::Capture).await.unwrap();
+    // Both units come back: 20 of 100 are there, 80 are owed; a purchase of 30.00 repays some.
+    let back = of(till(&shop, 2, &[], &[("A", -2, -10_000)]), 0, &sale, 1);
+    shop.rings(&[back.clone(), till(&shop, 3, &anna, &[("B", 1, 3_000)])]).await;
+    assert_eq!(shop.points(member).await, Balances { arrears: 50, ..NOTHING });
+    shop.is_proved().await;
+    shop.rings(&[void(&shop, 4, &back)]).await;
+    assert_eq!(shop.points(member).await, ACTIVE(50));
+    // What was spent goes back into the lot it came from, beside what was given again.
+    shop.steps(&hold, HoldStep::Reverse).await.unwrap();
+    assert_eq!(shop.points(member).await, ACTIVE(130));
+    shop.is_proved().await;
+}
+
+#[tokio::test]
+async fn a_batch_of_tills_costs_no_more_statements_than_one() {
+    let shop = Shop::new().await;
+    let mut counts = Vec::new();
+    for (size, first) in [(1, 1), (100, 1_000)] {
+        let sale = |it| till(&shop, it, &[phone(&format!("1380013{it:04}"))], &[("A", 2, 10_000), ("B", 1, 5_000)]);
+        let sales: Vec<_> = (first..first + size).map(sale).collect();
+        let back: Vec<_> = sales.iter().map(|sale| of(till(&shop, 0, &[], &[("A", -1, -5_000)]), 0, sale, 1)).collect();
+        let voids: Vec<_> = sales.iter().chain(&back).map(|it| void(&shop, 0, it)).collect();
+        let batches = [sales, back, voids].map(|batch| batch.iter().map(|it| shop.event(it)).collect::<Vec<_>>());
+        let (count, handler) = (Arc::new(AtomicUsize::new(0)), crate::consumers::tills(shop.desk.clone()));
+        let counter = Arc::clone(&count);
+        let outcome: Result<(), ConsumeError> = shop
+            .test
+            .store
+            .transact("count", move |tx| {
+                tx.conn().set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                    if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+                for batch in &batches {
+                    handler(tx, PosRecorded::KIND, batch)?;
+                }
+                tx.conn().set_instrumentation(|_: InstrumentationEvent<'_>| {});
+                Ok(())
+            })
+            .await;
+        outcome.unwrap();
+        counts.push(count.load(Ordering::SeqCst));
+    }
+    // The first one also opens the accounts.
+    assert!(counts[1] > 0 && counts[1] <= counts[0], "{counts:?}");
+    assert_eq!(shop.qualifying(), 0);
     shop.is_proved().await;
 }
 
