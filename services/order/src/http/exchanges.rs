@@ -20,6 +20,8 @@ use crate::store::orders::{self, OrderRow};
 /// to the return itself.
 pub async fn check(app: &App, meta: &Meta, form: &ReturnForm) -> Result<(), Failure> {
     let Some(wish) = &form.exchange else { return Ok(()) };
+    // Whoever says what is wanted says what it costs, as in any order.
+    meta.principal.require("order:write")?;
     let (order_id, named) = (form.order_id, form.channel.clone().zip(form.channel_order_no.clone()));
     let original = app.store.read("find_original", move |tx| original(tx, order_id, named)).await?;
     let Some(original) = original else { return Ok(()) };

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::told;
 
+use crate::held_intake::in_force;
 use crate::support::{Answer, Shop, answered, fen, line, order};
 
 /// A delivered unit of `A` for 1.00: 0.40 of it with a voucher, 0.60 with a card. The example of docs/returns.md.
@@ -266,8 +267,68 @@ async fn what_cannot_be_exchanged_is_refused_by_field() {
     assert_eq!(shop.get(&format!("/v1/returns/{}", taken.id())).await.body["status"], "requested");
     let paid = json!({"method": "exchange", "amount": fen(1)});
     assert_eq!(shop.post(&format!("/v1/orders/{original}/payments"), paid).await.fields(), ["method"]);
-    let mut elsewhere = shop.claims("return:*");
+    let returns_only = TestRequest::post().uri("/v1/returns").set_json(for_a_pot(&original, 130));
+    assert_eq!(shop.send(&shop.claims("return:*"), returns_only).await.code(), (403, "forbidden"));
+    let mut elsewhere = shop.claims("return:* order:*");
     elsewhere.channels = Some(["till".parse().unwrap()].into());
     let body = TestRequest::post().uri("/v1/returns").set_json(for_a_pot(&original, 130));
     assert_eq!(shop.send(&elsewhere, body).await.status, 403);
+}
+
+#[actix_web::test]
+async fn two_returns_at_once_pay_for_what_each_is_worth() {
+    let shop = Shop::new().await;
+    let mut body = order("T-1", json!([line(1, "A", 3, 100)]));
+    body["discount"] = fen(200);
+    body["payments"] = json!([{"method": "card", "amount": fen(100)}]);
+    let id = shop.post("/v1/orders", body).await.id();
+    shop.hear(&answered(&id, 1, &[(1, "A", "W1", 3)])).await;
+    for fulfilment in shop.fulfilments(&id).await {
+        for step in ["accept", "ship", "deliver"] {
+            shop.act(&format!("/v1/fulfilments/{fulfilment}/{step}")).await;
+        }
+    }
+    let mut refunds = Vec::new();
+    let mut orders = Vec::new();
+    for price in [20, 50, 90] {
+        let (asked, order) = approved(&shop, for_a_pot(&id, price)).await;
+        inspected(&shop, &asked).await;
+        refunds.push(step(&asked, "refund"));
+        orders.push(order);
+    }
+    let answers = join_all(refunds.iter().chain(&refunds).map(|path| shop.act(path))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 3);
+    // Whoever comes first, the units are worth 33, 34 and 33: 20 go to the first pot, all of theirs to the others.
+    let mut paid = Vec::new();
+    for order in &orders {
+        paid.push(shop.order(order).await["totals"]["paid_amount"]["amount"].as_i64().unwrap());
+    }
+    assert!(paid[0] == 20 && [33, 34].contains(&paid[1]) && [33, 34].contains(&paid[2]), "{paid:?}");
+    assert_eq!(shop.order(&id).await["totals"]["refunded_amount"], fen(100));
+    shop.assert_money_adds_up();
+}
+
+#[actix_web::test]
+async fn what_rules_hold_is_paid_by_its_return_all_the_same() {
+    let shop = Shop::new().await;
+    let original = cup(&shop).await;
+    in_force(&shop, &[("all", "all", json!({"fulfilment": "ship"}))]).await;
+    let asked = shop.post("/v1/returns", for_a_pot(&original, 130)).await;
+    let given_up = shop.act(&step(&asked, "approve")).await.body["exchange_order_id"].clone();
+    assert_eq!(shop.order(given_up.as_str().unwrap()).await["status"], "held");
+    assert_eq!(shop.act(&step(&asked, "cancel")).await.status, 200);
+    let ended = shop.order(given_up.as_str().unwrap()).await;
+    assert_eq!((&ended["status"], &ended["held"]), (&json!("cancelled"), &json!(false)));
+    let asked = shop.post("/v1/returns", for_a_pot(&original, 100)).await;
+    let order = shop.act(&step(&asked, "approve")).await.body["exchange_order_id"].as_str().unwrap().to_owned();
+    refunded(&shop, &asked).await;
+    let read = shop.order(&order).await;
+    assert_eq!((&read["status"], &read["payment_status"]), (&json!("held"), &json!("paid")));
+    // Nobody has heard of either but the original.
+    assert_eq!(told::<OrderPlaced>(&shop.test.store).await.len(), 1);
+    assert_eq!(told::<OrderCancelled>(&shop.test.store).await.len(), 0);
+    assert_eq!(shop.act(&format!("/v1/orders/{order}/release")).await.status, 200);
+    shop.hear(&answered(&order, 1, &[(1, "B", "W1", 1)])).await;
+    assert_eq!(standing(&shop.order(&order).await), ("sourced", "paid", "offered", 0));
+    shop.assert_money_adds_up();
 }
