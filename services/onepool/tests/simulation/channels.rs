@@ -16,6 +16,13 @@ pub struct Sold {
     minute: u32,
 }
 
+impl Sold {
+    /// An order that its channel did not hand in, and says nothing of.
+    pub fn by_hand(id: &str) -> Self {
+        Self { id: id.to_owned(), body: Value::Null, minute: 0 }
+    }
+}
+
 fn address(longitude: f64) -> Value {
     json!({"country": "CN", "province": "上海市", "latitude": 31.2, "longitude": longitude, "phone": "13800138000"})
 }
@@ -70,7 +77,7 @@ impl Town {
 
     /// The channel sends a newer state of an order, or an older one.
     pub async fn update(&mut self) {
-        let Some(place) = self.any_order() else { return };
+        let Some(place) = self.any_order().filter(|place| self.orders[*place].body.is_object()) else { return };
         let mut sold = self.orders[place].clone();
         let older = self.world.happens(30) && sold.minute > 1;
         let minute = if older { sold.minute - 1 } else { sold.minute + 2 };

@@ -91,8 +91,16 @@ async fn orders_have_ended(town: &mut Town, verdict: &mut Verdict, expected: &mu
             units_kept += quantity - gone;
             add(expected, line["sku"].as_str().unwrap(), -number(line, "shipped"));
         }
-        // The freight goes back with the last unit.
+        // The freight goes back with the last unit, and where the seller was at fault, with each.
         let freight = if units_kept > 0 { number(&order["totals"]["freight_amount"], "amount") } else { 0 };
+        let at_fault = |it: &Value| it["at_fault"] == "seller" && it["status"] == "refunded";
+        let freight = if order["returns"].as_array().into_iter().flatten().any(at_fault) {
+            let left = total - back - kept;
+            assert!((0..=freight).contains(&left), "{order:#}");
+            left
+        } else {
+            freight
+        };
         assert_eq!(total, kept + freight + back, "what it costs = kept + given back: {order:#}");
         let money = |field: &str| number(&order["totals"][field], "amount");
         assert_eq!(
@@ -129,6 +137,16 @@ async fn returns_have_ended(town: &mut Town, expected: &mut Units) {
         let it = town.ask(ORDER, Method::GET, &format!("/v1/returns/{id}"), Value::Null).await.body;
         let status = it["status"].as_str().unwrap();
         assert!(["refunded", "cancelled", "lapsed"].contains(&status), "a return has not ended: {it:#}");
+        if let Some(order) = it["exchange_order_id"].as_str() {
+            let order = town.ask(ORDER, Method::GET, &format!("/v1/orders/{order}"), Value::Null).await.body;
+            let payments = order["payments"].as_array().into_iter().flatten();
+            let credited = payments.filter(|it| it["method"] == "exchange").map(|it| number(&it["amount"], "amount"));
+            assert_eq!(
+                it["exchange_amount"]["amount"].as_i64().unwrap_or(0),
+                credited.sum::<i64>(),
+                "{it:#}\n{order:#}"
+            );
+        }
         for line in it["lines"].as_array().unwrap() {
             for part in line["dispositions"].as_array().into_iter().flatten() {
                 if part["disposition"] != "scrap" {

@@ -1,9 +1,10 @@
-//! Returns: asked for, also for more than was bought, and taken step by step.
+//! Returns: asked for, also for more than was bought and for something else instead, and taken step by step.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::town::{ORDER, PLACES, Town};
+use crate::channels::Sold;
+use crate::town::{ORDER, PLACES, SOLD, Town, fen};
 
 impl Town {
     /// A buyer wants to return some units.
@@ -13,8 +14,14 @@ impl Town {
         }
         let place = self.below(self.orders.len());
         let quantity = self.units(4);
-        let body = json!({"order_id": self.orders[place].id, "lines": [{"line_no": 1, "quantity": quantity}],
-            "reason": "too small"});
+        let reason = ["does_not_fit", "damaged"][self.below(2)];
+        let mut body = json!({"order_id": self.orders[place].id, "lines": [{"line_no": 1, "quantity": quantity}],
+            "reason_code": reason});
+        if self.world.happens(40) {
+            let (sku, price) = SOLD[self.below(SOLD.len())];
+            let line = json!({"line_no": 1, "sku": sku, "quantity": self.units(2), "unit_price": fen(price)});
+            body["exchange"] = json!({"lines": [line]});
+        }
         let reply = self.ask(ORDER, Method::POST, "/v1/returns", body).await;
         self.note(format!("return of {place} × {quantity}: {}", reply.status));
         assert!(matches!(reply.status, 201 | 409 | 422), "{}", reply.text);
@@ -52,6 +59,9 @@ impl Town {
         };
         let reply = self.ask(ORDER, Method::POST, &format!("{path}/{step}"), body).await;
         assert!(matches!(reply.status, 200 | 409), "{step}: {}", reply.text);
+        if let (200, "approve", Some(order)) = (reply.status, step, reply.body["exchange_order_id"].as_str()) {
+            self.orders.push(Sold::by_hand(order));
+        }
         reply.status
     }
 
