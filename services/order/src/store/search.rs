@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::Timestamp;
 use store::{Error, Tx};
 use uuid::Uuid;
@@ -47,6 +47,8 @@ pub struct Filter {
     pub parent_order_no: Option<String>,
     /// Of this member.
     pub member: Option<Uuid>,
+    /// Whether anything holds them.
+    pub held: Option<bool>,
     /// In one of these states.
     pub statuses: Option<Vec<OrderStatus>>,
     /// With their money in one of these states.
@@ -132,6 +134,7 @@ impl Filter {
             && self.order_no_prefix.is_none()
             && self.sku.is_none()
             && self.member.is_none()
+            && self.held.is_none()
             && self.statuses.is_none()
             && self.payment_statuses.is_none()
             && self.document_terms().is_none()
@@ -242,7 +245,7 @@ fn skip(tx: &mut Tx<'_>, filter: &Filter, before: Place) -> Result<Option<Place>
     Ok(Some(at))
 }
 
-/// The orders that a number, the beginning of one, or a member names.
+/// The orders that a number, the beginning of one, a member, or an open hold names.
 fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Place>>, Error> {
     if let Some(prefix) = filter.order_no.as_ref().or(filter.order_no_prefix.as_ref()) {
         let end = if filter.order_no.is_some() { String::new() } else { char::MAX.to_string() };
@@ -259,7 +262,9 @@ fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Place>>, Error> 
         .load(tx.conn())?;
         return Ok(Some(rows));
     }
-    let Some(member) = filter.member else { return Ok(None) };
+    let Some(member) = filter.member else {
+        return if filter.held == Some(true) { held(tx).map(Some) } else { Ok(None) };
+    };
     let rows = diesel::sql_query(
         "SELECT o.placed_at, o.order_id FROM (SELECT order_id FROM order_members WHERE member_id = $1 LIMIT $2) AS m \
          JOIN orders o USING (order_id)",
@@ -268,6 +273,16 @@ fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Place>>, Error> 
     .bind::<BigInt, _>(AT_ONCE)
     .load(tx.conn())?;
     Ok(Some(rows))
+}
+
+/// The orders that open holds name.
+fn held(tx: &mut Tx<'_>) -> Result<Vec<Place>, Error> {
+    Ok(diesel::sql_query(
+        "SELECT DISTINCT o.placed_at, o.order_id FROM (SELECT order_id FROM order_holds WHERE released_at IS NULL \
+         LIMIT $1) AS h JOIN orders o USING (order_id)",
+    )
+    .bind::<BigInt, _>(AT_ONCE)
+    .load(tx.conn())?)
 }
 
 /// The next orders of the lists of terms, or of the channels alone: each channel's list is read by its index.
@@ -318,7 +333,7 @@ fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>
          AND ($8 IS NULL OR EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.order_id \
          AND l.order_id BETWEEN $13 AND $14 AND l.sku = $8)) \
          AND o.placed_at >= $9 AND (o.placed_at, o.order_id) < ($10, $11) \
-         AND ($12 IS NULL OR order_document_terms(o.document) @> $12)",
+         AND ($12 IS NULL OR order_document_terms(o.document) @> $12) AND ($15 IS NULL OR o.held = $15)",
     )
     .bind::<Array<SqlUuid>, _>(ids)
     .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
@@ -334,5 +349,6 @@ fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>
     .bind::<Nullable<Array<Text>>, _>(filter.document_terms())
     .bind::<SqlUuid, _>(first)
     .bind::<SqlUuid, _>(last)
+    .bind::<Nullable<Bool>, _>(filter.held)
     .load(tx.conn())?)
 }
