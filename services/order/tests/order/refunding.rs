@@ -128,6 +128,8 @@ async fn an_order_that_the_channel_settles_has_refunds_without_parts() {
 async fn the_payments_of_orders_from_before_are_taken_over_with_what_went_back() {
     const DOWN: &str = include_str!("../../../../migrations/order/00000000014000_payments/down.sql");
     const UP: &str = include_str!("../../../../migrations/order/00000000014000_payments/up.sql");
+    const LATER_DOWN: &str = include_str!("../../../../migrations/order/00000000020000_authorised/down.sql");
+    const LATER_UP: &str = include_str!("../../../../migrations/order/00000000020000_authorised/up.sql");
     let shop = Shop::new().await;
     let id = shop.post("/v1/orders", tea()).await.id();
     let other = shop.placed("T-2", json!([line(1, "A", 1, 100)])).await;
@@ -136,7 +138,8 @@ async fn the_payments_of_orders_from_before_are_taken_over_with_what_went_back()
     assert_eq!(shop.post(&format!("/v1/orders/{id}/cancel"), cancel).await.status, 200);
     deliver(&shop, &id).await;
     assert_eq!(shop.act(&inspected(&shop, &id).await).await.status, 200);
-    shop.test.database.execute(&format!("SET search_path = \"order\"; {DOWN}; {UP}"));
+    let sql = format!("SET search_path = \"order\"; {LATER_DOWN}; {DOWN}; {UP}; {LATER_UP}");
+    shop.test.database.execute(&sql);
     // 33 were cancelled and 34 came back: 67 is all of the voucher and 17 of the card. Only the return knows its refund.
     let read = shop.order(&id).await;
     assert_eq!(refunded(&read), [50, 17]);
