@@ -21,6 +21,7 @@ use crate::store::fulfilments::{self, Fulfilment};
 use crate::store::history::{self, Change};
 use crate::store::lines::LineRow;
 use crate::store::orders::{self, OrderRow};
+use crate::store::payments;
 use crate::store::{completions, lines, locks, service_levels};
 
 /// Who changes an order, and why.
@@ -50,6 +51,8 @@ pub struct Book {
     pub fulfilments: Vec<Fulfilment>,
     /// What goes back since it was opened, until that is noted.
     pub going_back: GoingBack,
+    /// Whether what payments promise, or the buyer has paid, changed since it was opened.
+    pub settles: bool,
 }
 
 /// Money that goes back to the buyer.
@@ -89,7 +92,7 @@ impl Book {
             let rows = lines.remove(&id).unwrap_or_default();
             let lines = rows.iter().map(LineRow::line).collect::<Result<_, _>>()?;
             let fulfilments = fulfilments.remove(&id).unwrap_or_default();
-            books.insert(id, Self { order, lines, fulfilments, going_back: GoingBack::default() });
+            books.insert(id, Self { order, lines, fulfilments, going_back: GoingBack::default(), settles: false });
         }
         Ok(books)
     }
@@ -103,7 +106,7 @@ impl Book {
             read.push(row.line()?);
         }
         let fulfilments = fulfilments::of(tx, &ids)?.remove(&order.order_id).unwrap_or_default();
-        Ok(Self { order, lines: read, fulfilments, going_back: GoingBack::default() })
+        Ok(Self { order, lines: read, fulfilments, going_back: GoingBack::default(), settles: false })
     }
 
     /// Whether nobody was told of it yet, because a rule holds it.
@@ -121,6 +124,7 @@ impl Book {
         let mut balance = self.order.balance();
         let beyond = |_| Error::Broken("no more goes back than an order costs");
         let refunded = balance.give_back(given.total_amount).map_err(beyond)?;
+        self.settles = self.settles || balance.authorised < self.order.authorised_amount;
         self.order.set_balance(balance, self.is_given_back())?;
         self.order.given_back_freight = self.order.given_back_freight.saturating_add(given.freight_amount);
         let back = &mut self.going_back;
@@ -135,7 +139,8 @@ impl Book {
         let order = &self.order;
         order.status == OrderStatus::Delivered.as_str()
             && order.due_amount == 0
-            && order.payment_terms == PaymentTerms::OnDelivery.as_str()
+            && order.authorised_amount == 0
+            && (self.settles || order.payment_terms == PaymentTerms::OnDelivery.as_str())
     }
 
     /// Whether every unit was given back.
@@ -238,6 +243,8 @@ pub fn write_back(tx: &mut Tx<'_>, books: &[&Book], concluded: &[Concluded], rul
     completions::schedule(tx, &delivered.collect::<Vec<_>>(), tx.now().plus_seconds(rules.return_window_seconds))?;
     let settled = books.iter().filter(|book| book.is_settled_late()).map(|book| book.order.order_id);
     completions::schedule(tx, &settled.collect::<Vec<_>>(), tx.now())?;
+    let settled = books.iter().filter(|book| book.settles);
+    payments::lower(tx, &settled.map(|it| (it.order.order_id, it.order.authorised_amount)).collect::<Vec<_>>())?;
     offer_paid(tx, books, rules)?;
     let refunds: Vec<PayBack> = concluded.iter().filter_map(|it| it.refund(tx.now())).collect();
     pay_back(tx, &refunds)?;

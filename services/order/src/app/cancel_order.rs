@@ -57,7 +57,8 @@ pub fn cancel_units(
 ) -> Result<(), Refusal> {
     let reason = why.actor.reason.clone().unwrap_or_default();
     let is_untold = book.is_untold()?;
-    let (steps, plan) = plan(book, steps).map_err(|few| {
+    let plan = |steps: &[(i32, i64)]| cover::plan_cancel(&book.lines, &book.pieces(), steps);
+    let (steps, plan) = with_gifts(book, steps, plan).map_err(|few| {
         Refusal::State(format!(
             "the order is {}: line {} has fewer units that have not shipped",
             book.order.status, few.line_no
@@ -80,9 +81,12 @@ pub fn cancel_units(
 
 /// How units are cancelled, with the gifts that go with them. A gift that can no longer be stopped keeps nobody from
 /// cancelling what was paid for.
-fn plan(book: &Book, steps: &[(i32, i64)]) -> Result<(Vec<(i32, i64)>, CancelPlan), TooFew> {
+pub fn with_gifts(
+    book: &Book,
+    steps: &[(i32, i64)],
+    plan: impl Fn(&[(i32, i64)]) -> Result<CancelPlan, TooFew>,
+) -> Result<(Vec<(i32, i64)>, CancelPlan), TooFew> {
     let gifts = gifts::cancelled_with(&book.lines, steps);
-    let plan = |steps: &[(i32, i64)]| cover::plan_cancel(&book.lines, &book.pieces(), steps);
     let all = merge(steps.iter().chain(&gifts).copied());
     match plan(&all) {
         Err(_) if !gifts.is_empty() => Ok((steps.to_vec(), plan(steps)?)),

@@ -22,7 +22,8 @@ pub fn complete_orders(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let mut changes = Vec::with_capacity(due.len());
     for (_, mut order) in locks::orders(tx, &due)? {
         // What is not paid yet is completed when it is.
-        if order.due_amount == 0 && order.status()?.may_become(OrderStatus::Completed) {
+        let is_paid = order.due_amount == 0 && order.authorised_amount == 0;
+        if is_paid && order.status()?.may_become(OrderStatus::Completed) {
             OrderStatus::Completed.as_str().clone_into(&mut order.status);
             order.version = order.version.saturating_add(1);
             outbox::append(tx, &OrderCompleted { order_id: order.id(), completed_at }, &Cause::default())?;

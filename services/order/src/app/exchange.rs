@@ -19,7 +19,7 @@ use super::place_orders::{self, Document, Origin, Place, Placed, Terms, place_or
 use super::receive_payment::{EXCHANGE, take};
 use super::references::Known;
 use super::refusal::Refusal;
-use crate::domain::form::{BuyerForm, ExchangeForm, OrderForm, PaymentForm};
+use crate::domain::form::{BuyerForm, ExchangeForm, OrderForm, PaymentForm, Taken};
 use crate::domain::intake::Priced;
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::ReturnStatus;
@@ -145,7 +145,7 @@ pub fn credit(
     if returned.exchange_amount > 0 {
         let amount = Money::new(returned.exchange_amount, book.order.currency()?);
         let reference = Some(return_id.to_string());
-        let form = PaymentForm { method: EXCHANGE.to_owned(), amount, reference };
+        let form = PaymentForm { method: EXCHANGE.to_owned(), amount, reference, status: Taken::default() };
         let before = payments::of(tx, &[order_id.uuid()])?.remove(&order_id.uuid()).unwrap_or_default();
         // Goods that came back pay also where the buyer has paid in as many parts as they may.
         let sequence = before.iter().map(|payment| payment.sequence).max().unwrap_or_default().saturating_add(1);

@@ -9,7 +9,7 @@ use kernel::Timestamp;
 use uuid::Uuid;
 
 use super::book::{Actor, Book, write_back};
-use super::cancel_order::{Cancelled, take_out};
+use super::cancel_order::{Cancelled, take_out, with_gifts};
 use crate::domain::cover;
 use crate::domain::give_back::FreightRefund;
 use crate::domain::service_level::{Counts, Measure, Sum};
@@ -108,14 +108,17 @@ struct Lapsed {
 }
 
 impl Lapsed {
-    /// Lapses a pickup of an order, in memory. If the buyer has a part of one of its bundles already, it stays ready, for
+    /// Lapses a pickup of an order, in memory, with the gifts that come with what is in it. If the buyer has a part of one of its bundles already, it stays ready, for
     /// good: the rest is theirs to collect, or the store's to settle with them.
     fn lapse(&mut self, book: &mut Book, it: &Fulfilment, freight: FreightRefund, now: Timestamp) -> Result<(), Error> {
         // One lapse of a bundle may have cancelled parts of the next pickup.
         let Some(it) = book.fulfilments.iter().find(|now| now.id == it.id && now.status == it.status).cloned() else {
             return Ok(());
         };
-        let Ok((steps, plan)) = cover::plan_lapse(&book.lines, &book.pieces(), &it.piece()) else {
+        let (pieces, lapsed) = (book.pieces(), it.id);
+        let plan = |steps: &[(i32, i64)]| cover::plan_lapse(&book.lines, &pieces, steps, lapsed);
+        let planned = cover::lapsed_units(&book.lines, &it.piece()).and_then(|steps| with_gifts(book, &steps, plan));
+        let Ok((steps, plan)) = planned else {
             let mut kept = it;
             (kept.times.collect_by, kept.times.remind_at) = (None, None);
             self.fulfilments.retain(|before| before.id != kept.id);

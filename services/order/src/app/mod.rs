@@ -4,6 +4,7 @@ pub mod adjust_price;
 pub mod book;
 pub mod caller;
 pub mod cancel_order;
+pub mod capture_payment;
 pub mod change_blacklist;
 pub mod change_hold_rules;
 pub mod change_order;

@@ -171,7 +171,8 @@ impl Place {
         let totals = priced.totals;
         let terms = form.payment_terms.map_or(PaymentTerms::Settled, |terms| terms.kind);
         let due = intake::due(&form, totals.total_amount);
-        let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0 };
+        let authorised = intake::authorised(&form);
+        let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0, authorised };
         let digests = buyer_digests(&form.buyer);
         let buyer_key = digests.first().cloned();
         let (channel, currency) = (form.channel.to_string(), form.currency.code().to_owned());
@@ -200,6 +201,7 @@ impl Place {
             payment_status: balance.status(false).as_str().to_owned(),
             payment_terms: terms.as_str().to_owned(),
             due_amount: balance.due,
+            authorised_amount: balance.authorised,
             waived_amount: 0,
             backordered: false,
             disturbed: false,
@@ -245,7 +247,7 @@ impl Place {
     fn deadline(&self, rules: Rules) -> Option<DeadlineRow> {
         let terms = self.terms.as_ref().filter(|_| self.order.awaits_payment())?;
         let schedule = Schedule::of(terms, self.order.created_at.into(), rules.unpaid_expires_after_seconds);
-        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().paid())
+        DeadlineRow::new(self.order.order_id, schedule, self.order.balance().covered())
     }
 
     fn number(&self) -> (&str, &str) {

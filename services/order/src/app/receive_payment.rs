@@ -60,7 +60,7 @@ fn reschedule(tx: &mut Tx<'_>, book: &Book) -> Result<(), Error> {
     if book.order.due_amount == 0 {
         return payment_deadlines::remove(tx, &[id]);
     }
-    payment_deadlines::set(tx, id, row.after(book.order.balance().paid()))
+    payment_deadlines::set(tx, id, row.after(book.order.balance().covered()))
 }
 
 fn check_currency(book: &Book, payment: &PaymentForm) -> Result<(), Refusal> {
@@ -87,16 +87,23 @@ pub fn take(tx: &mut Tx<'_>, book: &mut Book, payment: PaymentRow, why: &Why<'_>
         return Err(Refusal::State(format!("nothing is to be paid: the order is {}", book.order.payment_status()?)));
     }
     let due = Money::new(balance.due, currency);
-    balance
-        .receive(payment.amount)
+    let taken = payment.authorised == 0;
+    let received = if taken { balance.receive(payment.amount) } else { balance.authorise(payment.amount) };
+    received
         .map_err(|_| Refusal::invalid("amount", format!("is more than 0 and at most the {due} still to be paid")))?;
     let every_unit = book.is_given_back();
     book.order.set_balance(balance, every_unit)?;
+    book.settles = true;
     payments::insert(tx, &[&payment])?;
     reschedule(tx, book)?;
     let amount = Money::new(payment.amount, currency);
-    let concluded = book.conclude(&why.actor, &format!("{amount} paid by {}", payment.method))?;
+    let word = if taken { "paid" } else { "authorised" };
+    let concluded = book.conclude(&why.actor, &format!("{amount} {word} by {}", payment.method))?;
     write_back(tx, &[&*book], &[concluded], rules)?;
+    // It is told when it is taken.
+    if !taken {
+        return Ok(());
+    }
     let event = PaymentReceived {
         order_id: book.order.id(),
         sequence: payment.sequence,

@@ -109,8 +109,11 @@ fn read(document: &str) -> Result<Document, Error> {
 
 /// The payments that came after those in the book; none if they do not begin with those, or are more than is due.
 fn more_payments<'a>(paid: &[PaymentRow], sent: &'a [PaymentRow], due: i64) -> Option<&'a [PaymentRow]> {
-    let same =
-        |(a, b): (&PaymentRow, &PaymentRow)| (&a.method, &a.reference, a.amount) == (&b.method, &b.reference, b.amount);
+    // What is captured there and not here would have to be captured first.
+    let same = |(a, b): (&PaymentRow, &PaymentRow)| {
+        (&a.method, &a.reference, a.amount) == (&b.method, &b.reference, b.amount)
+            && (b.authorised > 0 || a.captured() == a.amount)
+    };
     let more = sent.get(paid.len()..).filter(|_| paid.iter().zip(sent).all(same))?;
     let sum: i128 = more.iter().map(|it| i128::from(it.amount)).sum();
     (sum <= i128::from(due) && more.iter().all(|it| it.amount > 0)).then_some(more)

@@ -1,7 +1,8 @@
 //! What the buyer has paid of an order, still owes, and got back.
 //!
 //! What goes back for units first lowers what is still due; only the rest is money that the buyer has paid and is
-//! refunded. So at any time paid = kept + refunded, and nobody is refunded what they have not paid.
+//! refunded. So at any time paid = kept + refunded, and nobody is refunded what they have not paid. What is authorised is
+//! neither due nor paid until it is captured; it falls after what is due and before anything is refunded.
 
 use super::state::PaymentStatus;
 
@@ -16,6 +17,8 @@ pub struct Balance {
     pub given_back: i64,
     /// How much of that was not paid yet, and is no longer due.
     pub waived: i64,
+    /// What payments promise that was not taken yet.
+    pub authorised: i64,
 }
 
 /// More than is there.
@@ -26,7 +29,12 @@ pub struct Beyond;
 impl Balance {
     /// What the buyer has paid.
     pub const fn paid(&self) -> i64 {
-        self.total.saturating_sub(self.due).saturating_sub(self.waived)
+        self.total.saturating_sub(self.due).saturating_sub(self.waived).saturating_sub(self.authorised)
+    }
+
+    /// What the buyer has paid, or a payment promises.
+    pub const fn covered(&self) -> i64 {
+        self.paid().saturating_add(self.authorised)
     }
 
     /// What of that went back.
@@ -48,14 +56,34 @@ impl Balance {
         Ok(())
     }
 
+    /// Takes the promise of a payment.
+    pub fn authorise(&mut self, amount: i64) -> Result<(), Beyond> {
+        self.receive(amount)?;
+        self.authorised = self.authorised.saturating_add(amount);
+        Ok(())
+    }
+
+    /// Ends the promise of so much, of which some is taken: the rest is due again.
+    pub fn settle(&mut self, authorised: i64, taken: i64) -> Result<(), Beyond> {
+        if !(0..=self.authorised).contains(&authorised) || !(0..=authorised).contains(&taken) {
+            return Err(Beyond);
+        }
+        self.authorised = self.authorised.saturating_sub(authorised);
+        self.due = self.due.saturating_add(authorised.saturating_sub(taken));
+        Ok(())
+    }
+
     /// Lowers what the order costs; answers what is refunded of it.
     pub fn give_back(&mut self, amount: i64) -> Result<i64, Beyond> {
         let left = self.total.saturating_sub(self.given_back);
         if !(0..=left).contains(&amount) {
             return Err(Beyond);
         }
-        let waived = amount.min(self.due);
-        self.due = self.due.saturating_sub(waived);
+        let no_longer_due = amount.min(self.due);
+        self.due = self.due.saturating_sub(no_longer_due);
+        let released = amount.saturating_sub(no_longer_due).min(self.authorised);
+        self.authorised = self.authorised.saturating_sub(released);
+        let waived = no_longer_due.saturating_add(released);
         self.waived = self.waived.saturating_add(waived);
         self.given_back = self.given_back.saturating_add(amount);
         Ok(amount.saturating_sub(waived))
@@ -68,8 +96,9 @@ impl Balance {
             return if every_unit { PaymentStatus::Refunded } else { PaymentStatus::Paid };
         }
         match (paid, refunded) {
+            (0, _) if self.authorised > 0 && self.due == 0 => PaymentStatus::Authorised,
             (0, _) => PaymentStatus::Unpaid,
-            (_, 0) if self.due > 0 => PaymentStatus::PartiallyPaid,
+            (_, 0) if self.due > 0 || self.authorised > 0 => PaymentStatus::PartiallyPaid,
             (_, 0) if every_unit && self.waived == 0 => PaymentStatus::Refunded,
             (_, 0) => PaymentStatus::Paid,
             _ if every_unit || self.kept() == 0 => PaymentStatus::Refunded,
@@ -84,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn balance(total: i64, due: i64) -> Balance {
-        Balance { total, due, given_back: 0, waived: 0 }
+        Balance { total, due, given_back: 0, waived: 0, authorised: 0 }
     }
 
     #[test]
@@ -108,6 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_authorised_falls_before_anything_is_refunded_and_is_due_again_when_it_is_given_up() {
+        // 100: 30 paid, 50 authorised, 20 due. 40 less is the 20 due and 20 authorised less; nothing is refunded.
+        let mut it = balance(100, 70);
+        it.authorise(50).unwrap();
+        assert_eq!((it.paid(), it.authorised, it.due, it.status(false)), (30, 50, 20, PaymentStatus::PartiallyPaid));
+        assert_eq!((it.give_back(40), it.paid(), it.authorised, it.due), (Ok(0), 30, 30, 0));
+        // 25 of the 30 are taken; the other 5 are due again.
+        assert_eq!((it.settle(30, 25), it.paid(), it.authorised, it.due), (Ok(()), 55, 0, 5));
+        assert_eq!((it.settle(1, 0), it.status(false)), (Err(Beyond), PaymentStatus::PartiallyPaid));
+        let mut all = balance(100, 100);
+        all.authorise(100).unwrap();
+        assert_eq!((all.status(false), all.due), (PaymentStatus::Authorised, 0));
+        all.settle(100, 0).unwrap();
+        assert_eq!((all.status(false), all.due), (PaymentStatus::Unpaid, 100));
+    }
+
+    #[test]
     fn money_states_follow_what_went_back() {
         let after = |given_back: i64, every_unit| {
             let mut it = balance(100, 0);
@@ -128,24 +174,28 @@ mod tests {
         fn what_is_paid_is_kept_or_refunded(
             total in 1_i64..10_000,
             due in 0_i64..10_000,
-            steps in prop::collection::vec((any::<bool>(), 0_i64..4_000), 1..20),
+            steps in prop::collection::vec((0..5_u8, 0_i64..4_000), 1..20),
         ) {
             let due = due.min(total);
             let mut it = balance(total, due);
             let (mut received, mut refunded) = (total - due, 0);
             let mut before = it.status(false);
-            for (pays, amount) in steps {
+            for (step, amount) in steps {
                 let was = it;
-                if pays {
-                    if it.receive(amount).is_ok() { received += amount } else { prop_assert_eq!(it, was) }
-                } else {
-                    match it.give_back(amount) {
-                        Ok(back) => refunded += back,
-                        Err(_) => prop_assert_eq!(it, was),
-                    }
+                let done = match step {
+                    0 => it.receive(amount).map(|()| received += amount),
+                    1 => it.authorise(amount),
+                    // All of it ends, and so much is taken.
+                    2 => it.settle(was.authorised, amount).map(|()| received += amount),
+                    3 => it.settle(amount, 0),
+                    _ => it.give_back(amount).map(|back| refunded += back),
+                };
+                if done.is_err() {
+                    prop_assert_eq!(it, was);
                 }
                 prop_assert_eq!((it.paid(), it.refunded()), (received, refunded));
-                prop_assert!(it.due >= 0 && it.kept() >= 0 && it.kept() + it.due == total - it.given_back);
+                prop_assert!(it.due >= 0 && it.authorised >= 0 && it.kept() >= 0);
+                prop_assert_eq!(it.kept() + it.authorised + it.due, total - it.given_back);
                 let now = it.status(false);
                 prop_assert!(now == before || before.may_become(now), "{} to {}", before, now);
                 before = now;

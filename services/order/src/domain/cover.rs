@@ -138,9 +138,9 @@ pub fn plan_cancel(lines: &[Line], pieces: &[Piece], wanted: &[(i32, i64)]) -> R
     plan(lines, pieces, wanted, None)
 }
 
-/// Plans the cancelling of everything in one fulfilment order: the units per line, and the plan. A bundle is cancelled as
-/// a whole, wherever the rest of it is. It cannot be if a part of it has left.
-pub fn plan_lapse(lines: &[Line], pieces: &[Piece], lapsed: &Piece) -> Result<(Vec<(i32, i64)>, CancelPlan), TooFew> {
+/// The units per line that everything in one fulfilment order belongs to. Of a bundle they are whole, wherever the rest of
+/// it is.
+pub fn lapsed_units(lines: &[Line], lapsed: &Piece) -> Result<Vec<(i32, i64)>, TooFew> {
     let mut wanted: BTreeMap<i32, i64> = BTreeMap::new();
     for held in &lapsed.lines {
         let line = lines.iter().find(|it| it.line_no == held.line_no).ok_or(TooFew { line_no: held.line_no })?;
@@ -150,9 +150,18 @@ pub fn plan_lapse(lines: &[Line], pieces: &[Piece], lapsed: &Piece) -> Result<(V
             *units = begun.max(*units);
         }
     }
-    let wanted: Vec<(i32, i64)> = wanted.into_iter().collect();
-    let plan = plan(lines, pieces, &wanted, Some(lapsed.id))?;
-    Ok((wanted, plan))
+    Ok(wanted.into_iter().collect())
+}
+
+/// Plans the cancelling of units with everything in one fulfilment order. A bundle cannot be cancelled if a part of it has
+/// left.
+pub fn plan_lapse(
+    lines: &[Line],
+    pieces: &[Piece],
+    wanted: &[(i32, i64)],
+    lapsed: FulfilmentId,
+) -> Result<CancelPlan, TooFew> {
+    plan(lines, pieces, wanted, Some(lapsed))
 }
 
 /// Plans a cancelling that takes from `first`, if there is one, before everything else.
@@ -338,7 +347,8 @@ mod tests {
             piece(2, "S1", FulfilmentStatus::Offered, vec![units(1, "CUP", 3), units(2, "A", 3)]),
         ];
         // Three cups belong to two sets: the fourth cup comes off the other part; the second pot has no location yet.
-        let (wanted, plan) = plan_lapse(&lines, &pieces, &pieces[0]).unwrap();
+        let wanted = lapsed_units(&lines, &pieces[0]).unwrap();
+        let plan = plan_lapse(&lines, &pieces, &wanted, pieces[0].id).unwrap();
         assert_eq!(wanted, [(1, 2), (2, 1)]);
         let given_up = [
             allocation(1, "CUP", "S1", 3),
@@ -351,7 +361,7 @@ mod tests {
         assert_eq!(plan.reduced, [(pieces[0].id, vec![]), (pieces[1].id, left)]);
         // With the other cups and the pot gone, there are no two sets left to cancel.
         pieces[1].status = FulfilmentStatus::Collected;
-        assert_eq!(plan_lapse(&lines, &pieces, &pieces[0]), Err(TooFew { line_no: 1 }));
+        assert_eq!(plan_lapse(&lines, &pieces, &wanted, pieces[0].id), Err(TooFew { line_no: 1 }));
     }
 
     #[test]

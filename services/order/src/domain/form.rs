@@ -153,6 +153,24 @@ pub struct LineForm {
     pub gift_with: Option<i32>,
 }
 
+/// Whether the money of a payment was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// It is promised, and taken or given up later.
+    Authorised,
+    /// It was.
+    #[default]
+    Captured,
+}
+
+impl Taken {
+    /// Whether it was.
+    pub const fn is_captured(&self) -> bool {
+        matches!(self, Self::Captured)
+    }
+}
+
 /// A payment of an order.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,6 +182,9 @@ pub struct PaymentForm {
     /// The payment's own number.
     #[serde(default)]
     pub reference: Option<String>,
+    /// Whether its money was taken.
+    #[serde(default, skip_serializing_if = "Taken::is_captured")]
+    pub status: Taken,
 }
 
 /// A new return. It names its order by id or by the channel's number; where nobody knows the order any more, its lines

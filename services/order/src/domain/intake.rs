@@ -306,6 +306,12 @@ pub fn due(form: &OrderForm, total_amount: i64) -> i64 {
     total_amount.saturating_sub(paid)
 }
 
+/// What the payments of a checked order promise that was not taken yet.
+pub fn authorised(form: &OrderForm) -> i64 {
+    let payments = form.payments.iter().flatten().filter(|payment| !payment.status.is_captured());
+    payments.fold(0, |sum, payment| sum.saturating_add(payment.amount.amount))
+}
+
 fn check_payments(form: &OrderForm, total_amount: i64) -> Result<(), Refusal> {
     let deposit = form.payment_terms.and_then(|terms| terms.deposit).map(|deposit| deposit.amount);
     if deposit.is_some_and(|deposit| !(1..total_amount).contains(&deposit)) {

@@ -10,6 +10,7 @@ pub mod faults;
 pub mod form;
 pub mod gifts;
 pub mod give_back;
+pub mod hold_lint;
 pub mod hold_rule;
 pub mod intake;
 pub mod line;

@@ -36,7 +36,7 @@ states! {
         /// Nothing was paid.
         Unpaid = "unpaid" => [Authorised, PartiallyPaid, Paid],
         /// The amount is set aside at the buyer's bank.
-        Authorised = "authorised" => [Unpaid, Paid],
+        Authorised = "authorised" => [Unpaid, PartiallyPaid, Paid],
         /// A part was paid, and the rest is due.
         PartiallyPaid = "partially_paid" => [Paid, PartiallyRefunded, Refunded],
         /// Nothing is due any more.
@@ -163,7 +163,7 @@ mod tests {
         PaymentStatus,
         [
             ".xxx..", // unpaid
-            "x..x..", // authorised
+            "x.xx..", // authorised
             "...xxx", // partially_paid
             "....xx", // paid
             ".....x", // partially_refunded

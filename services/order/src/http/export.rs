@@ -299,6 +299,7 @@ impl From<ExportQuery> for ListQuery {
             sku: query.sku,
             store: query.store,
             guide: query.guide,
+            held: None,
             member: query.member,
             status: query.status,
             payment_status: query.payment_status,

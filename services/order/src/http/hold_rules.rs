@@ -14,6 +14,7 @@ use crate::app::caller::Caller;
 use crate::app::change_hold_rules::{activate_hold_rules, add_hold_rules};
 use crate::app::refusal::Refusal;
 use crate::domain::faults::Faults;
+use crate::domain::hold_lint::{Warning, lint};
 use crate::domain::hold_rule::{HoldRule, HoldRules};
 use crate::domain::state::HoldRulesStatus;
 use crate::store::hold_rulesets::{self, Stored};
@@ -36,6 +37,9 @@ pub struct HoldRulesView {
     revision: i64,
     /// The rules.
     rules: Vec<HoldRule>,
+    /// What may not be meant so; not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }
 
 impl HoldRulesView {
@@ -48,14 +52,22 @@ impl HoldRulesView {
             activated_at: stored.activated_at.map(Into::into),
             revision: stored.revision,
             rules: stored.rules()?.rules,
+            warnings: Vec::new(),
         })
+    }
+
+    /// With what may not be meant so.
+    fn linted(stored: &Stored) -> Result<Self, Error> {
+        let warnings = lint(&stored.rules()?);
+        Ok(Self { warnings, ..Self::of(stored)? })
     }
 }
 
 /// Add rules that hold orders
 ///
 /// They are a draft, under the next version: they hold nothing until they are put in force. What is wrong with them is named at its
-/// JSON path.
+/// JSON path. Rules that can hold no order, or whose orders another rule holds anyway, are taken all the same, and `warnings`
+/// say so.
 #[utoipa::path(post, path = "/v1/order-hold-rules", tag = "order", request_body = HoldRules,
     responses((status = 201, body = HoldRulesView), (status = 400, body = Problem), (status = 422, body = Problem)))]
 pub async fn post(app: Data<App>, meta: Meta, body: Json<HoldRules>) -> Result<HttpResponse, Failure> {
@@ -67,7 +79,7 @@ pub async fn post(app: Data<App>, meta: Meta, body: Json<HoldRules>) -> Result<H
     write(&meta, &app.store, "add_hold_rules", move |tx| -> Result<service::Answer, Error> {
         let stored = add_hold_rules(tx, &rules, &caller)?;
         let resource = format!("/v1/order-hold-rules/{}", stored.version);
-        service::Answer::created(&HoldRulesView::of(&stored)?, stored.revision, resource)
+        service::Answer::created(&HoldRulesView::linted(&stored)?, stored.revision, resource)
     })
     .await
 }
@@ -103,7 +115,7 @@ pub async fn get(app: Data<App>, path: Path<i32>) -> Answer {
     let version = path.into_inner();
     let stored = app.store.read("get_hold_rules", move |tx| hold_rulesets::get(tx, version)).await?;
     let stored = stored.ok_or_else(|| Problem::not_found("version of the rules", version))?;
-    Ok(answer::versioned(&HoldRulesView::of(&stored)?, stored.revision))
+    Ok(answer::versioned(&HoldRulesView::linted(&stored)?, stored.revision))
 }
 
 /// Put a version of the rules in force
@@ -118,7 +130,7 @@ pub async fn activate(app: Data<App>, meta: Meta, path: Path<i32>) -> Result<Htt
     let (version, caller) = (path.into_inner(), Caller::of(&meta));
     write(&meta, &app.store, "activate_hold_rules", move |tx| -> Result<service::Answer, Refusal> {
         let stored = activate_hold_rules(tx, version, &caller)?;
-        Ok(service::Answer::ok(&HoldRulesView::of(&stored)?, stored.revision)?)
+        Ok(service::Answer::ok(&HoldRulesView::linted(&stored)?, stored.revision)?)
     })
     .await
 }

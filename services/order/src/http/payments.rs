@@ -12,10 +12,12 @@ use utoipa::ToSchema;
 use web::{Data, Failure, Json, Meta, Path};
 
 use super::App;
+use super::optional::Optional;
 use super::orders::view;
 use super::views::OrderView;
 use crate::app::adjust_price::{Adjust, adjust_price};
 use crate::app::caller::Caller;
+use crate::app::capture_payment::{Settle, settle_payment};
 use crate::app::read_orders::ReadRefund;
 use crate::app::receive_payment::receive_payment;
 use crate::app::refusal::Refusal;
@@ -117,6 +119,55 @@ fn adjustment(order_id: OrderId, body: RefundBody) -> Result<Adjust, Refusal> {
     Ok(Adjust { order_id, lines, freight: body.freight, reason: body.reason })
 }
 
+/// How much of an authorised payment is taken.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureBody {
+    /// How much; all of it, when left out. The rest is given up, and due again.
+    #[serde(default)]
+    amount: Option<Money>,
+}
+
+/// Take the money of an authorised payment
+///
+/// The same again changes nothing.
+#[utoipa::path(post, path = "/v1/orders/{id}/payments/{sequence}/capture", tag = "order",
+    params(("id" = Uuid, Path, description = "The order's id"), ("sequence" = i32, Path, description = "The payment")),
+    request_body = Option<CaptureBody>, responses(
+    (status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 422, body = Problem)))]
+pub async fn capture(
+    app: Data<App>,
+    meta: Meta,
+    path: Path<(OrderId, i32)>,
+    body: Optional<CaptureBody>,
+) -> Result<HttpResponse, Failure> {
+    settle(app, meta, path.into_inner(), Settle::Capture(body.0.amount)).await
+}
+
+/// Give an authorised payment up
+///
+/// What it promised is due again. The same again changes nothing.
+#[utoipa::path(post, path = "/v1/orders/{id}/payments/{sequence}/void", tag = "order",
+    params(("id" = Uuid, Path, description = "The order's id"), ("sequence" = i32, Path, description = "The payment")),
+    responses((status = 200, body = OrderView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn void(app: Data<App>, meta: Meta, path: Path<(OrderId, i32)>) -> Result<HttpResponse, Failure> {
+    settle(app, meta, path.into_inner(), Settle::Void).await
+}
+
+async fn settle(app: Data<App>, meta: Meta, payment: (OrderId, i32), how: Settle) -> Result<HttpResponse, Failure> {
+    let (caller, rules) = (Caller::of(&meta), app.rules);
+    write(&meta, &app.store, "settle_payment", move |tx| -> Result<Answer, Refusal> {
+        settle_payment(tx, payment, how, &caller, rules)?;
+        let view = view(tx, payment.0)?;
+        Ok(Answer::ok(&view, view.version)?)
+    })
+    .await
+}
+
+const AUTHORISED: &str = "authorised";
+const CAPTURED: &str = "captured";
+
 /// A payment of an order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PaymentView {
@@ -128,7 +179,11 @@ pub struct PaymentView {
     pub amount: Money,
     /// The payment's own number.
     pub reference: Option<String>,
-    /// What of it has gone back.
+    /// `captured`; `authorised` as long as any of it is promised and not taken, `voided` when nothing was or will be.
+    pub status: &'static str,
+    /// What of it was taken.
+    pub captured_amount: Money,
+    /// What of that has gone back.
     pub refunded_amount: Money,
 }
 
@@ -138,6 +193,8 @@ impl PaymentView {
         let view = |(sequence, form): (i32, PaymentForm)| Self {
             sequence,
             refunded_amount: Money::new(0, form.amount.currency),
+            status: if form.status.is_captured() { CAPTURED } else { AUTHORISED },
+            captured_amount: if form.status.is_captured() { form.amount } else { Money::new(0, form.amount.currency) },
             method: form.method,
             amount: form.amount,
             reference: form.reference,
@@ -153,6 +210,12 @@ impl PaymentView {
             method: row.method.clone(),
             amount: money(row.amount),
             reference: row.reference.clone(),
+            status: match row {
+                row if row.authorised > 0 => AUTHORISED,
+                row if row.captured() == 0 && row.voided > 0 => "voided",
+                _ => CAPTURED,
+            },
+            captured_amount: money(row.captured()),
             refunded_amount: money(row.refunded),
         };
         (!rows.is_empty()).then(|| rows.iter().map(view).collect())

@@ -50,6 +50,8 @@ pub struct ListQuery {
     /// The member who bought.
     #[param(value_type = Option<Uuid>)]
     pub member: Option<MemberId>,
+    /// Whether anything holds them, a rule or a person.
+    pub held: Option<bool>,
     /// Where they stand: one state, or several with commas between them.
     #[param(example = "backordered,unfillable")]
     pub status: Option<String>,
@@ -105,6 +107,7 @@ pub fn filter(meta: &Meta, query: ListQuery) -> Result<Filter, Failure> {
         store: query.store.map(String::from),
         guide: query.guide.map(String::from),
         member: query.member.map(MemberId::uuid),
+        held: query.held,
         statuses: states("status", query.status.as_deref(), OrderStatus::parse)?,
         payment_statuses: states("payment_status", query.payment_status.as_deref(), PaymentStatus::parse)?,
         from: query.from,

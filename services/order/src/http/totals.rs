@@ -27,6 +27,9 @@ pub struct TotalsView {
     pub tax_amount: Option<Money>,
     /// What went back for units, by cancelling and by returning: refunded, or no longer due.
     pub given_back_amount: Money,
+    /// What payments promise that was not taken yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorised_amount: Option<Money>,
     /// What the buyer has paid.
     pub paid_amount: Money,
     /// What of it was refunded.
@@ -55,6 +58,7 @@ impl TotalsView {
             total_amount: money(order.total_amount),
             tax_amount: tax.map(money),
             given_back_amount: money(order.given_back_amount),
+            authorised_amount: (balance.authorised > 0).then(|| money(balance.authorised)),
             paid_amount: money(balance.paid()),
             refunded_amount: money(balance.refunded()),
             due_amount: money(balance.due),
@@ -64,7 +68,7 @@ impl TotalsView {
     /// Both together, in one currency.
     pub fn plus(self, other: &Self) -> Self {
         let sum = |a: Money, b: Money| Money::new(a.amount.saturating_add(b.amount), a.currency);
-        let known = |a: Option<Money>, b: Option<Money>| match (a, b) {
+        let either = |a: Option<Money>, b: Option<Money>| match (a, b) {
             (Some(a), Some(b)) => Some(sum(a, b)),
             (a, b) => a.or(b),
         };
@@ -72,9 +76,10 @@ impl TotalsView {
             list_amount: sum(self.list_amount, other.list_amount),
             discount_amount: sum(self.discount_amount, other.discount_amount),
             freight_amount: sum(self.freight_amount, other.freight_amount),
-            added_tax_amount: known(self.added_tax_amount, other.added_tax_amount),
+            added_tax_amount: either(self.added_tax_amount, other.added_tax_amount),
             total_amount: sum(self.total_amount, other.total_amount),
-            tax_amount: known(self.tax_amount, other.tax_amount),
+            tax_amount: either(self.tax_amount, other.tax_amount),
+            authorised_amount: either(self.authorised_amount, other.authorised_amount),
             given_back_amount: sum(self.given_back_amount, other.given_back_amount),
             paid_amount: sum(self.paid_amount, other.paid_amount),
             refunded_amount: sum(self.refunded_amount, other.refunded_amount),

@@ -30,9 +30,10 @@ pub fn free_orders(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Order
 fn lock(tx: &mut Tx<'_>, ids: &[Uuid], how: &str) -> Result<BTreeMap<Uuid, OrderRow>, Error> {
     let rows: Vec<OrderRow> = diesel::sql_query(format!(
         "SELECT order_id, channel, channel_order_no, ''::bytea AS content, buyer_key, placed_at, channel_updated_at, \
-         created_at, created_by, currency, list_amount, discount_amount, added_tax_amount, freight_amount, total_amount, fulfilment_kind, \
-         '' AS document, status, payment_status, payment_terms, due_amount, waived_amount, backordered, disturbed, held, \
-         changing, given_back_amount, given_back_freight, version FROM orders WHERE order_id = ANY ($1) \
+         created_at, created_by, currency, list_amount, discount_amount, added_tax_amount, freight_amount, total_amount, \
+         fulfilment_kind, '' AS document, status, payment_status, payment_terms, due_amount, waived_amount, \
+         authorised_amount, backordered, disturbed, held, changing, given_back_amount, given_back_freight, version \
+         FROM orders WHERE order_id = ANY ($1) \
          ORDER BY order_id {how}"
     ))
     .bind::<Array<SqlUuid>, _>(ids)

@@ -81,6 +81,9 @@ pub struct OrderRow {
     /// What the buyer still has to pay.
     #[diesel(sql_type = BigInt)]
     pub due_amount: i64,
+    /// What payments promise that was not taken yet.
+    #[diesel(sql_type = BigInt)]
+    pub authorised_amount: i64,
     /// What went back of what the buyer had not paid.
     #[diesel(sql_type = BigInt)]
     pub waived_amount: i64,
@@ -145,6 +148,7 @@ impl OrderRow {
             due: self.due_amount,
             given_back: self.given_back_amount,
             waived: self.waived_amount,
+            authorised: self.authorised_amount,
         }
     }
 
@@ -157,6 +161,7 @@ impl OrderRow {
         next.as_str().clone_into(&mut self.payment_status);
         (self.due_amount, self.given_back_amount, self.waived_amount) =
             (balance.due, balance.given_back, balance.waived);
+        self.authorised_amount = balance.authorised;
         Ok(())
     }
 
@@ -192,7 +197,7 @@ pub fn kind_of(text: &str) -> FulfilmentKind {
 /// What an order is inserted with.
 const COLUMNS: &str = "order_id, channel, channel_order_no, content, buyer_key, placed_at, channel_updated_at, created_at, \
     created_by, currency, list_amount, discount_amount, added_tax_amount, freight_amount, total_amount, fulfilment_kind, \
-    document, status, payment_status, payment_terms, due_amount";
+    document, status, payment_status, payment_terms, due_amount, authorised_amount";
 
 /// Inserts the orders whose number is new; answers their ids. The rows must be sorted by channel and number, so that two
 /// batches with the same numbers wait for each other instead of deadlocking.
@@ -209,7 +214,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
     let winners = tx.on_conflict("JOIN numbers USING (order_id)");
     let text = format!(
         "WITH given ({COLUMNS}) AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-         $16, $17, $18, $19, $20, $21)), numbers AS (INSERT INTO order_numbers (channel, channel_order_no, order_id, placed_at) \
+         $16, $17, $18, $19, $20, $21, $22)), numbers AS (INSERT INTO order_numbers (channel, channel_order_no, order_id, placed_at) \
          SELECT channel, channel_order_no, order_id, placed_at FROM given {} RETURNING order_id) \
          INSERT INTO orders ({COLUMNS}) SELECT given.* FROM given {winners} RETURNING order_id",
         tx.on_conflict("ON CONFLICT (channel, channel_order_no) DO NOTHING")
@@ -236,6 +241,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<HashSet<Uuid>, Erro
         .bind::<Array<Text>, _>(column(rows, |row| row.payment_status.as_str()))
         .bind::<Array<Text>, _>(column(rows, |row| row.payment_terms.as_str()))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.due_amount))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.authorised_amount))
         .load(tx.conn())?;
     Ok(inserted.into_iter().map(|row| row.order_id).collect())
 }
@@ -297,10 +303,10 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
          disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version, \
-         changing = n.changing, due_amount = n.due, waived_amount = n.waived, held = n.held \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         changing = n.changing, due_amount = n.due, waived_amount = n.waived, held = n.held, \
+         authorised_amount = n.authorised FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, due, \
-         waived, held) \
+         waived, held, authorised) \
          WHERE o.order_id = n.order_id AND o.order_id = ANY ($1)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -315,6 +321,7 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.due_amount).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.waived_amount).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(rows.iter().map(|row| row.held).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.authorised_amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

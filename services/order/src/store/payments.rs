@@ -34,6 +34,12 @@ pub struct PaymentRow {
     /// What of it has gone back.
     #[diesel(sql_type = BigInt)]
     pub refunded: i64,
+    /// What of it is promised and was not taken yet.
+    #[diesel(sql_type = BigInt)]
+    pub authorised: i64,
+    /// What of it was promised and will not be taken.
+    #[diesel(sql_type = BigInt)]
+    pub voided: i64,
     /// When it came into the book.
     #[diesel(sql_type = Timestamptz)]
     pub received_at: DateTime<Utc>,
@@ -49,13 +55,20 @@ impl PaymentRow {
             reference: form.reference.clone(),
             amount: form.amount.amount,
             refunded: 0,
+            authorised: if form.status.is_captured() { 0 } else { form.amount.amount },
+            voided: 0,
             received_at: received_at.utc(),
         }
     }
 
     /// What the rules need of it.
     pub const fn paid(&self) -> Paid {
-        Paid { sequence: self.sequence, amount: self.amount, refunded: self.refunded }
+        Paid { sequence: self.sequence, amount: self.captured(), refunded: self.refunded }
+    }
+
+    /// What of it was taken.
+    pub const fn captured(&self) -> i64 {
+        self.amount.saturating_sub(self.authorised).saturating_sub(self.voided)
     }
 }
 
@@ -111,8 +124,8 @@ pub struct PartRow {
 /// Inserts the payments of new orders.
 pub fn insert(tx: &mut Tx<'_>, rows: &[&PaymentRow]) -> Result<(), Error> {
     statement(
-        "INSERT INTO payments (order_id, sequence, method, reference, amount, received_at) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO payments (order_id, sequence, method, reference, amount, received_at, authorised) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
@@ -120,6 +133,39 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[&PaymentRow]) -> Result<(), Error> {
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reference.as_deref()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.amount).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.authorised).collect::<Vec<_>>())
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Ends the promise of a payment, of which so much was taken. Its order must be locked.
+pub fn settle(tx: &mut Tx<'_>, row: &PaymentRow, taken: i64) -> Result<(), Error> {
+    diesel::sql_query(
+        "UPDATE payments SET voided = voided + authorised - $1, authorised = 0 WHERE order_id = $2 AND sequence = $3",
+    )
+    .bind::<BigInt, _>(taken)
+    .bind::<SqlUuid, _>(row.order_id)
+    .bind::<Integer, _>(row.sequence)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Lowers what the payments of orders promise to so much in all, the first payment's first. The orders must be locked.
+pub fn lower(tx: &mut Tx<'_>, authorised: &[(Uuid, i64)]) -> Result<(), Error> {
+    if authorised.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "UPDATE payments p SET authorised = p.authorised - n.less, voided = p.voided + n.less FROM \
+         (SELECT order_id, sequence, least(authorised, greatest(0, beyond - before))::bigint AS less FROM \
+         (SELECT q.order_id, q.sequence, q.authorised, \
+         sum(q.authorised) OVER (PARTITION BY q.order_id) - t.authorised AS beyond, \
+         sum(q.authorised) OVER (PARTITION BY q.order_id ORDER BY q.sequence) - q.authorised AS before \
+         FROM payments q JOIN unnest($1, $2) AS t (order_id, authorised) USING (order_id)) w) n \
+         WHERE p.order_id = n.order_id AND p.sequence = n.sequence AND n.less > 0",
+    )
+    .bind::<Array<SqlUuid>, _>(authorised.iter().map(|(order, _)| *order).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(authorised.iter().map(|(_, amount)| *amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

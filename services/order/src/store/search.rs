@@ -48,6 +48,8 @@ pub struct Filter {
     pub parent_order_no: Option<String>,
     /// Of this member.
     pub member: Option<Uuid>,
+    /// Whether anything holds them.
+    pub held: Option<bool>,
     /// In one of these states.
     pub statuses: Option<Vec<OrderStatus>>,
     /// With their money in one of these states.
@@ -152,6 +154,7 @@ impl Filter {
             && self.order_no_prefix.is_none()
             && self.sku.is_none()
             && self.member.is_none()
+            && self.held.is_none()
             && self.statuses.is_none()
             && self.payment_statuses.is_none()
             && self.document_terms().is_none()
@@ -169,7 +172,8 @@ impl Filter {
     /// How many proposals are looked at first. All that a single list proposes is wanted, and the one after the page's last
     /// says that there is more.
     fn first_chunk(&self, limit: i64) -> i64 {
-        let is_single = self.is_plain() || (self.lists().len() == 1 && self.unwanted_terms().is_empty());
+        let is_single =
+            self.is_plain() || (self.lists().len() == 1 && self.unwanted_terms().is_empty() && self.held.is_none());
         let chunk = if is_single { limit.saturating_add(1) } else { limit.saturating_mul(GROWTH) };
         chunk.min(EXAMINED)
     }
@@ -238,7 +242,12 @@ fn wanted(tx: &mut Tx<'_>, filter: &Filter, source: &Source, proposed: &[Proposa
         Source::Terms { unsorted, .. } => {
             let unsorted: HashSet<&Uuid> = unsorted.iter().collect();
             let wanted = proposed.iter().filter(|it| it.wanted && !unsorted.contains(&it.place.order_id));
-            Ok(wanted.map(|it| it.place).collect())
+            let wanted: Vec<Place> = wanted.map(|it| it.place).collect();
+            match filter.held {
+                None => Ok(wanted),
+                // No list tells what is held.
+                Some(_) => matching(tx, filter, &wanted.iter().map(|it| it.order_id).collect::<Vec<_>>()),
+            }
         }
         _ if filter.is_plain() => Ok(proposed.iter().map(|it| it.place).collect()),
         _ => matching(tx, filter, &proposed.iter().map(|it| it.place.order_id).collect::<Vec<_>>()),
@@ -292,7 +301,7 @@ fn skip(tx: &mut Tx<'_>, filter: &Filter, before: Place) -> Result<Option<Place>
     Ok(Some(at))
 }
 
-/// The orders that a number, the beginning of one, or a member names.
+/// The orders that a number, the beginning of one, a member, or an open hold names.
 fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Uuid>>, Error> {
     #[derive(QueryableByName)]
     struct Named {
@@ -315,6 +324,10 @@ fn named(tx: &mut Tx<'_>, filter: &Filter) -> Result<Option<Vec<Uuid>>, Error> {
     } else if let Some(member) = filter.member {
         diesel::sql_query("SELECT order_id FROM order_members WHERE member_id = $1 LIMIT $2")
             .bind::<SqlUuid, _>(member)
+            .bind::<BigInt, _>(AT_ONCE)
+            .load(tx.conn())?
+    } else if filter.held == Some(true) {
+        diesel::sql_query("SELECT DISTINCT order_id FROM order_holds WHERE released_at IS NULL LIMIT $1")
             .bind::<BigInt, _>(AT_ONCE)
             .load(tx.conn())?
     } else {
@@ -379,7 +392,7 @@ fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>
          AND ($8 IS NULL OR EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.order_id \
          AND l.order_id BETWEEN $13 AND $14 AND l.sku = $8)) \
          AND o.placed_at >= $9 AND (o.placed_at, o.order_id) < ($10, $11) \
-         AND ($12 IS NULL OR order_document_terms(o.document) @> $12)",
+         AND ($12 IS NULL OR order_document_terms(o.document) @> $12) AND ($15 IS NULL OR o.held = $15)",
     )
     .bind::<Array<SqlUuid>, _>(ids)
     .bind::<Nullable<Array<Text>>, _>(filter.channels.as_deref())
@@ -395,5 +408,6 @@ fn matching(tx: &mut Tx<'_>, filter: &Filter, ids: &[Uuid]) -> Result<Vec<Place>
     .bind::<Nullable<Array<Text>>, _>(filter.document_terms())
     .bind::<SqlUuid, _>(first)
     .bind::<SqlUuid, _>(last)
+    .bind::<Nullable<Bool>, _>(filter.held)
     .load(tx.conn())?)
 }

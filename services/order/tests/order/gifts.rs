@@ -45,6 +45,32 @@ async fn cancelling_units_cancels_the_gifts_that_come_with_them() {
     shop.assert_money_adds_up();
 }
 
+/// Collected at S1 and S1 alone, in two parts: what was picked first waits at the counter, the rest is still offered.
+#[actix_web::test]
+async fn the_gift_of_what_nobody_collects_goes_with_it() {
+    let shop = Shop::with(&[("FULFILMENT__PICKUP_LAPSES_AFTER_SECONDS", "36000")]).await;
+    let mut body = order("T-1", lines());
+    body["fulfilment"] = json!({"type": "pickup", "location": "S1"});
+    let id = shop.post("/v1/orders", body).await.id();
+    shop.hear(&answered(&id, 1, &[(1, "A", "S1", 2)])).await;
+    shop.hear(&answered(&id, 2, &[(1, "A", "S1", 2), (2, "CUP", "S1", 2)])).await;
+    let first = shop.order(&id).await["fulfilments"][0]["id"].as_str().unwrap().to_owned();
+    for step in ["accept", "ready"] {
+        let answer = shop.act(&format!("/v1/fulfilments/{first}/{step}")).await;
+        assert_eq!(answer.status, 200, "{step}: {}", answer.body);
+    }
+    shop.test.clock.advance(std::time::Duration::from_secs(36_000));
+    shop.run_job("lapse_pickups").await;
+    // Two of four A are gone, and of two cups 2 × 2 ÷ 4.
+    let read = shop.order(&id).await;
+    let cancelled: Vec<&Value> = read["lines"].as_array().unwrap().iter().map(|it| &it["cancelled"]).collect();
+    assert_eq!((cancelled, &read["fulfilments"][0]["status"]), (vec![&json!(2), &json!(1)], &json!("lapsed")));
+    let [event] = told::<OrderCancelled>(&shop.test.store).await.try_into().unwrap();
+    let told: Vec<(i32, i64)> = event.allocations.iter().map(|it| (it.line_no, it.quantity.get())).collect();
+    assert_eq!((told, event.lines.len(), event.whole), (vec![(1, 2), (2, 1)], 2, false));
+    shop.assert_money_adds_up();
+}
+
 #[actix_web::test]
 async fn a_gift_that_has_left_stays() {
     let shop = Shop::new().await;

@@ -91,3 +91,22 @@ async fn of_versions_put_in_force_at_once_one_stays() {
     assert!(answers.iter().all(|it| it.status == 200));
     assert_eq!(states(&shop).await.iter().filter(|(_, state)| state == "active").count(), 1);
 }
+
+#[actix_web::test]
+async fn rules_that_may_not_be_meant_so_are_taken_with_a_warning() {
+    let shop = Shop::new().await;
+    let amount = |at_least: i64| json!({"amount": {"currency": "CNY", "at_least": at_least}});
+    let rule = |name: &str, when: Value| json!({"name": name, "reason": "r", "when": when});
+    let both = json!({"all": [{"channel": ["tmall"]}, {"channel": ["jd"]}]});
+    let rules = json!([rule("dear", amount(500_000)), rule("two channels", both), rule("all", amount(20_000))]);
+    let added = add(&shop, rules).await;
+    let expected = json!([
+        {"code": "shadowed", "rule": "dear", "by": "all",
+         "detail": "rule 'dear' holds only orders that are held by rule 'all'"},
+        {"code": "never_holds", "rule": "two channels", "detail": "no order can be like rule 'two channels'"},
+    ]);
+    assert_eq!((added.status, &added.body["warnings"]), (201, &expected), "{}", added.body);
+    assert_eq!(shop.get("/v1/order-hold-rules/1").await.body["warnings"], expected);
+    assert_eq!(activate(&shop, 1).await.body["warnings"], expected);
+    assert_eq!(add(&shop, of_channel("tmall")).await.body.get("warnings"), None);
+}

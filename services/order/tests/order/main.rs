@@ -8,6 +8,7 @@
 )]
 
 mod adjusting;
+mod authorising;
 mod cancelling;
 mod changing;
 mod completing;

@@ -128,9 +128,17 @@ async fn an_order_that_the_channel_settles_has_refunds_without_parts() {
 async fn the_payments_of_orders_from_before_are_taken_over_with_what_went_back() {
     const DOWN: &str = include_str!("../../../../migrations/order/00000000014000_payments/down.sql");
     const UP: &str = include_str!("../../../../migrations/order/00000000014000_payments/up.sql");
-    // It stands on the tables of the former.
-    const DOWN_LATER: &str = include_str!("../../../../migrations/order/00000000019001_exchanges/down.sql");
-    const UP_LATER: &str = include_str!("../../../../migrations/order/00000000019001_exchanges/up.sql");
+    // These stand on the tables of the former.
+    const LATER: [(&str, &str); 2] = [
+        (
+            include_str!("../../../../migrations/order/00000000019001_exchanges/down.sql"),
+            include_str!("../../../../migrations/order/00000000019001_exchanges/up.sql"),
+        ),
+        (
+            include_str!("../../../../migrations/order/00000000020000_authorised/down.sql"),
+            include_str!("../../../../migrations/order/00000000020000_authorised/up.sql"),
+        ),
+    ];
     let shop = Shop::new().await;
     let id = shop.post("/v1/orders", tea()).await.id();
     let other = shop.placed("T-2", json!([line(1, "A", 1, 100)])).await;
@@ -139,7 +147,9 @@ async fn the_payments_of_orders_from_before_are_taken_over_with_what_went_back()
     assert_eq!(shop.post(&format!("/v1/orders/{id}/cancel"), cancel).await.status, 200);
     deliver(&shop, &id).await;
     assert_eq!(shop.act(&inspected(&shop, &id).await).await.status, 200);
-    shop.test.database.execute(&format!("SET search_path = \"order\"; {DOWN_LATER}; {DOWN}; {UP}; {UP_LATER}"));
+    let [(one_down, one_up), (two_down, two_up)] = LATER;
+    let sql = format!("SET search_path = \"order\"; {two_down}; {one_down}; {DOWN}; {UP}; {one_up}; {two_up}");
+    shop.test.database.execute(&sql);
     // 33 were cancelled and 34 came back: 67 is all of the voucher and 17 of the card. Only the return knows its refund.
     let read = shop.order(&id).await;
     assert_eq!(refunded(&read), [50, 17]);

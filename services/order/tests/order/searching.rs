@@ -224,3 +224,36 @@ async fn a_caller_of_one_channel_finds_nothing_of_another() {
         shop.run_job("fold_moves").await;
     }
 }
+
+#[actix_web::test]
+async fn held_orders_are_found_whoever_holds_them() {
+    let shop = Shop::new().await;
+    let rules = json!({"rules": [{"name": "n", "reason": "r", "when": {"lines": {"sku": ["B"]}}}]});
+    assert_eq!(shop.post("/v1/order-hold-rules", rules).await.status, 201);
+    assert_eq!(shop.act("/v1/order-hold-rules/1/activate").await.status, 200);
+    let by_person = shop.placed("T-1", json!([line(1, "A", 1, 1000)])).await;
+    let by_rule = shop.placed("T-2", json!([line(1, "B", 1, 1000)])).await;
+    let free = shop.placed("T-3", json!([line(1, "A", 1, 1000)])).await;
+    let held = shop.post(&format!("/v1/orders/{by_person}/hold"), json!({"reason": "doubt"})).await;
+    assert_eq!(held.status, 200, "{}", held.body);
+    for sorted_in in [false, true] {
+        if sorted_in {
+            shop.run_job("fold_moves").await;
+        }
+        for (query, mut wanted) in [
+            ("held=true", vec![&by_person, &by_rule]),
+            ("held=false", vec![&free]),
+            ("status=held", vec![&by_rule]),
+            ("held=true&sku=A", vec![&by_person]),
+            ("held=true&store=S1", vec![]),
+            ("held=false&sku=B", vec![]),
+        ] {
+            let page = shop.get(&format!("/v1/orders?{query}")).await.body;
+            let mut found: Vec<&str> =
+                page["items"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+            found.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!(found, wanted, "{query}");
+        }
+    }
+}

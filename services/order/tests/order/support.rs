@@ -206,9 +206,10 @@ impl Shop {
         WHERE o.given_back_amount - o.waived_amount <> coalesce(r.total, 0)
         OR (o.waived_amount = 0 AND o.given_back_freight <> coalesce(r.freight, 0))"#;
         let paid = r#"SELECT count(*) FROM "order".orders o LEFT JOIN
-        (SELECT order_id, sum(amount) AS paid FROM "order".payments GROUP BY order_id) p ON p.order_id = o.order_id
+        (SELECT order_id, sum(amount - authorised - voided) AS paid, sum(authorised) AS authorised FROM "order".payments GROUP BY order_id) p ON p.order_id = o.order_id
         WHERE (o.payment_terms <> 'settled' OR p.paid IS NOT NULL)
-        AND o.total_amount - o.due_amount - o.waived_amount <> coalesce(p.paid, 0)"#;
+        AND (o.total_amount - o.due_amount - o.waived_amount - o.authorised_amount, o.authorised_amount)
+        <> (coalesce(p.paid, 0), coalesce(p.authorised, 0))"#;
         let exchanged = r#"SELECT count(*) FROM "order".returns r LEFT JOIN "order".refunds n ON n.return_id = r.return_id
         WHERE r.exchange_amount <> coalesce(n.exchange_amount, 0) OR r.exchange_amount <>
         (SELECT coalesce(sum(p.amount), 0) FROM "order".payments p
