@@ -117,14 +117,18 @@ fn raw(of: &Summaries, held: &Held, refused: &[(&Row, &str)]) -> Vec<Figure> {
     let adjusted = count(held.adjustments.iter());
     let adjusted_down = count(held.adjustments.iter().filter(|units| **units < 0));
     let lost: i64 = held.adjustments.iter().sum();
-    let returned = number(all, "/returns/lines");
-    let unnamed = number(&of.anonymous, "/net/lines") + adjusted + refused_that(|row| row.customer.is_none());
-    let unpriced = number(&of.unpriced, "/net/lines") + adjusted + refused_that(|row| row.price.is_zero());
+    let further = held.further;
+    let returned = number(all, "/returns/lines") - further.all;
+    let unnamed = number(&of.anonymous, "/net/lines") - (further.all - further.identified)
+        + adjusted
+        + refused_that(|row| row.customer.is_none());
+    let unpriced =
+        number(&of.unpriced, "/net/lines") - further.unpriced + adjusted + refused_that(|row| row.price.is_zero());
     vec![
         figure(
             "raw.rows",
-            number(all, "/net/lines") + adjusted + refused_rows,
-            "summary: net.lines + adjustments + refused",
+            number(all, "/net/lines") - further.all + adjusted + refused_rows,
+            "summary: net.lines − further parts of returned rows + adjustments + refused",
         ),
         figure("raw.invoices", invoices.len(), "numbers of orders and returns, references of adjustments, refused"),
         figure("raw.cancel_invoices_C", held.invoices[1].len(), "list of returns: numbers"),
@@ -133,7 +137,7 @@ fn raw(of: &Summaries, held: &Held, refused: &[(&Row, &str)]) -> Vec<Figure> {
         figure("raw.stock_codes", skus.len(), "SKUs with movements (shipment, return, adjustment), refused"),
         figure("raw.countries", held.countries.len(), "list of orders: ship_to.country"),
         figure("raw.rows_without_customer", unnamed, "summary of the anonymous: net.lines + adjustments + refused"),
-        figure("raw.cancel_lines", returned, "summary: returns.lines"),
+        figure("raw.cancel_lines", returned, "summary: returns.lines − further parts of rows"),
         figure("raw.cancel_value", -revenue(all, "returns"), "summary: returns.list_revenue"),
         figure("raw.net_value_all", revenue(all, "net") + refused_value, "summary: net.list_revenue + refused"),
         figure(
@@ -166,8 +170,8 @@ fn narrowed(of: &Summaries, held: &Held) -> Vec<Figure> {
         figure("clean.revenue", revenue(&of.clean, "orders"), "the same: orders.list_revenue"),
         figure(
             "with_customer_net_of_cancels.rows",
-            number(&of.identified, "/net/lines"),
-            "summary of the identified: net.lines",
+            number(&of.identified, "/net/lines") - held.further.identified,
+            "summary of the identified: net.lines − further parts of returned rows",
         ),
         figure("with_customer_net_of_cancels.invoices", invoices, "the same: orders.count; list of returns"),
         figure("with_customer_net_of_cancels.revenue", revenue(&of.identified, "net"), "the same: net.list_revenue"),

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::rows::Row;
 use super::setup::CHANNEL;
 use super::{Outcome, Source};
@@ -33,12 +33,27 @@ pub struct Held {
     pub countries: BTreeSet<String>,
     /// SKUs whose units were shipped, came back or were adjusted.
     pub skus: BTreeSet<String>,
+    /// Lines of returns beyond the first one of their row: a row that comes back from two orders makes two.
+    pub further: Further,
+    /// Of each row that came back, its parts: the units, and whether their order is known.
+    back: BTreeMap<usize, Vec<(i64, bool)>>,
     /// Units of each adjustment.
     pub adjustments: Vec<i64>,
     /// What is not as it was sent.
     pub differences: Vec<String>,
     /// How many there are.
     pub different: usize,
+}
+
+/// How many lines there are beyond the first one of their row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Further {
+    /// In all.
+    pub all: i64,
+    /// Of customers that are known.
+    pub identified: i64,
+    /// Of what costs nothing.
+    pub unpriced: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +155,7 @@ impl Held {
         let returns: HashMap<&str, &super::plan::Return> =
             plan.returns.iter().map(|it| (it.number.as_str(), it)).collect();
         pages(api, &format!("/v1/returns?channel={CHANNEL}"), |it: Return| held.returned(rows, &returns, it)).await;
+        held.put_together(rows);
         held.read_movements(api, rows, plan).await;
         held
     }
@@ -164,26 +180,53 @@ impl Held {
     }
 
     fn returned(&mut self, rows: &[Row], returns: &HashMap<&str, &super::plan::Return>, it: Return) {
-        let sent = returns.get(it.return_no.as_str()).map(|it| it.lines.as_slice()).unwrap_or_default();
-        let outcome = if it.order_id.is_some() { Outcome::ReturnWithOriginal } else { Outcome::ReturnWithoutOriginal };
+        let sent = returns.get(it.return_no.as_str());
+        let lines = sent.map(|it| it.lines.as_slice()).unwrap_or_default();
+        let is_known = it.order_id.is_some();
         for line in &it.lines {
-            let row = line.position.checked_sub(1).and_then(|place| sent.get(place)).map(|(row, _)| *row);
-            let same = |row: &Row| {
+            let part = line.position.checked_sub(1).and_then(|place| lines.get(place));
+            let same = |part: &&plan::ReturnLine| {
+                let row = &rows[part.row];
                 row.sku == line.sku
-                    && row.quantity == -line.quantity
+                    && part.units == line.quantity
+                    && part.line.is_some() == is_known
                     && line.unit_price_decimal.as_deref().and_then(price) == Some(row.price)
                     && it.status == "refunded"
             };
-            let found = row.filter(|row| same(&rows[*row]));
-            self.found(found, &outcome, || format!("return {} {} line {line:?}", it.return_no, it.status));
+            match part.filter(same) {
+                Some(part) => self.back.entry(part.row).or_default().push((part.units, is_known)),
+                None => {
+                    self.differs(format!("return {} {} line {line:?} is not as it was sent", it.return_no, it.status))
+                }
+            }
         }
-        self.check_time(sent.first().map(|(row, _)| &rows[*row]), it.returned_at, &it.return_no);
+        self.check_time(lines.first().map(|line| &rows[line.row]), it.returned_at, &it.return_no);
         let invoice = it.return_no.split('/').next().unwrap_or_default().to_owned();
         // The buyer of a return with an original is that order's, and only orders of known buyers are searched.
-        if it.order_id.is_some() || it.buyer.is_some_and(|buyer| !buyer.identities.is_empty()) {
+        if is_known || it.buyer.is_some_and(|buyer| !buyer.identities.is_empty()) {
             self.identified_cancellations.insert(invoice.clone());
         }
         self.invoices[1].insert(invoice);
+    }
+
+    /// A row may have come back in parts: all of them together are the row.
+    fn put_together(&mut self, rows: &[Row]) {
+        for (row, parts) in std::mem::take(&mut self.back) {
+            let further = i64::try_from(parts.len()).unwrap_or(i64::MAX) - 1;
+            self.further.all += further;
+            self.further.identified += if rows[row].customer.is_some() { further } else { 0 };
+            self.further.unpriced += if rows[row].price.is_zero() { further } else { 0 };
+            if parts.iter().map(|(units, _)| units).sum::<i64>() != -rows[row].quantity {
+                self.differs(format!("{parts:?} came back of {:?}", rows[row]));
+                continue;
+            }
+            let known = parts.iter().filter(|(_, is_known)| *is_known).count();
+            self.rows[row].push(match known {
+                0 => Outcome::ReturnWithoutOriginal,
+                _ if known == parts.len() => Outcome::ReturnWithOriginal,
+                _ => Outcome::ReturnPartlyWithOriginal,
+            });
+        }
     }
 
     /// Of every article: whether it moved at all, and each adjustment.

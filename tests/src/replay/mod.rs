@@ -4,6 +4,7 @@
 pub mod delivered;
 pub mod figures;
 pub mod held;
+pub mod matching;
 pub mod places;
 pub mod plan;
 pub mod report;
@@ -63,6 +64,8 @@ pub enum Outcome {
     OrderLine,
     /// A line of a return of a known order.
     ReturnWithOriginal,
+    /// Lines of returns, of which some units are of known orders and others fit none.
+    ReturnPartlyWithOriginal,
     /// A line of a return that no known order fits.
     ReturnWithoutOriginal,
     /// A movement of stock with its reason.
@@ -77,6 +80,7 @@ impl Outcome {
         match self {
             Self::OrderLine => "order_line".to_owned(),
             Self::ReturnWithOriginal => "return_line_with_original".to_owned(),
+            Self::ReturnPartlyWithOriginal => "return_line_partly_with_original".to_owned(),
             Self::ReturnWithoutOriginal => "return_line_without_original".to_owned(),
             Self::StockAdjustment => "stock_adjustment".to_owned(),
             Self::Refused(reason) => format!("refused: {reason}"),
@@ -97,6 +101,7 @@ pub async fn run(api: &Api, deployment: Option<&Deployment>, source: &Source) ->
     report.count("returns", plan.returns.len());
     report.count("fulfilment_orders", fulfilments);
     report.count("windows", plan.windows.len());
+    report.matches(plan.matches(&source.rows), &source.rows);
     phase.end(&mut report, "replay");
     phase = Phase::begin("every service catches up");
     if let Some(deployment) = deployment {

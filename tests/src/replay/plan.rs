@@ -1,10 +1,11 @@
 //! What each row is to OnePool, decided before anything is sent: lines of orders, lines of returns with or without a known
 //! original, stock adjustments, and what is no business of a middle office.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 
+use super::matching::{Item, Part, Purchases, Why};
 use super::rows::Row;
 
 /// An accounting entry: no goods, and its price may be below zero.
@@ -34,8 +35,19 @@ pub struct Return {
     pub number: String,
     /// The order, by its place in the plan.
     pub original: Option<usize>,
-    /// What comes back: the row, and the order's line if it is known.
-    pub lines: Vec<(usize, Option<usize>)>,
+    /// What comes back.
+    pub lines: Vec<ReturnLine>,
+}
+
+/// Units of a row that come back, all of them or a part.
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnLine {
+    /// The row.
+    pub row: usize,
+    /// The order's line, if it is known.
+    pub line: Option<usize>,
+    /// How many units.
+    pub units: i64,
 }
 
 /// What may be sent together: first the orders, then the adjustments, then the returns. Nothing in it comes before
@@ -57,6 +69,8 @@ pub struct Plan {
     pub orders: Vec<Order>,
     /// Returns in time order.
     pub returns: Vec<Return>,
+    /// Units of cancellations that no known purchase fits: the row, how many, and why.
+    pub unmatched: Vec<(usize, i64, Why)>,
     /// What is sent after what.
     pub windows: Vec<Window>,
     /// Rows that are not sent, and why.
@@ -66,11 +80,44 @@ pub struct Plan {
 impl Plan {
     /// Decides about every row. Rows are in time order.
     pub fn new(rows: &[Row]) -> Self {
-        let mut draft = Draft { rows, plan: Self::default(), sold: HashMap::new(), latest: HashMap::new() };
+        let mut draft = Draft { rows, plan: Self::default(), purchases: Purchases::default(), latest: HashMap::new() };
         for invoice in invoices(rows) {
             draft.add(&invoice);
         }
         draft.plan
+    }
+}
+
+/// What came back that has something in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Back {
+    /// Lines of returns.
+    pub lines: usize,
+    /// Units.
+    pub units: i64,
+    /// Price × units, exactly.
+    pub value: Decimal,
+}
+
+impl Back {
+    fn add(&mut self, row: &Row, units: i64) {
+        self.lines += 1;
+        self.units += units;
+        self.value += row.price * Decimal::from(units);
+    }
+}
+
+impl Plan {
+    /// What comes back to a known order, by `matched`, and what to none, by the reason.
+    pub fn matches(&self, rows: &[Row]) -> BTreeMap<&'static str, Back> {
+        let mut matches: BTreeMap<&'static str, Back> = BTreeMap::new();
+        for line in self.returns.iter().flat_map(|it| &it.lines).filter(|it| it.line.is_some()) {
+            matches.entry("matched").or_default().add(&rows[line.row], line.units);
+        }
+        for (row, units, why) in &self.unmatched {
+            matches.entry(why.name()).or_default().add(&rows[*row], *units);
+        }
+        matches
     }
 }
 
@@ -102,18 +149,10 @@ enum Key<'a> {
     Sku(&'a str),
 }
 
-/// Units of an order line that have not come back.
-struct Sold {
-    order: usize,
-    line: usize,
-    left: i64,
-}
-
 struct Draft<'a> {
     rows: &'a [Row],
     plan: Plan,
-    /// By customer, SKU and price, the earliest first.
-    sold: HashMap<(&'a str, &'a str, Decimal), Vec<Sold>>,
+    purchases: Purchases<'a>,
     /// Of the window at the end of the plan: the last turn in which a customer or SKU has something.
     latest: HashMap<Key<'a>, Turn>,
 }
@@ -158,10 +197,7 @@ impl<'a> Draft<'a> {
             self.window(Turn::Order, &lines).orders.push(order);
             for (line, index) in lines.iter().enumerate() {
                 let row = &self.rows[*index];
-                if let Some(customer) = &row.customer {
-                    let sold = self.sold.entry((customer, &row.sku, row.price)).or_default();
-                    sold.push(Sold { order, line, left: row.quantity });
-                }
+                self.purchases.bought(item(row), Part { order, line, units: row.quantity });
             }
             self.plan.orders.push(Order { invoice: self.rows[lines[0]].invoice.clone(), rows: lines });
         }
@@ -175,33 +211,35 @@ impl<'a> Draft<'a> {
             return;
         }
         let first = self.plan.returns.len();
-        for index in rows.iter().copied() {
-            let (original, line) = self.original(index).unzip();
-            // A line of an order stands once in a return; its second row makes another return of the same cancellation.
-            let fits = |it: &&mut Return| {
-                it.original == original && (line.is_none() || it.lines.iter().all(|(_, other)| *other != line))
-            };
-            match self.plan.returns[first..].iter_mut().find(fits) {
-                Some(known) => known.lines.push((index, line)),
-                None => {
-                    let place = self.plan.returns.len() - first + 1;
-                    let number = format!("{}/{place}", self.rows[index].invoice);
-                    self.plan.returns.push(Return { number, original, lines: vec![(index, line)] });
-                }
+        for row in rows.iter().copied() {
+            let all: &'a [Row] = self.rows;
+            let matched = self.purchases.take_back(item(&all[row]), -all[row].quantity);
+            for Part { order, line, units } in matched.parts {
+                self.bring_back(first, Some(order), ReturnLine { row, line: Some(line), units });
+            }
+            if let Some((units, why)) = matched.rest {
+                self.plan.unmatched.push((row, units, why));
+                self.bring_back(first, None, ReturnLine { row, line: None, units });
             }
         }
         let added = first..self.plan.returns.len();
         self.window(Turn::Return, rows).returns.extend(added);
     }
 
-    /// The latest line that the customer bought this SKU with, at this price, with enough units left to come back.
-    fn original(&mut self, row: usize) -> Option<(usize, usize)> {
-        let row = &self.rows[row];
-        let units = -row.quantity;
-        let sold = self.sold.get_mut(&(row.customer.as_deref()?, row.sku.as_str(), row.price))?;
-        let line = sold.iter_mut().rev().find(|line| line.left >= units)?;
-        line.left -= units;
-        Some((line.order, line.line))
+    /// Adds a line to the return of the same original among the cancellation's, which begin with `first`.
+    fn bring_back(&mut self, first: usize, original: Option<usize>, back: ReturnLine) {
+        // A line of an order stands once in a return; its second row makes another return of the same cancellation.
+        let fits = |it: &&mut Return| {
+            it.original == original && (back.line.is_none() || it.lines.iter().all(|other| other.line != back.line))
+        };
+        match self.plan.returns[first..].iter_mut().find(fits) {
+            Some(known) => known.lines.push(back),
+            None => {
+                let place = self.plan.returns.len() - first + 1;
+                let number = format!("{}/{place}", self.rows[back.row].invoice);
+                self.plan.returns.push(Return { number, original, lines: vec![back] });
+            }
+        }
     }
 
     /// The window for these rows: the one at the end, unless something of a later turn must be sent before them.
@@ -219,6 +257,10 @@ impl<'a> Draft<'a> {
         }
         self.plan.windows.last_mut().expect("there is one now")
     }
+}
+
+fn item(row: &Row) -> Item<'_> {
+    Item { customer: row.customer.as_deref(), sku: &row.sku, price: row.price }
 }
 
 fn keys(row: &Row) -> impl Iterator<Item = Key<'_>> {

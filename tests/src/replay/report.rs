@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::figures::Figure;
+use super::plan::Back;
 use super::rows::Row;
 
 /// Published totals that are about the file alone: OnePool does not keep what somebody typed beside an article, so it
@@ -25,6 +27,7 @@ pub struct Report {
     outcomes: BTreeMap<String, usize>,
     unaccounted: Vec<String>,
     counts: BTreeMap<&'static str, usize>,
+    matches: BTreeMap<&'static str, Back>,
     seconds: BTreeMap<&'static str, f64>,
     invariants: Vec<(String, bool)>,
 }
@@ -33,6 +36,15 @@ impl Report {
     /// How many of something there were.
     pub fn count(&mut self, what: &'static str, count: usize) {
         self.counts.insert(what, count);
+    }
+
+    /// Which purchases returns were matched to; every unit that came back is in one of them.
+    pub fn matches(&mut self, matches: BTreeMap<&'static str, Back>, rows: &[Row]) {
+        let is_back = |row: &&Row| row.invoice.starts_with('C') && row.quantity < 0 && row.price >= Decimal::ZERO;
+        let all = rows.iter().filter(is_back).map(|row| -row.quantity).sum::<i64>();
+        let matched: i64 = matches.values().map(|it| it.units).sum();
+        self.must(&format!("{matched} units come back of {all} that are cancelled"), matched == all);
+        self.matches = matches;
     }
 
     /// How long a part of the run took.
@@ -86,11 +98,15 @@ impl Report {
     /// The report as JSON.
     pub fn json(&self) -> Value {
         let figure = |it: &Figure| json!({ "name": it.name, "published": it.expected, "onepool": it.onepool, "holds": it.holds(), "asked": it.from });
+        let back =
+            |it: &Back| json!({ "lines": it.lines, "units": it.units, "value": it.value.normalize().to_string() });
+        let matches: BTreeMap<&str, Value> = self.matches.iter().map(|(what, it)| (*what, back(it))).collect();
         let invariant = |(what, holds): &(String, bool)| json!({ "what": what, "holds": holds });
         json!({
             "rows": self.rows,
             "outcomes": self.outcomes,
             "counts": self.counts,
+            "cancelled_lines": matches,
             "figures": self.figures.iter().map(figure).collect::<Vec<_>>(),
             "not_asked": NOT_ASKED,
             "invariants": self.invariants.iter().map(invariant).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::delivered::Delivered;
-use super::plan::{Plan, Return, Window};
+use super::plan::{Plan, Return, ReturnLine, Window};
 use super::setup::{CHANNEL, CURRENCY, send_lines};
 use super::work::act;
 use super::{Source, instant};
@@ -145,7 +145,7 @@ impl<'a> Sender<'a> {
         let mut customers: BTreeMap<&str, Vec<&Return>> = BTreeMap::new();
         for index in &window.returns {
             let it = &self.plan.returns[*index];
-            let row = &self.source.rows[it.lines[0].0];
+            let row = &self.source.rows[it.lines[0].row];
             customers.entry(row.customer.as_deref().unwrap_or(&row.invoice)).or_default().push(it);
         }
         let one_by_one = |returns: Vec<&'a Return>| async move {
@@ -161,7 +161,7 @@ impl<'a> Sender<'a> {
         if let Some(order) = &order {
             self.delivered.wait_for(order).await;
         }
-        let rows = || it.lines.iter().map(|(row, _)| *row);
+        let rows = || it.lines.iter().map(|line| line.row);
         self.done(it.lines.len());
         let asked = act(self.api, "/v1/returns", &self.request(it, order.as_deref())).await;
         if asked.status >= 300 {
@@ -185,14 +185,14 @@ impl<'a> Sender<'a> {
     }
 
     fn request(&self, it: &Return, order: Option<&str>) -> Value {
-        let first = &self.source.rows[it.lines[0].0];
-        let line = |(row, line): &(usize, Option<usize>)| {
-            let row = &self.source.rows[*row];
-            match line {
-                Some(line) => json!({ "line_no": line + 1, "sku": row.sku, "quantity": -row.quantity }),
+        let first = &self.source.rows[it.lines[0].row];
+        let line = |it: &ReturnLine| {
+            let row = &self.source.rows[it.row];
+            match it.line {
+                Some(line) => json!({ "line_no": line + 1, "sku": row.sku, "quantity": it.units }),
                 None => {
                     let price = row.price.normalize().to_string();
-                    json!({ "sku": row.sku, "quantity": -row.quantity, "unit_price_decimal": price })
+                    json!({ "sku": row.sku, "quantity": it.units, "unit_price_decimal": price })
                 }
             }
         };
