@@ -168,7 +168,7 @@ pub fn insert_returns(tx: &mut Tx<'_>, facts: &[ReturnFact]) -> Result<Vec<Retur
 pub fn returns_of_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<ReturnFact>, store::Error> {
     let rows = diesel::sql_query(
         "select order_id, source_id, line_no, kind, quantity, amount, occurred_at
-         from return_facts where order_id = any($1) order by recorded_at, source_id",
+         from return_facts where order_id = any($1) order by seq",
     )
     .bind::<Array<SqlUuid>, _>(order_ids)
     .load(tx.conn())?;
@@ -179,7 +179,7 @@ pub fn returns_of_orders(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<Vec<Retu
 pub fn returns_of_line(tx: &mut Tx<'_>, order_id: Uuid, line_no: i32) -> Result<Vec<ReturnFact>, store::Error> {
     let rows = diesel::sql_query(
         "select order_id, source_id, line_no, kind, quantity, amount, occurred_at
-         from return_facts where order_id = $1 and line_no = $2 order by recorded_at, source_id",
+         from return_facts where order_id = $1 and line_no = $2 order by seq",
     )
     .bind::<SqlUuid, _>(order_id)
     .bind::<Integer, _>(line_no)

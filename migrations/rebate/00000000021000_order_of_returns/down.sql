@@ -1,0 +1,1 @@
+alter table return_facts drop column seq;
