@@ -15,9 +15,6 @@ use crate::settings::Rules;
 use crate::store::payment_deadlines;
 use crate::store::payments::{self, PaymentRow};
 
-/// How an order is paid by goods that came back.
-pub const EXCHANGE: &str = "exchange";
-
 /// Takes a payment. The same one again, by its method and its own number, changes nothing.
 pub fn receive_payment(
     tx: &mut Tx<'_>,
@@ -26,9 +23,6 @@ pub fn receive_payment(
     caller: &Caller,
     rules: Rules,
 ) -> Result<(), Refusal> {
-    if payment.method == EXCHANGE {
-        return Err(Refusal::invalid("method", "is how returned goods pay, with the refund of their return"));
-    }
     let mut book = caller.open(tx, id)?;
     let known = payments::of(tx, &[id.uuid()])?.remove(&id.uuid()).unwrap_or_default();
     if let Some(same) = numbered(&known, payment) {

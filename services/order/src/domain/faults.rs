@@ -5,7 +5,7 @@ use contracts::requests::Address;
 use kernel::money::MAX_AMOUNT;
 use kernel::{Currency, Money};
 
-use super::form::{BuyerForm, PaymentForm};
+use super::form::{BuyerForm, EXCHANGE, PaymentForm};
 use super::intake::{MAX_IDENTITIES, MAX_TEXT_LENGTH};
 
 /// Collects what is wrong, so that the caller hears everything at once.
@@ -52,6 +52,9 @@ impl Faults {
     /// Refuses a payment that is not usable.
     pub fn payment(&mut self, prefix: &str, payment: &PaymentForm, currency: Currency) {
         self.text(&format!("{prefix}method"), &payment.method, 64);
+        if payment.method == EXCHANGE {
+            self.add(format!("{prefix}method"), "is how returned goods pay, with the refund of their return");
+        }
         self.optional_text(&format!("{prefix}reference"), payment.reference.as_deref(), MAX_TEXT_LENGTH);
         self.amount(&format!("{prefix}amount"), Some(payment.amount), currency);
     }

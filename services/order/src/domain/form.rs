@@ -171,6 +171,9 @@ impl Taken {
     }
 }
 
+/// The method by which goods that came back pay, with the refund of their return; nobody else may name it.
+pub const EXCHANGE: &str = "exchange";
+
 /// A payment of an order.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -266,7 +266,10 @@ async fn what_cannot_be_exchanged_is_refused_by_field() {
     assert_eq!((refused.code(), refused.fields()), ((409, "contradiction"), vec!["exchange.channel_order_no"]));
     assert_eq!(shop.get(&format!("/v1/returns/{}", taken.id())).await.body["status"], "requested");
     let paid = json!({"method": "exchange", "amount": fen(1)});
-    assert_eq!(shop.post(&format!("/v1/orders/{original}/payments"), paid).await.fields(), ["method"]);
+    assert_eq!(shop.post(&format!("/v1/orders/{original}/payments"), paid.clone()).await.fields(), ["method"]);
+    let mut body = order("T-9", json!([line(1, "A", 1, 1)]));
+    body["payments"] = json!([paid]);
+    assert_eq!(shop.post("/v1/orders", body).await.fields(), ["payments[0].method"]);
     let returns_only = TestRequest::post().uri("/v1/returns").set_json(for_a_pot(&original, 130));
     assert_eq!(shop.send(&shop.claims("return:*"), returns_only).await.code(), (403, "forbidden"));
     let mut elsewhere = shop.claims("return:* order:*");
