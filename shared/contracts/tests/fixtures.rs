@@ -126,6 +126,19 @@ fn optional_parts_that_no_fixture_shows_may_grow_too() {
         "credited": {"guide": "G-7", "store": "SH-01"}, "changed_at": "2026-11-11T00:00:00Z",
     });
     assert_eq!(serde_json::to_value(heard::<OrderChanged>(changed.clone())).unwrap(), changed);
+    let line = json!({
+        "line_no": 7, "sku": "TEE-M", "quantity": 2, "list_amount": 9800, "discount_amount": 800, "paid_amount": 9000,
+        "freight_amount": 0,
+    });
+    let totals = json!({"list_amount": 9800, "discount_amount": 800, "freight_amount": 0, "total_amount": 9000});
+    let grown = json!({
+        "order_id": "01935f00-0000-7000-8000-000000000001", "version": 4, "fields": ["lines"],
+        "added": {
+            "channel": "tmall", "placed_at": "2026-11-10T16:00:00Z", "currency": "CNY", "lines": [line], "totals": totals,
+        },
+        "changed_at": "2026-11-11T00:00:00Z",
+    });
+    assert_eq!(serde_json::to_value(heard::<OrderChanged>(grown.clone())).unwrap(), grown);
     let original =
         json!({"store": "SH-01", "terminal": "T1", "business_date": "2026-11-10", "sequence": 7, "line_no": 2});
     let returned = json!({

@@ -373,6 +373,7 @@ fn changed(order: &OrderRestated, version: i64) -> OrderChanged {
         fields: Vec::new(),
         destination: Some(order.fulfilment.destination.clone().unwrap_or_default()),
         credited: None,
+        added: None,
         changed_at: order.restated_at,
     }
 }

@@ -14,7 +14,7 @@ async fn redirect(pool: &Pool, order_id: OrderId, version: i64, degrees: f64) {
     let changed_at = pool.service.test.store.now();
     let fields = vec!["ship_to".to_owned()];
     pool.service
-        .hear(&[OrderChanged { order_id, version, fields, destination, credited: None, changed_at }])
+        .hear(&[OrderChanged { order_id, version, fields, destination, credited: None, added: None, changed_at }])
         .await
         .unwrap();
 }
@@ -79,6 +79,7 @@ async fn a_bundle_stays_one_and_what_has_shipped_stays_away() {
         fields: Vec::new(),
         destination: Some(Destination { point: Some(GeoPoint::new(0.0, degrees).unwrap()), ..Destination::default() }),
         credited: None,
+        added: None,
         changed_at: at,
     };
     pool.service.hear(&[to(4, 3.0), to(5, 1.0)]).await.unwrap();
@@ -98,6 +99,7 @@ async fn a_change_of_an_order_that_is_not_sourced_yet_is_tried_again() {
         fields: Vec::new(),
         destination,
         credited: None,
+        added: None,
         changed_at: pool.service.test.store.now(),
     };
     assert!(matches!(pool.service.hear(&[changed]).await, Err(bus::ConsumeError::Retry(_))));

@@ -97,7 +97,8 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     }
     let (order_id, version) = (book.order.id(), book.order.version);
     let credited = (guide || store).then_some(Credited { guide: document.guide, store: document.store });
-    let event = OrderChanged { order_id, version, fields, destination: elsewhere, credited, changed_at: tx.now() };
+    let event =
+        OrderChanged { order_id, version, fields, destination: elsewhere, credited, added: None, changed_at: tx.now() };
     outbox::append(tx, &event, why.cause)?;
     Ok(())
 }

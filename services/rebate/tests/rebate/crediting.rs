@@ -19,6 +19,7 @@ fn changed(order: &OrderPlaced, version: i64, guide: Option<&str>, store: Option
         fields: vec!["guide".to_owned()],
         destination: None,
         credited: Some(Credited { guide: guide.map(code), store: store.map(code) }),
+        added: None,
         changed_at: at("2026-12-05T00:00:00+08:00"),
     }
 }

@@ -208,7 +208,7 @@ pub struct OrderChanged {
     pub order_id: OrderId,
     /// Its version with the change.
     pub version: i64,
-    /// What changed: `ship_to`, `note`, `guide`, `store`.
+    /// What changed: `ship_to`, `lines` where there are more of them, `note`, `guide`, `store`.
     pub fields: Vec<String>,
     /// Where it goes now, if sourcing can tell the difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,8 +216,27 @@ pub struct OrderChanged {
     /// Whom it names to be credited now, if that changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credited: Option<Credited>,
+    /// What was bought beyond what the order had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<AddedLines>,
     /// When.
     pub changed_at: Timestamp,
+}
+
+/// Lines that an order did not have when it was placed: all that a reader of `order.placed` needs of them. Lines never grow:
+/// more units of a line are a line of their own. What is added is sourced by itself, unless the order goes elsewhere with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddedLines {
+    /// The order's channel.
+    pub channel: ChannelCode,
+    /// When the buyer placed the order.
+    pub placed_at: Timestamp,
+    /// The currency of every amount.
+    pub currency: Currency,
+    /// What was added.
+    pub lines: Vec<OrderLine>,
+    /// What it adds up to; the freight is what it raised the order's by.
+    pub totals: OrderTotals,
 }
 
 /// Whom an order names to be credited with the sale.
