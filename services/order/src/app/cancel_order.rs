@@ -57,13 +57,7 @@ pub fn cancel_units(
 ) -> Result<(), Refusal> {
     let reason = why.actor.reason.clone().unwrap_or_default();
     let is_untold = book.is_untold()?;
-    let plan = |steps: &[(i32, i64)]| cover::plan_cancel(&book.lines, &book.pieces(), steps);
-    let (steps, plan) = with_gifts(book, steps, plan).map_err(|few| {
-        Refusal::State(format!(
-            "the order is {}: line {} has fewer units that have not shipped",
-            book.order.status, few.line_no
-        ))
-    })?;
+    let (steps, plan) = plan(book, steps)?;
     let told = Cancelled { reason: &reason, lapsed: None };
     let (changed, event) = take_out(book, (&steps, plan), told, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
@@ -77,6 +71,17 @@ pub fn cancel_units(
         outbox::append(tx, &event, why.cause)?;
     }
     Ok(())
+}
+
+/// How units of an order are cancelled; refused where they have shipped.
+pub fn plan(book: &Book, steps: &[(i32, i64)]) -> Result<(Vec<(i32, i64)>, CancelPlan), Refusal> {
+    let plan = |steps: &[(i32, i64)]| cover::plan_cancel(&book.lines, &book.pieces(), steps);
+    with_gifts(book, steps, plan).map_err(|few| {
+        Refusal::State(format!(
+            "the order is {}: line {} has fewer units that have not shipped",
+            book.order.status, few.line_no
+        ))
+    })
 }
 
 /// How units are cancelled, with the gifts that go with them. A gift that can no longer be stopped keeps nobody from

@@ -1,5 +1,5 @@
-//! Changes an order in the book: where it goes, how many units, who is credited, the remark. Only what differs is done; a reservation is
-//! never deleted to be made anew, and what was picked stays as it is.
+//! Changes an order in the book: where it goes, its lines and their units, who is credited, the remark. Only what differs is
+//! done; a reservation is never deleted to be made anew, and what was picked stays as it is.
 
 use ::store::{Error, Tx, outbox};
 use contracts::events::{Credited, FulfilmentKind, FulfilmentRejected, OrderChanged};
@@ -9,51 +9,62 @@ use kernel::id::OrderId;
 
 use super::book::{Book, write_back};
 use super::caller::Caller;
-use super::cancel_order::{Why, cancel_units};
-use super::place_orders::{Document, destination};
+use super::cancel_order::{self, Why, cancel_units};
+use super::document::Document;
+use super::extend_order::{self, Extension};
+use super::place_orders::destination;
 use super::refusal::Refusal;
+use super::sent_lines;
+use super::wished_lines::{self, Wish};
+use crate::domain::sent::Sent;
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::fulfilments::{self, Fulfilment};
+use crate::store::orders::OrderRow;
 use crate::store::{code, orders};
 
-/// What an order is to be; what is left out stays.
+/// What becomes of an order; what is left out stays.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     /// Where it goes.
     pub ship_to: Option<Address>,
-    /// Units that are still wanted, by line: fewer than now, or none.
-    pub lines: Vec<(i32, i64)>,
+    /// Units that lines lose, each line named once.
+    pub cuts: Vec<(i32, i64)>,
+    /// What it has more.
+    pub extension: Option<Extension>,
     /// The guide credited with the sale; empty for none.
     pub guide: Option<String>,
     /// The store credited with the sale; empty for none.
     pub store: Option<String>,
     /// The remark.
     pub note: Option<String>,
+    /// What the channel says of its lines, where it is the channel that changes it.
+    pub sent: Option<Sent>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// Changes an order, all of it or nothing.
+/// Changes an order, all of it or nothing: lines as they are wished for, and the rest.
 pub fn change_order(
     tx: &mut Tx<'_>,
     id: OrderId,
-    change: &Change,
+    (change, wish): (&Change, &Wish),
     caller: &Caller,
     rules: Rules,
 ) -> Result<(), Refusal> {
     let mut book = caller.open(tx, id)?;
     let why = Why { actor: caller.actor(change.reason.clone()), cause: &caller.cause };
-    apply(tx, &mut book, change, &why, rules)
+    let (cuts, extension) = wished_lines::steps(tx, &book, wish)?;
+    let change = Change { cuts, extension, ..change.clone() };
+    apply(tx, &mut book, &change, &why, rules).map_err(|refusal| wish.named(refusal))
 }
 
-/// Changes an order that is locked.
+/// Changes an order that is locked. Whatever is refused is refused before anything is written.
 pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, rules: Rules) -> Result<(), Refusal> {
     let stored = orders::find(tx, book.order.id())?.ok_or(Error::Broken("a locked order is in the book"))?;
     let mut document: Document = serde_json::from_str(&stored.document).map_err(Error::from)?;
     let moved = change.ship_to.as_ref().filter(|to| document.fulfilment.ship_to.as_ref() != Some(*to));
     let note = change.note.as_ref().filter(|note| document.note.as_ref() != Some(*note));
-    let steps = steps(book, &change.lines)?;
     if moved.is_some() {
         check_unpicked(book)?;
     }
@@ -62,15 +73,10 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     if guide || store {
         check_credited(book)?;
     }
-    if !steps.is_empty() {
-        cancel_units(tx, book, &steps, why, rules)?;
-    }
+    change_lines(tx, book, (&stored, &mut document), change, (why, rules))?;
     let moved = moved.filter(|_| book.order.status().is_ok_and(|status| status != OrderStatus::Cancelled));
     let fields = [("ship_to", moved.is_some()), ("note", note.is_some()), ("guide", guide), ("store", store)];
     let fields: Vec<String> = fields.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect();
-    if fields.is_empty() {
-        return Ok(());
-    }
     let before = document.fulfilment.ship_to.as_ref().map(destination);
     let elsewhere = moved.map(destination).filter(|to| Some(to) != before.as_ref());
     if let Some(to) = moved {
@@ -78,6 +84,13 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     }
     if let Some(note) = note {
         document.note = Some(note.clone()).filter(|note| !note.is_empty());
+    }
+    let text = serde_json::to_string(&document).map_err(Error::from)?;
+    if text != stored.document {
+        orders::rewrite(tx, &OrderRow { document: text, ..stored })?;
+    }
+    if fields.is_empty() {
+        return Ok(());
     }
     if elsewhere.is_some() {
         take_back(tx, book)?;
@@ -87,19 +100,52 @@ pub fn apply(tx: &mut Tx<'_>, book: &mut Book, change: &Change, why: &Why<'_>, r
     if elsewhere.is_some() && !is_untold {
         book.order.changing = Some(book.order.version);
     }
-    book.order.document = serde_json::to_string(&document).map_err(Error::from)?;
-    book.order.content = stored.content;
-    orders::rewrite(tx, &book.order)?;
     write_back(tx, &[&*book], &[concluded], rules)?;
     // Whoever was not told of an order is told how it is then.
     if is_untold {
         return Ok(());
     }
-    let (order_id, version) = (book.order.id(), book.order.version);
     let credited = (guide || store).then_some(Credited { guide: document.guide, store: document.store });
-    let event =
-        OrderChanged { order_id, version, fields, destination: elsewhere, credited, added: None, changed_at: tx.now() };
+    let event = OrderChanged {
+        order_id: book.order.id(),
+        version: book.order.version,
+        fields,
+        destination: elsewhere,
+        credited,
+        added: None,
+        changed_at: tx.now(),
+    };
     outbox::append(tx, &event, why.cause)?;
+    Ok(())
+}
+
+/// Adds what is added, then takes off what is taken off: so an order is never at its end in between.
+fn change_lines(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    (stored, document): (&OrderRow, &mut Document),
+    change: &Change,
+    (why, rules): (&Why<'_>, Rules),
+) -> Result<(), Refusal> {
+    if !change.cuts.is_empty() {
+        cancel_order::plan(book, &change.cuts)?;
+    }
+    let addition = match &change.extension {
+        Some(extension) => Some(extend_order::plan(tx, (&*book, &*document), extension, &change.cuts, rules)?),
+        None => None,
+    };
+    let sent = change.sent.clone().or(document.sent.take());
+    document.sent = match (sent, &addition) {
+        // What is added is nothing that the channel said.
+        (None, Some(_)) => Some(sent_lines::as_placed(tx, stored, document)?),
+        (sent, _) => sent,
+    };
+    if let Some(addition) = addition {
+        extend_order::extend(tx, book, addition, why, rules)?;
+    }
+    if !change.cuts.is_empty() {
+        cancel_units(tx, book, &change.cuts, why, rules)?;
+    }
     Ok(())
 }
 
@@ -118,28 +164,6 @@ fn check_credited(book: &Book) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
-}
-
-/// How many units fewer of each line.
-fn steps(book: &Book, wanted: &[(i32, i64)]) -> Result<Vec<(i32, i64)>, Refusal> {
-    let mut steps: Vec<(i32, i64)> = Vec::with_capacity(wanted.len());
-    for (index, (line_no, units)) in wanted.iter().enumerate() {
-        let line = book.lines.iter().find(|line| line.line_no == *line_no).ok_or_else(|| {
-            Refusal::invalid(format!("lines[{index}].line_no"), format!("the order has no line {line_no}"))
-        })?;
-        if steps.iter().any(|(other, _)| other == line_no) || wanted.iter().take(index).any(|(no, _)| no == line_no) {
-            return Err(Refusal::invalid(format!("lines[{index}].line_no"), "is named twice"));
-        }
-        let fewer = line.live().saturating_sub(*units);
-        if fewer < 0 {
-            let detail = format!("the line has {} units; more of them are an order of their own", line.live());
-            return Err(Refusal::invalid(format!("lines[{index}].quantity"), detail));
-        }
-        if fewer > 0 {
-            steps.push((*line_no, fewer));
-        }
-    }
-    Ok(steps)
 }
 
 /// An address can be changed as long as it is on no parcel.

@@ -110,12 +110,12 @@ pub fn refused(refusal: impl Into<place_orders::Refusal>) -> Refusal {
     for error in &mut problem.errors {
         error.field = format!("exchange.{}", error.field);
     }
-    Refusal::Exchange(problem)
+    Refusal::Intake(problem)
 }
 
 fn taken(order_id: OrderId) -> Refusal {
     let detail = format!("order {order_id} has this number already");
-    Refusal::Exchange(Problem::new(ProblemCode::Contradiction).field("exchange.channel_order_no", detail))
+    Refusal::Intake(Problem::new(ProblemCode::Contradiction).field("exchange.channel_order_no", detail))
 }
 
 /// Places the order. Nothing may be locked yet: an intake locks its buyers before any order that was there. A refusal must

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use ::store::idempotency::{self, Key, Started, StoredAnswer};
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
-use contracts::events::{Buyer, Destination, FulfilmentRequest, OrderLine, OrderPlaced};
+use contracts::events::{Destination, FulfilmentRequest, OrderLine, OrderPlaced};
 use contracts::requests::Address;
-use kernel::id::{OrderId, ReservationId, ReturnId};
-use kernel::{LocationCode, Money, PayeeCode, Timestamp};
-use serde::{Deserialize, Serialize};
+use kernel::Timestamp;
+use kernel::id::OrderId;
 use service::Answer;
 use uuid::Uuid;
 
+pub use super::document::Document;
 use super::hold_order::held;
 pub use super::intake_refusal::Refusal;
 use super::judge_orders::{InForce, judge_orders};
@@ -25,7 +25,7 @@ use super::update_orders::{Updated, update_order};
 use crate::domain::balance::Balance;
 use crate::domain::content::{Content, buyer_digests};
 use crate::domain::coupons::CouponForm;
-use crate::domain::form::{FulfilmentForm, OrderForm, PaymentForm};
+use crate::domain::form::{OrderForm, PaymentForm};
 use crate::domain::intake::{self, Priced};
 use crate::domain::payment_terms::{PaymentTerms, PaymentTermsForm, Schedule};
 use crate::domain::state::OrderStatus;
@@ -37,64 +37,6 @@ use crate::store::orders::{OrderRow, kind_text};
 use crate::store::payment_deadlines::DeadlineRow;
 use crate::store::payments::PaymentRow;
 use crate::store::{buyers, lines, locks, orders, payment_deadlines, payments, to_json_list};
-
-/// What of an order has no column of its own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Document {
-    /// Who bought.
-    pub buyer: Buyer,
-    /// How the goods reach the buyer.
-    pub fulfilment: FulfilmentForm,
-    /// The discount on the whole order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub discount: Option<Money>,
-    /// Coupons that the buyer used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub coupons: Option<Vec<CouponForm>>,
-    /// When it is paid; none when it is paid already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_terms: Option<PaymentTermsForm>,
-    /// How it was paid; none when the channel settles it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payments: Option<Vec<PaymentForm>>,
-    /// The return that it is the exchange of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exchange_of: Option<ReturnId>,
-    /// The purchase that it was split from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_order_no: Option<String>,
-    /// The hold it claims.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation_id: Option<ReservationId>,
-    /// The guide credited with the sale.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guide: Option<PayeeCode>,
-    /// The store credited with the sale.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<LocationCode>,
-    /// A remark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-impl Document {
-    fn of(form: OrderForm) -> Self {
-        Self {
-            buyer: form.buyer.into(),
-            fulfilment: form.fulfilment,
-            discount: form.discount,
-            coupons: form.coupons,
-            payment_terms: form.payment_terms,
-            payments: form.payments,
-            exchange_of: None,
-            parent_order_no: form.parent_order_no,
-            reservation_id: form.reservation_id,
-            guide: form.guide,
-            store: form.store,
-            note: form.note,
-        }
-    }
-}
 
 /// Who brings an order.
 #[derive(Clone, Debug)]
@@ -118,6 +60,10 @@ pub struct Place {
     pub payments: Vec<PaymentRow>,
     /// When its buyer has to pay what is due, as the channel says.
     terms: Option<PaymentTermsForm>,
+    /// Whether prices hold their tax, as the channel says.
+    pub prices_include_tax: Option<bool>,
+    /// Whether the tax was told of the whole order.
+    pub has_tax: bool,
     /// The answer to be stored with the idempotency key, if there is one.
     pub answer: Option<Arc<Answer>>,
     /// Makes the answer where rules hold it; none where nobody waits for one.
@@ -173,6 +119,7 @@ impl Place {
         let due = intake::due(&form, totals.total_amount);
         let authorised = intake::authorised(&form);
         let balance = Balance { total: totals.total_amount, due, given_back: 0, waived: 0, authorised };
+        let (prices_include_tax, has_tax) = (form.prices_include_tax, form.tax.is_some());
         let digests = buyer_digests(&form.buyer);
         let buyer_key = digests.first().cloned();
         let (channel, currency) = (form.channel.to_string(), form.currency.code().to_owned());
@@ -218,6 +165,8 @@ impl Place {
             lines: rows,
             payments,
             terms: document.payment_terms,
+            prices_include_tax,
+            has_tax,
             answer: None,
             answer_held: None,
             event,

@@ -48,7 +48,7 @@ fn check_same(known: &PaymentRow, payment: &PaymentForm) -> Result<(), Refusal> 
 }
 
 /// Moves the deadline of what is still to be paid.
-fn reschedule(tx: &mut Tx<'_>, book: &Book) -> Result<(), Error> {
+pub(super) fn reschedule(tx: &mut Tx<'_>, book: &Book) -> Result<(), Error> {
     let id = book.order.order_id;
     let Some(row) = payment_deadlines::of(tx, &[id])?.remove(&id) else { return Ok(()) };
     if book.order.due_amount == 0 {

@@ -32,8 +32,8 @@ pub enum Refusal {
     Rule(FieldError),
     /// The number is taken by a return with other content.
     Contradiction(String),
-    /// The order that is wanted in exchange is not taken.
-    Exchange(Problem),
+    /// What is wanted, in exchange or beside what the order has, would not be taken as an order.
+    Intake(Problem),
     /// The transaction failed.
     Store(Error),
 }
@@ -60,7 +60,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound { what, key } => Self::not_found(what, key),
-            Refusal::OutOfScope(problem) | Refusal::Exchange(problem) => problem,
+            Refusal::OutOfScope(problem) | Refusal::Intake(problem) => problem,
             Refusal::Stale { current, expected } => Self::new(ProblemCode::PreconditionFailed)
                 .detail(format!("the version is {current}, If-Match names {expected}")),
             Refusal::State(detail) => Self::new(ProblemCode::StateConflict).detail(detail),

@@ -59,7 +59,8 @@ fn placed(order: &OrderRow, lines: &[LineRow]) -> Result<OrderPlaced, Error> {
     })
 }
 
-fn line(row: &LineRow) -> Result<OrderLine, Error> {
+/// A line as it is told.
+pub(super) fn line(row: &LineRow) -> Result<OrderLine, Error> {
     let extras = row.extras()?;
     Ok(OrderLine {
         line_no: row.line_no,

@@ -1,29 +1,34 @@
 //! What becomes of an order that its channel sends again with another content: the newest `channel_updated_at` wins.
 //!
-//! A channel may send an order elsewhere, take units off it, tell what was paid since, credit somebody else, and change its
-//! remark. Whatever else differs contradicts the
-//! book, as does another content without a newer time.
+//! A channel may send an order elsewhere, take units off it and add others, tell what was paid since, credit somebody else,
+//! and change its remark. Whatever else differs contradicts the book, as does another content without a newer time.
 
 use ::store::{Error, Tx};
 use contracts::Cause;
-use kernel::Code;
 use kernel::id::OrderId;
+use kernel::{Code, Money};
 
 use super::book::{Actor, Book};
 use super::cancel_order::Why;
 use super::change_order::{Change, apply};
-use super::place_orders::{Document, Place};
+use super::document::Document;
+use super::extend_order::renamed;
+use super::place_orders::Place;
 use super::receive_payment::take;
 use super::refusal::Refusal;
+use super::sent_lines::{self, Changed};
+use crate::domain::form::{PaymentForm, Taken};
 use crate::domain::payment_terms::PaymentTerms;
+use crate::domain::sent::Sent;
 use crate::settings::Rules;
-use crate::store::lines::{self, LineRow};
-use crate::store::orders;
+use crate::store::lines;
+use crate::store::orders::{self, OrderRow};
 use crate::store::payments::{self, PaymentRow};
 
 /// Fields in which an update may differ.
 const UPDATABLE: [&str; 5] = ["fulfilment", "lines", "guide", "store", "note"];
-/// Fields that may differ as well where lines do: what goes back for fewer units is worked out here.
+/// Fields that may differ as well where lines do: what goes back for fewer units is worked out here, and what more units
+/// cost is what the fields say more.
 const FOLLOWING: [&str; 5] = ["freight", "discount", "coupons", "tax", "payments"];
 
 /// What became of an update.
@@ -44,16 +49,12 @@ pub fn update_order(
     rules: Rules,
 ) -> Result<Updated, Refusal> {
     let change_lines = fields.contains(&"lines");
-    // Of an order that was paid when it came, payments differ only with fewer units; of any other they are new money, which
-    // is not told together with fewer units: what of it would be due is not known.
     let is_paid_later = place.order.payment_terms != PaymentTerms::Settled.as_str();
-    let more_paid = is_paid_later && fields.contains(&"payments");
-    let may_differ = |field: &'static str| match field {
-        "payments" if is_paid_later => !change_lines,
-        field => UPDATABLE.contains(&field) || (change_lines && FOLLOWING.contains(&field)),
+    let may_differ = |field: &'static str| {
+        let follows = change_lines && FOLLOWING.contains(&field);
+        UPDATABLE.contains(&field) || follows || (field == "payments" && is_paid_later)
     };
-    let fixed = |field: &&&'static str| !may_differ(field);
-    let fixed: Vec<&'static str> = fields.iter().filter(fixed).copied().collect();
+    let fixed: Vec<&'static str> = fields.iter().copied().filter(|field| !may_differ(field)).collect();
     if !fixed.is_empty() {
         return Ok(Updated::Contradicts(fixed));
     }
@@ -65,29 +66,41 @@ pub fn update_order(
     if !same_way {
         return Ok(Updated::Contradicts(vec!["fulfilment"]));
     }
-    let ids = [id.uuid()];
-    let paid = payments::of(tx, &ids)?.remove(&id.uuid()).unwrap_or_default();
-    let more =
-        if more_paid { more_payments(&paid, &place.payments, book.order.due_amount) } else { Some([].as_slice()) };
-    let Some(more) = more.filter(|_| before.payment_terms == after.payment_terms) else {
+    let (mut changed, sent) = match changed_lines(tx, &book, (&stored, &before), place, change_lines) {
+        Err(sent_lines::Refusal::Contradicts(field)) => return Ok(Updated::Contradicts(vec![field])),
+        Err(sent_lines::Refusal::Store(error)) => return Err(error.into()),
+        Ok(changed) => changed,
+    };
+    // What coupons take off is shared out once.
+    if changed.extension.is_some() && fields.contains(&"coupons") {
+        return Ok(Updated::Contradicts(vec!["coupons"]));
+    }
+    let Some(more) = more_paid(tx, &book, place, &changed, fields)? else {
         return Ok(Updated::Contradicts(vec!["payments"]));
     };
-    let rows = lines::of(tx, &ids)?.remove(&id.uuid()).unwrap_or_default();
-    let Some(wanted) = fewer_units(&book, &rows, &place.lines) else {
-        return Ok(Updated::Contradicts(vec!["lines"]));
-    };
+    if before.payment_terms != after.payment_terms {
+        return Ok(Updated::Contradicts(vec!["payments"]));
+    }
+    let with_lines = changed.extension.is_some();
+    if let Some(extension) = &mut changed.extension {
+        extension.payments = more.iter().map(|row| form_of(row, place)).collect::<Result<_, _>>()?;
+    }
     let change = Change {
         ship_to: after.fulfilment.ship_to,
-        lines: wanted,
+        cuts: changed.cuts,
+        extension: changed.extension,
         guide: differing(after.guide, before.guide),
         store: differing(after.store, before.store),
         note: Some(after.note.unwrap_or_default()).filter(|note| Some(note) != before.note.as_ref()),
+        sent,
         reason: Some("the channel changed it".to_owned()),
     };
     let actor = Actor { name: place.order.created_by.clone(), reason: change.reason.clone() };
     let why = Why { actor, cause };
-    apply(tx, &mut book, &change, &why, rules)?;
-    for payment in more {
+    // The lines of an update are not numbered as what it adds is.
+    let named = |field: &str| if field.starts_with("lines[") { "lines".to_owned() } else { field.to_owned() };
+    apply(tx, &mut book, &change, &why, rules).map_err(|refusal| renamed(refusal, named))?;
+    for payment in more.iter().filter(|_| !with_lines) {
         let received = PaymentRow { order_id: id.uuid(), received_at: tx.now().utc(), ..payment.clone() };
         take(tx, &mut book, received, &why, rules)?;
     }
@@ -96,6 +109,58 @@ pub fn update_order(
     row.channel_updated_at = place.order.channel_updated_at;
     orders::rewrite(tx, &row)?;
     Ok(Updated::Done)
+}
+
+/// What the update changes of lines, and what the channel says of them now, if it says anything else.
+fn changed_lines(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    (stored, before): (&OrderRow, &Document),
+    place: &Place,
+    change_lines: bool,
+) -> Result<(Changed, Option<Sent>), sent_lines::Refusal> {
+    if !change_lines {
+        return Ok((Changed { cuts: Vec::new(), extension: None }, None));
+    }
+    let said = match &before.sent {
+        Some(sent) => sent.clone(),
+        None => sent_lines::as_placed(tx, stored, before)?,
+    };
+    let now = sent_lines::said(&place.lines, &place.order, &read(&place.order.document)?)?;
+    let rows = lines::of(tx, &[stored.order_id])?.remove(&stored.order_id).unwrap_or_default();
+    let changed = sent_lines::compare(book, &rows, (&said, &now), place)?;
+    Ok((changed, Some(now)))
+}
+
+/// The payments that are new by the update; none if they are not told so. Of an order that was paid when it came, payments
+/// that differ without anything added follow what goes back, which is worked out here; of any other they are new money,
+/// which is not told together with fewer units: what of it would be due is not known.
+fn more_paid(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    place: &Place,
+    changed: &Changed,
+    fields: &[&'static str],
+) -> Result<Option<Vec<PaymentRow>>, Error> {
+    let is_paid_later = place.order.payment_terms != PaymentTerms::Settled.as_str();
+    if !fields.contains(&"payments") || (!is_paid_later && changed.extension.is_none()) {
+        return Ok(Some(Vec::new()));
+    }
+    if is_paid_later && !changed.cuts.is_empty() {
+        return Ok(None);
+    }
+    let id = book.order.order_id;
+    let paid = payments::of(tx, &[id])?.remove(&id).unwrap_or_default();
+    // What is paid for lines is held against what they cost where they are added.
+    let due = if changed.extension.is_some() { i64::MAX } else { book.order.due_amount };
+    Ok(more_payments(&paid, &place.payments, due).map(<[PaymentRow]>::to_vec))
+}
+
+/// A payment as it was sent.
+fn form_of(row: &PaymentRow, place: &Place) -> Result<PaymentForm, Error> {
+    let status = if row.authorised > 0 { Taken::Authorised } else { Taken::Captured };
+    let amount = Money::new(row.amount, place.order.currency()?);
+    Ok(PaymentForm { method: row.method.clone(), amount, reference: row.reference.clone(), status })
 }
 
 /// Whom the channel names, if it names somebody else than it did, or nobody any more.
@@ -117,36 +182,4 @@ fn more_payments<'a>(paid: &[PaymentRow], sent: &'a [PaymentRow], due: i64) -> O
     let more = sent.get(paid.len()..).filter(|_| paid.iter().zip(sent).all(same))?;
     let sum: i128 = more.iter().map(|it| i128::from(it.amount)).sum();
     (sum <= i128::from(due) && more.iter().all(|it| it.amount > 0)).then_some(more)
-}
-
-/// The units still wanted of each line that has fewer now; none if anything but a number of units differs, or grows. A line
-/// that is not sent any more is not wanted.
-fn fewer_units(book: &Book, before: &[LineRow], after: &[LineRow]) -> Option<Vec<(i32, i64)>> {
-    let known = |line: &LineRow| before.iter().any(|it| it.line_no == line.line_no);
-    if !after.iter().all(known) {
-        return None;
-    }
-    let mut wanted = Vec::new();
-    for row in before {
-        let sent = after.iter().find(|it| it.line_no == row.line_no);
-        let same = |it: &LineRow| {
-            let as_before = it.sku == row.sku && it.unit_price == row.unit_price && it.quantity <= row.quantity;
-            as_before && kept(it) == kept(row)
-        };
-        if sent.is_some_and(|it| !same(it)) {
-            return None;
-        }
-        let units = sent.map_or(0, |it| it.quantity);
-        let line = book.lines.iter().find(|it| it.line_no == row.line_no)?;
-        // What was cancelled here before is not wanted either way.
-        if units < line.live() {
-            wanted.push((row.line_no, units));
-        }
-    }
-    Some(wanted)
-}
-
-/// What does not change with the units of a line; none where that cannot be read.
-fn kept(row: &LineRow) -> Option<(bool, Option<i32>, Option<String>)> {
-    row.extras().ok().map(|extras| (extras.gift, extras.gift_with, extras.tax_rate))
 }

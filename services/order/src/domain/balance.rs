@@ -47,6 +47,17 @@ impl Balance {
         self.paid().saturating_sub(self.refunded())
     }
 
+    /// Raises what the order costs. What is taken or promised for it at once is not due.
+    pub fn grow(&mut self, amount: i64, captured: i64, authorised: i64) -> Result<(), Beyond> {
+        let covered = captured.checked_add(authorised).ok_or(Beyond)?;
+        let due = self.due.checked_add(amount).and_then(|due| due.checked_sub(covered)).filter(|due| *due >= 0);
+        let total = self.total.checked_add(amount).filter(|_| captured >= 0 && authorised >= 0 && amount >= 0);
+        let (Some(due), Some(total)) = (due, total) else { return Err(Beyond) };
+        (self.due, self.total) = (due, total);
+        self.authorised = self.authorised.saturating_add(authorised);
+        Ok(())
+    }
+
     /// Takes a payment.
     pub fn receive(&mut self, amount: i64) -> Result<(), Beyond> {
         if !(1..=self.due).contains(&amount) {

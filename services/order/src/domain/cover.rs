@@ -274,6 +274,7 @@ mod tests {
             returned: 0,
             refunded: 0,
             gift_with: None,
+            extends: None,
             paid_amount: 0,
             freight_amount: 0,
             repriced: None,

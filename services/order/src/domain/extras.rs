@@ -21,6 +21,9 @@ pub struct Extras {
     /// The line that the gift comes with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gift_with: Option<i32>,
+    /// The line that it holds more units of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<i32>,
 }
 
 impl Extras {

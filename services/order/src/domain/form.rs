@@ -117,8 +117,8 @@ pub struct FulfilmentForm {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineForm {
-    /// Its number within the order, from 1.
-    #[schema(minimum = 1)]
+    /// Its number within the order, from 1 to 1,000,000,000.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub line_no: i32,
     /// Our SKU.
     #[serde(default)]

@@ -68,6 +68,7 @@ mod tests {
             paid_amount: 0,
             freight_amount: 0,
             gift_with,
+            extends: None,
             repriced: None,
         }
     }

@@ -97,6 +97,7 @@ mod tests {
             returned: 0,
             refunded: 0,
             gift_with: None,
+            extends: None,
             paid_amount,
             freight_amount,
             repriced: None,

@@ -11,6 +11,7 @@ use super::extras::Extras;
 use super::faults::Faults;
 use super::form::{FulfilmentForm, LineForm, OrderForm, PaymentForm};
 use super::gifts;
+use super::growth::MAX_LINE_NO;
 use super::payment_terms::{PaymentTerms, PaymentTermsForm};
 use super::tax;
 
@@ -74,7 +75,15 @@ pub struct PricedLine {
 
 /// Checks a form and computes its amounts.
 pub fn check(form: &OrderForm) -> Result<Priced, Refusal> {
+    check_numbered(form, MAX_LINE_NO)
+}
+
+/// As [`check`], with line numbers up to another one.
+pub fn check_numbered(form: &OrderForm, highest: i32) -> Result<Priced, Refusal> {
     let mut faults = Faults::default();
+    if form.lines.iter().any(|line| !(1..=highest).contains(&line.line_no)) {
+        faults.add("lines", format!("are numbered from 1 to {highest}"));
+    }
     check_head(form, &mut faults);
     let prices = check_lines(form, &mut faults);
     faults.into_result().map_err(Refusal::Invalid)?;
@@ -147,9 +156,6 @@ fn check_lines(form: &OrderForm, faults: &mut Faults) -> Vec<Decimal> {
     }
     let mut numbers: Vec<i32> = form.lines.iter().map(|line| line.line_no).collect();
     numbers.sort_unstable();
-    if numbers.first().is_some_and(|first| *first < 1) {
-        faults.add("lines", "are numbered from 1");
-    }
     if let Some(twice) = numbers.windows(2).find_map(|pair| match pair {
         [a, b] if a == b => Some(*a),
         _ => None,
@@ -264,6 +270,7 @@ fn price(form: &OrderForm, prices: &[Decimal]) -> Result<Priced, Refusal> {
                 tax_amount: taxes.get(index).copied().flatten(),
                 gift: line.gift,
                 gift_with: line.gift_with,
+                extends: None,
             },
         });
     }

@@ -30,6 +30,8 @@ pub struct Line {
     pub repriced: Option<Repriced>,
     /// The line that it comes with as a gift.
     pub gift_with: Option<i32>,
+    /// The line that it holds more units of.
+    pub extends: Option<i32>,
 }
 
 /// What the units of a line are worth that were not given back before.

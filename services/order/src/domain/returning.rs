@@ -78,6 +78,7 @@ mod tests {
             returned,
             refunded: 0,
             gift_with: None,
+            extends: None,
             paid_amount: 0,
             freight_amount: 0,
             repriced: None,

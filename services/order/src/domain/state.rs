@@ -43,8 +43,8 @@ states! {
         Paid = "paid" => [PartiallyRefunded, Refunded],
         /// A part went back.
         PartiallyRefunded = "partially_refunded" => [Refunded],
-        /// All of it went back.
-        Refunded = "refunded" => [],
+        /// All of it went back. More may be bought then, and paid.
+        Refunded = "refunded" => [PartiallyRefunded],
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
             "...xxx", // partially_paid
             "....xx", // paid
             ".....x", // partially_refunded
-            "......", // refunded
+            "....x.", // refunded
         ]
     );
 

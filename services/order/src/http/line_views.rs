@@ -58,6 +58,9 @@ pub struct LineView {
     /// The line that the gift comes with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gift_with: Option<i32>,
+    /// The line that it holds more units of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<i32>,
     /// Units cancelled.
     pub cancelled: i64,
     /// Units that left.
@@ -101,6 +104,7 @@ impl LineView {
             tax_amount: extras.tax_amount.map(money),
             gift: extras.gift,
             gift_with: extras.gift_with,
+            extends: extras.extends,
             cancelled: row.cancelled,
             shipped: row.shipped,
             returned: row.returned,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text, Uuid as SqlUuid};
+use kernel::SkuCode;
 use rust_decimal::Decimal;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
@@ -85,8 +86,17 @@ impl LineRow {
         Ok(self.extras.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default())
     }
 
+    /// What it sells, by the one name that a channel gives it: ours or its own.
+    pub fn named(&self) -> Result<(Option<SkuCode>, Option<SkuCode>), Error> {
+        match &self.channel_sku {
+            Some(own) => Ok((None, Some(super::code(own)?))),
+            None => Ok((Some(super::code(&self.sku)?), None)),
+        }
+    }
+
     /// What the rules need of it.
     pub fn line(&self) -> Result<Line, Error> {
+        let extras = self.extras()?;
         Ok(Line {
             line_no: self.line_no,
             sku: super::code(&self.sku)?,
@@ -99,7 +109,8 @@ impl LineRow {
             paid_amount: self.paid_amount,
             freight_amount: self.freight_amount,
             repriced: self.repriced_amount.map(|amount| Repriced { after_units: self.repriced_after, amount }),
-            gift_with: self.extras()?.gift_with,
+            gift_with: extras.gift_with,
+            extends: extras.extends,
         })
     }
 }

@@ -58,6 +58,18 @@ pub fn take(tx: &mut Tx<'_>, orders: i64) -> Result<Vec<Move>, Error> {
     .load(tx.conn())?)
 }
 
+/// Notes that an order is to be found by more than before, where it stands as it did.
+pub fn note_terms(tx: &mut Tx<'_>, order: Uuid) -> Result<(), Error> {
+    diesel::sql_query(
+        "INSERT INTO order_moves (channel, status_before, payment_before, status, payment_status, moved, orders, terms_before) \
+         SELECT channel, status, payment_status, status, payment_status, 1, ARRAY[order_id], order_document_terms(document) \
+         FROM orders WHERE order_id = $1",
+    )
+    .bind::<SqlUuid, _>(order)
+    .execute(tx.conn())?;
+    Ok(())
+}
+
 /// Adds moves to the counts.
 pub fn count(tx: &mut Tx<'_>, moves: &[Move]) -> Result<(), Error> {
     let mut sums: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();

@@ -11,6 +11,7 @@ use kernel::id::OrderId;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
+use super::moves;
 use crate::domain::balance::Balance;
 use crate::domain::payment_terms::PaymentTerms;
 use crate::domain::state::{OrderStatus, PaymentStatus};
@@ -324,6 +325,24 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.authorised_amount).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
+}
+
+/// Writes what an order costs since it has more lines, and notes that it is to be found by them. It must be locked.
+pub fn grow(tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), Error> {
+    diesel::sql_query(
+        "UPDATE orders SET list_amount = $2, discount_amount = $3, added_tax_amount = $4, freight_amount = $5, \
+         total_amount = $6, due_amount = $7, authorised_amount = $8 WHERE order_id = $1",
+    )
+    .bind::<SqlUuid, _>(row.order_id)
+    .bind::<BigInt, _>(row.list_amount)
+    .bind::<BigInt, _>(row.discount_amount)
+    .bind::<BigInt, _>(row.added_tax_amount)
+    .bind::<BigInt, _>(row.freight_amount)
+    .bind::<BigInt, _>(row.total_amount)
+    .bind::<BigInt, _>(row.due_amount)
+    .bind::<BigInt, _>(row.authorised_amount)
+    .execute(tx.conn())?;
+    moves::note_terms(tx, row.order_id)
 }
 
 /// Orders by their ids, in no particular order.

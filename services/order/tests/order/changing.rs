@@ -110,7 +110,6 @@ async fn units_are_taken_off_and_their_money_goes_back() {
     let [cancelled]: [OrderCancelled; 1] = told(&shop.test.store).await.try_into().unwrap();
     assert_eq!((cancelled.lines[0].quantity.get(), cancelled.lines[0].amount, cancelled.whole), (2, 2000, false));
     for (lines, field) in [
-        (json!([{"line_no": 1, "quantity": 2}]), "lines[0].quantity"),
         (json!([{"line_no": 9, "quantity": 1}]), "lines[0].line_no"),
         (json!([{"line_no": 1, "quantity": 0}, {"line_no": 1, "quantity": 0}]), "lines[1].line_no"),
         (json!([{"line_no": 1, "quantity": -1}]), "lines[0].quantity"),
@@ -183,11 +182,10 @@ async fn the_newest_state_of_a_channels_order_wins() {
 async fn an_update_cannot_rewrite_what_was_bought() {
     let shop = Shop::new().await;
     shop.post("/v1/orders", sent(10, |_| {})).await;
-    let more = sent(20, |body| body["lines"][0] = line(1, "A", 4, 1000));
     let dearer = sent(20, |body| body["lines"][0] = line(1, "A", 3, 1100));
     let other = sent(20, |body| body["lines"] = json!([line(1, "A", 3, 1000), line(2, "A", 1, 500)]));
-    let added = sent(20, |body| body["lines"].as_array_mut().unwrap().push(line(3, "B", 1, 500)));
-    for body in [more, dearer, other, added] {
+    let cheaper = sent(20, |body| body["lines"][0]["discount"] = crate::support::fen(1));
+    for body in [dearer, other, cheaper] {
         let refused = shop.post("/v1/orders", body).await;
         assert_eq!((refused.code(), refused.fields()), ((409, "contradiction"), vec!["lines"]), "{}", refused.body);
     }

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, also in what its tests share"
 )]
 
+mod adding;
+mod adding_by_update;
 mod adjusting;
 mod authorising;
 mod cancelling;

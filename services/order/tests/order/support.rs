@@ -139,6 +139,10 @@ impl Shop {
         self.send(&self.claims("*"), TestRequest::default().method(Method::POST).uri(path).set_json(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(&self.claims("*"), TestRequest::default().method(Method::PATCH).uri(path).set_json(body)).await
+    }
+
     /// A POST without a body.
     pub async fn act(&self, path: &str) -> Answer {
         self.send(&self.claims("*"), TestRequest::post().uri(path)).await
@@ -217,7 +221,12 @@ impl Shop {
         let parts = r#"SELECT count(*) FROM "order".refunds r
         WHERE r.order_id IN (SELECT order_id FROM "order".payments) AND r.exchange_amount <>
         (SELECT coalesce(sum(n.exchange_amount), 0) FROM "order".refund_parts n WHERE n.refund_id = r.refund_id)"#;
-        for sql in [payments, refunds, orders, paid, exchanged, parts] {
+        let lines = r#"SELECT count(*) FROM "order".orders o JOIN (SELECT order_id, sum(list_amount) AS list,
+         sum(discount_amount) AS discount, sum(added_tax_amount) AS tax, sum(paid_amount) AS paid, sum(freight_amount) AS freight
+         FROM "order".order_lines GROUP BY order_id) l USING (order_id)
+        WHERE (o.list_amount, o.discount_amount, o.added_tax_amount, o.freight_amount, o.total_amount)
+        <> (l.list, l.discount, l.tax, l.freight, l.paid + l.freight)"#;
+        for sql in [payments, refunds, orders, paid, exchanged, parts, lines] {
             assert_eq!(self.number(sql), 0, "{sql}");
         }
     }
