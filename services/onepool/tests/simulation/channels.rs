@@ -1,6 +1,7 @@
 //! Channels: orders, sent once or twice, changed and cancelled.
 
 use actix_web::http::Method;
+use rand::Rng as _;
 use serde_json::{Value, json};
 
 use crate::town::{ORDER, PLACES, SOLD, Town, fen};
@@ -90,6 +91,15 @@ impl Town {
             let quantity = sold.body["lines"][0]["quantity"].as_i64().unwrap();
             sold.body["lines"][0]["quantity"] = json!(quantity - 1);
         }
+        if self.world.happens(25) {
+            let quantity = sold.body["lines"][0]["quantity"].as_i64().unwrap();
+            sold.body["lines"][0]["quantity"] = json!(quantity + self.units(2));
+        }
+        if self.world.happens(15) {
+            let lines = sold.body["lines"].as_array_mut().unwrap();
+            let (line_no, (sku, price)) = (lines.len() + 1, SOLD[self.world.random.random_range(0..SOLD.len())]);
+            lines.push(json!({"line_no": line_no, "sku": sku, "quantity": 1, "unit_price": fen(price)}));
+        }
         let reply = self.ask(ORDER, Method::POST, "/v1/orders", sold.body.clone()).await;
         self.note(format!("update {place} to {minute}: {}", reply.status));
         assert!(matches!(reply.status, 200 | 409 | 422), "{}", reply.text);
@@ -106,6 +116,28 @@ impl Town {
         let path = format!("/v1/orders/{}", self.orders[place].id);
         let reply = self.ask(ORDER, Method::PATCH, &path, body).await;
         self.note(format!("readdress {place}: {}", reply.status));
+        assert!(matches!(reply.status, 200 | 409 | 422), "{}", reply.text);
+    }
+
+    /// The buyer wants more, and pays for it where all else is paid. The channel does not know of it.
+    pub async fn grow(&mut self) {
+        let Some(place) = self.any_order() else { return };
+        let path = format!("/v1/orders/{}", self.orders[place].id);
+        let order = self.ask(ORDER, Method::GET, &path, Value::Null).await.body;
+        let (sku, price) = SOLD[self.below(SOLD.len())];
+        let (units, line_no) = (self.units(2), 100 + self.below(900_000));
+        let mut add = json!({"lines": [{"line_no": line_no, "sku": sku, "quantity": units, "unit_price": fen(price)}]});
+        if order["payment_terms"].is_object() && order["totals"]["due_amount"]["amount"] == 0 {
+            add["payments"] = json!([{"method": "card", "amount": fen(units * price)}]);
+        }
+        let more = order["lines"][0]["quantity"].as_i64().unwrap();
+        let body = if self.world.happens(70) {
+            json!({"add": add})
+        } else {
+            json!({"lines": [{"line_no": order["lines"][0]["line_no"], "quantity": more + 1}]})
+        };
+        let reply = self.ask(ORDER, Method::PATCH, &path, body).await;
+        self.note(format!("grow {place}: {}", reply.status));
         assert!(matches!(reply.status, 200 | 409 | 422), "{}", reply.text);
     }
 

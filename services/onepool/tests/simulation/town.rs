@@ -148,6 +148,7 @@ impl Town {
             78..=80 => self.readdress().await,
             81..=84 => self.ask_for_return().await,
             85..=92 => self.handle_return().await,
+            93..=94 => self.grow().await,
             _ => {
                 let (sku, place) = (STOCKED[self.below(STOCKED.len())], PLACES[self.below(PLACES.len())].0);
                 let units = if self.world.happens(20) { -2 } else { self.units(12) };

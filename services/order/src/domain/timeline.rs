@@ -49,7 +49,12 @@ fn of_order(event: &Event) -> Result<(OrderId, String), PayloadError> {
         }
         "order.changed" => {
             let it: OrderChanged = event.payload()?;
-            (it.order_id, format!("changed: {}", it.fields.join(", ")))
+            let what = match it.added.as_ref().map(|added| added.lines.as_slice()) {
+                Some([line]) => format!("line {} added: {} × {}", line.line_no, line.quantity, line.sku),
+                Some(lines) => format!("{} lines added", lines.len()),
+                None => format!("changed: {}", it.fields.join(", ")),
+            };
+            (it.order_id, what)
         }
         "order.completed" => {
             let it: OrderCompleted = event.payload()?;
