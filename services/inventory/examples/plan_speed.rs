@@ -173,6 +173,7 @@ fn orders(random: &mut StdRng) -> Fallible<Vec<Request>> {
             excluded: BTreeSet::new(),
             allowed: BTreeMap::new(),
             claim: None,
+            redirected_by: None,
         })
     };
     (0..PLANS).map(order).collect()

@@ -11,7 +11,7 @@ use bus::ConsumeError;
 use contracts::Cause;
 use contracts::events::{
     Allocation, BackorderedSku, Destination, FulfilmentLine, FulfilmentRejected, FulfilmentShipped, OrderCancelled,
-    OrderChanged, OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
+    OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
 };
 use kernel::id::DecisionId;
 use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
@@ -19,12 +19,13 @@ use store::{Error, Tx, outbox};
 use uuid::Uuid;
 
 use super::Pool;
-use super::redirect_orders::redirect_orders;
+use super::change_orders::{Change, change_orders};
+use super::lost_lines::{LostLines, extend_orders, line};
 use super::release_orders::release_orders;
 use super::resource_orders::resource_orders;
 use super::ship_orders::ship_orders;
 use super::source_orders::{PlacedOrder, source_orders};
-use crate::domain::{Line, Place, Request};
+use crate::domain::{Line, Place, Request, add_ordered};
 use crate::store::backorders::{self, Backorder};
 use crate::store::reserved::{self, ReservedLine};
 use crate::store::{decisions, locks, made_up_for};
@@ -61,30 +62,34 @@ pub fn answer_again(tx: &mut Tx<'_>, pool: &Pool, orders: &[(OrderRestated, Caus
         ship_orders(tx, &left)?;
         stands = read(tx, &ids)?;
     }
-    let (mut redirected, mut refused, mut spare) = (Vec::new(), Vec::new(), Vec::new());
+    let lost = LostLines::read(tx, orders, |id| Some(stands.get(&id)?.ordered.as_slice()))?;
+    let (mut redirected, mut extended, mut refused, mut spare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (it, cause) in orders.iter().filter(|(it, _)| !it.cancelled && is_known(it)) {
         let Some(stand) = stands.remove(&it.order_id.uuid()) else { continue };
         let compared = stand.compare(it)?;
+        let added = lost.added(it, &stand.request, cause);
         match it.unanswered_version {
-            Some(version) if !stand.goes_to(it) || compared.refused.is_some() => {
-                redirected.push((changed(it, version), cause.clone()));
+            Some(version) if !stand.goes_to(it) || compared.refused.is_some() || !added.added.is_empty() => {
+                redirected.push(redirected_by(it, version, added));
             }
             _ => {
                 stand.tell(tx, it, (compared.untold, cause))?;
+                extended.push((it, added));
                 refused.extend(compared.refused.map(|rejection| (rejection, cause.clone())));
                 spare.extend(not_needed(it, compared.spare).map(|release| (release, cause.clone())));
             }
         }
     }
     let upto = |it: &OrderRestated| (it.order_id.uuid(), it.restated_at.plus_seconds(CLOCKS_DIFFER_SECONDS));
+    if !spare.is_empty() {
+        release_orders(tx, &spare)?;
+    }
+    change_orders(tx, pool, redirected)?;
+    spare.extend(extend_orders(tx, pool, extended)?);
     let corrected = refused.iter().map(|(it, _)| it.order_id).chain(spare.iter().map(|(it, _)| it.order_id));
     let corrected: HashSet<_> = corrected.collect();
     let noted: Vec<_> =
         orders.iter().filter(|(it, _)| corrected.contains(&it.order_id)).map(|(it, _)| upto(it)).collect();
-    if !spare.is_empty() {
-        release_orders(tx, &spare)?;
-    }
-    redirect_orders(tx, pool, &redirected)?;
     if !refused.is_empty() {
         resource_orders(tx, pool, &refused)?;
     }
@@ -113,18 +118,25 @@ struct Stand {
     decision_id: DecisionId,
     /// What was asked of the newest decision.
     request: Request,
-    /// The newest decision that took stock at a location.
-    attempts: HashMap<LocationCode, i32>,
+    /// The lines as they were ordered.
+    ordered: Vec<Line>,
+    /// Every decision: its id, and the locations where it took stock.
+    decided: HashMap<i32, (DecisionId, HashSet<LocationCode>)>,
+    /// The newest decision that took a line's stock at a location.
+    attempts: HashMap<(LocationCode, i32, SkuCode), i32>,
     promised: Vec<ReservedLine>,
     waiting: Option<Backorder>,
     /// What the newest decision could not find.
     missing: Vec<BackorderedSku>,
 }
 
+/// Promised units by the location and the decision that took them there.
+type Unbacked = BTreeMap<(LocationCode, i32), Vec<FulfilmentLine>>;
+
 /// What differs from what the order book knows.
 struct Compared {
-    /// Promised, and unknown to the order book.
-    untold: Vec<Allocation>,
+    /// Promised, and unknown to the order book, by the decision.
+    untold: BTreeMap<i32, Vec<Allocation>>,
     /// Promised, and no line of the order needs it.
     spare: Vec<Allocation>,
     /// Promised where the order book knows it refused. One location at a time: another is found by the next question.
@@ -135,17 +147,16 @@ fn read(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Stand>, Error> {
     let mut stands: HashMap<Uuid, Stand> = HashMap::new();
     for stored in decisions::of_orders(tx, ids)? {
         let decision = stored.decision()?;
-        let mut attempts = stands.remove(&stored.order_id).map(|before| before.attempts).unwrap_or_default();
-        attempts.extend(decision.locations().into_iter().map(|location| (location.clone(), stored.attempt)));
-        let stand = Stand {
-            attempt: stored.attempt,
-            decision_id: DecisionId(stored.id),
-            missing: decision.missing().to_vec(),
-            request: decision.request,
-            attempts,
-            promised: Vec::new(),
-            waiting: None,
-        };
+        let id = DecisionId(stored.id);
+        let mut stand = stands.remove(&stored.order_id).unwrap_or_else(|| Stand::new(id, decision.request.clone()));
+        (stand.attempt, stand.decision_id) = (stored.attempt, id);
+        stand.decided.insert(stored.attempt, (id, decision.locations().into_iter().cloned().collect()));
+        let taken = decision.allocations().iter();
+        let taken = taken.map(|it| ((it.location.clone(), it.line_no, it.sku.clone()), stored.attempt));
+        stand.attempts.extend(taken);
+        stand.missing = decision.missing().to_vec();
+        add_ordered(&mut stand.ordered, decision.request.lines.clone());
+        stand.request = decision.request;
         stands.insert(stored.order_id, stand);
     }
     for line in reserved::of_owners(tx, ids)? {
@@ -162,6 +173,27 @@ fn read(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Stand>, Error> {
 }
 
 impl Stand {
+    fn new(decision_id: DecisionId, request: Request) -> Self {
+        Self {
+            attempt: 0,
+            decision_id,
+            request,
+            ordered: Vec::new(),
+            decided: HashMap::new(),
+            attempts: HashMap::new(),
+            promised: Vec::new(),
+            waiting: None,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Whether a fulfilment order came of a decision: it bears its number, or, of an answer that was told again, that of a later
+    /// decision, unless that one took stock there itself.
+    fn came_of(&self, attempt: i32, it: &RestatedFulfilment) -> bool {
+        let itself = || self.decided.get(&it.attempt).is_some_and(|(_, locations)| locations.contains(&it.location));
+        it.attempt == attempt || (it.attempt > attempt && !itself())
+    }
+
     /// Whether the newest decision was made for where the order goes now.
     fn goes_to(&self, order: &OrderRestated) -> bool {
         let to = order.fulfilment.destination.clone().unwrap_or_default();
@@ -169,16 +201,15 @@ impl Stand {
     }
 
     fn compare(&self, order: &OrderRestated) -> Result<Compared, Error> {
-        let mut compared = Compared { untold: Vec::new(), spare: Vec::new(), refused: None };
+        let mut compared = Compared { untold: BTreeMap::new(), spare: Vec::new(), refused: None };
         let mut needed = self.needed(order);
         let (mut refusing, mut elsewhere) = (Vec::new(), Vec::new());
-        for (location, lines) in self.unbacked(order)? {
-            let attempt = self.attempts.get(&location).copied().unwrap_or(self.attempt);
-            let theirs = order.fulfilments.iter().filter(|it| it.location == location && it.attempt >= attempt);
+        for ((location, attempt), lines) in self.unbacked(order)? {
+            let theirs = order.fulfilments.iter().filter(|it| it.location == location && self.came_of(attempt, it));
             match theirs.max_by_key(|it| it.attempt) {
                 None => {
                     let (untold, spare) = split(lines, needed.as_mut());
-                    compared.untold.extend(at(&location, untold));
+                    compared.untold.entry(attempt).or_default().extend(at(&location, untold));
                     compared.spare.extend(at(&location, spare));
                 }
                 Some(last) if last.refused => refusing.push((last, lines)),
@@ -232,8 +263,8 @@ impl Stand {
             .collect()
     }
 
-    /// What is promised beyond what is in the order book's open fulfilment orders, by location.
-    fn unbacked(&self, order: &OrderRestated) -> Result<BTreeMap<LocationCode, Vec<FulfilmentLine>>, Error> {
+    /// What is promised beyond what is in the order book's open fulfilment orders, by location and decision.
+    fn unbacked(&self, order: &OrderRestated) -> Result<Unbacked, Error> {
         let mut units = BTreeMap::new();
         for line in &self.promised {
             let sum: &mut i64 = units.entry((line.location.clone(), line.line_no, line.sku.clone())).or_default();
@@ -246,10 +277,13 @@ impl Stand {
                 }
             }
         }
-        let mut unbacked: BTreeMap<LocationCode, Vec<FulfilmentLine>> = BTreeMap::new();
+        let mut unbacked = Unbacked::new();
         for ((location, line_no, sku), units) in units.into_iter().filter(|(_, units)| *units > 0) {
             let quantity = Quantity::try_from(units).map_err(|_| Error::Broken("what is promised are units"))?;
-            unbacked.entry(location).or_default().push(FulfilmentLine { line_no, sku, quantity });
+            let place = (location, line_no, sku);
+            let attempt = self.attempts.get(&place).copied().unwrap_or(self.attempt);
+            let (location, line_no, sku) = place;
+            unbacked.entry((location, attempt)).or_default().push(FulfilmentLine { line_no, sku, quantity });
         }
         Ok(unbacked)
     }
@@ -259,11 +293,12 @@ impl Stand {
         &self,
         tx: &mut Tx<'_>,
         order: &OrderRestated,
-        (allocations, cause): (Vec<Allocation>, &Cause),
+        (untold, cause): (BTreeMap<i32, Vec<Allocation>>, &Cause),
     ) -> Result<(), Error> {
         let (order_id, decision_id, attempt) = (order.order_id, self.decision_id, self.attempt);
         let answers_version = order.unanswered_version;
-        if !allocations.is_empty() {
+        for (attempt, allocations) in untold.into_iter().filter(|(_, allocations)| !allocations.is_empty()) {
+            let decision_id = self.decided.get(&attempt).map_or(decision_id, |(id, _)| *id);
             let sourced_at = tx.now();
             let event = StockSourced { order_id, decision_id, attempt, allocations, sourced_at, answers_version };
             outbox::append(tx, &event, cause)?;
@@ -332,12 +367,6 @@ fn place(to: Destination) -> Place {
 /// The order as `order.placed` would have told it.
 fn placed(order: &OrderRestated, cause: Cause) -> PlacedOrder {
     let to = order.fulfilment.destination.clone().unwrap_or_default();
-    let line = |it: &contracts::events::RestatedLine| Line {
-        line_no: it.line_no,
-        sku: it.sku.clone(),
-        quantity: it.quantity,
-        parts: Vec::new(),
-    };
     let request = Request {
         channel: order.channel.clone(),
         placed_at: order.placed_at,
@@ -351,6 +380,7 @@ fn placed(order: &OrderRestated, cause: Cause) -> PlacedOrder {
         excluded: BTreeSet::new(),
         allowed: BTreeMap::new(),
         claim: None,
+        redirected_by: None,
     };
     PlacedOrder { order_id: order.order_id, request, reservation: order.reservation_id, cause }
 }
@@ -366,16 +396,10 @@ fn wholly_cancelled(order: &OrderRestated) -> OrderCancelled {
     }
 }
 
-fn changed(order: &OrderRestated, version: i64) -> OrderChanged {
-    OrderChanged {
-        order_id: order.order_id,
-        version,
-        fields: Vec::new(),
-        destination: Some(order.fulfilment.destination.clone().unwrap_or_default()),
-        credited: None,
-        added: None,
-        changed_at: order.restated_at,
-    }
+/// The order as `order.changed` would have told it, with what was added as it is known.
+fn redirected_by(order: &OrderRestated, version: i64, added: Change) -> Change {
+    let to = Some(order.fulfilment.destination.clone().unwrap_or_default());
+    Change { version, to, again: true, ..added }
 }
 
 fn rejected(order: &OrderRestated, of: &RestatedFulfilment, lines: Vec<FulfilmentLine>) -> FulfilmentRejected {

@@ -213,6 +213,20 @@ impl Draft {
         }
     }
 
+    /// What an order waits for already goes on waiting beside a line that was added, with what may wait of that, by what the
+    /// buyer pays for all of it now.
+    pub fn goes_on_waiting(&mut self, earlier: &Backorder, amount: Option<i64>) {
+        self.wait_for_too(earlier);
+        let waiting = self.waiting.iter_mut().find(|waiting| waiting.order_id == earlier.order_id);
+        if let Some(waiting) = waiting {
+            // Who has rejected something of it is asked again for what came since then.
+            waiting.since = earlier.since;
+        } else if earlier.request.amount != amount {
+            let request = Request { amount, ..earlier.request.clone() };
+            self.waiting.push(Backorder { request, ..earlier.clone() });
+        }
+    }
+
     /// Tells that an order's promises were taken back.
     pub fn tell_released(&mut self, order_id: OrderId, allocations: Vec<Allocation>, cause: Cause) {
         if !allocations.is_empty() {

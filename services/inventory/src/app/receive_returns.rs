@@ -10,10 +10,11 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::Draft;
+use super::asked::{Asked, asked};
 use super::ship_orders::ORDER_SERVICE;
-use crate::domain::{Line, Request};
+use crate::domain::Line;
 use crate::store::movements::{Movement, MovementKind};
-use crate::store::{catalog, decisions, locations, locks, stock};
+use crate::store::{catalog, locations, locks, stock};
 
 /// Takes a batch of returned goods in: on hand, and quarantined until they are inspected.
 pub fn receive_returns(tx: &mut Tx<'_>, received: &[ReturnReceived]) -> Result<(), ConsumeError> {
@@ -115,7 +116,7 @@ const fn reason(line: &ReturnLine) -> &'static str {
 
 /// What returned bundles are made of: as they were sold, when the order is known, else as they are sold today.
 struct Recipes {
-    orders: HashMap<Uuid, Request>,
+    orders: HashMap<Uuid, Asked>,
     today: catalog::Entries,
 }
 
@@ -124,12 +125,7 @@ impl Recipes {
         let skus: BTreeSet<&SkuCode> = returned.iter().flat_map(|it| it.lines.iter().map(|line| &line.sku)).collect();
         let today = catalog::entries(tx, skus.into_iter())?;
         let ids: Vec<Uuid> = returned.iter().filter_map(|it| it.order).map(OrderId::uuid).collect();
-        let mut orders = HashMap::new();
-        if !ids.is_empty() {
-            for stored in decisions::first(tx, &ids)? {
-                orders.insert(stored.order_id, stored.decision()?.request);
-            }
-        }
+        let orders = if ids.is_empty() { HashMap::new() } else { asked(tx, &ids)? };
         Ok(Self { orders, today })
     }
 
@@ -139,7 +135,7 @@ impl Recipes {
         let mut all = Vec::new();
         for line in returned.lines {
             let sold = |it: &&Line| Some(it.line_no) == line.line_no && it.sku == line.sku;
-            let sold = order.and_then(|order| order.lines.iter().find(sold));
+            let sold = order.and_then(|order| order.ordered.iter().find(sold));
             let parts = match sold {
                 Some(sold) => sold.parts.clone(),
                 None => self.today.get(&line.sku).map(|entry| entry.parts.clone()).unwrap_or_default(),

@@ -11,7 +11,7 @@ use store::{Error, Tx};
 use uuid::Uuid;
 
 use super::Draft;
-use crate::domain::{Line, Request, regroup};
+use crate::domain::{Line, add_ordered, regroup};
 use crate::store::backorders::{self, Backorder};
 use crate::store::reservations::{self, End};
 use crate::store::reserved::{self, OpenLines, Place};
@@ -20,8 +20,9 @@ use crate::store::{decisions, locks};
 /// Releases a batch of cancellations.
 ///
 /// The order book names the units it knows to be somewhere. Units it did not know of yet were still to be placed: they
-/// come off the queue, and then off the newest decision, the highest location code first, which is the order in which
-/// the order book leaves them out when it hears of that decision.
+/// come off the queue, and then off the newest decision that placed any of them, the highest location code first, which is
+/// the order in which the order book leaves them out when it hears of that decision. Of a line that was added and is not
+/// known yet there is nothing to release: that is tried again once it is.
 pub fn release_orders(tx: &mut Tx<'_>, cancellations: &[(OrderCancelled, Cause)]) -> Result<(), ConsumeError> {
     locks::pool(tx)?;
     let ids: Vec<Uuid> = cancellations.iter().map(|(it, _)| it.order_id.uuid()).collect();
@@ -30,12 +31,15 @@ pub fn release_orders(tx: &mut Tx<'_>, cancellations: &[(OrderCancelled, Cause)]
         return Err(ConsumeError::Retry(format!("order {unknown} has not been sourced")));
     }
     let mut release = Release::read(tx, &ids, cancellations)?;
+    if let Some((order, line)) = cancellations.iter().find_map(|(it, _)| Some((it.order_id, release.unheard(it)?))) {
+        return Err(ConsumeError::Retry(format!("line {line} was added to order {order} and has not been sourced")));
+    }
     for (cancelled, cause) in cancellations {
         if cancelled.whole {
             release.everything(cancelled.order_id);
         } else {
-            release.named(cancelled);
-            release.still_to_be_placed(cancelled);
+            let units = release.named(cancelled);
+            release.still_to_be_placed(cancelled.order_id, units);
         }
         let back = std::mem::take(&mut release.back);
         for it in &back {
@@ -55,9 +59,10 @@ struct Release {
     draft: Draft,
     open: OpenLines,
     waiting: HashMap<Uuid, Backorder>,
-    /// Of partly cancelled orders: the lines as they were ordered, and where the newest decision placed them.
-    ordered: HashMap<Uuid, Request>,
-    newest: HashMap<Uuid, HashSet<LocationCode>>,
+    /// Of orders whose cancelled lines are named: the lines as they were ordered, and where the newest decision that placed
+    /// any of a line's SKU did so.
+    ordered: HashMap<Uuid, Vec<Line>>,
+    newest: HashMap<(Uuid, i32, SkuCode), (i32, HashSet<LocationCode>)>,
     /// What the order at hand gave back.
     back: Vec<Allocation>,
     /// SKUs of orders that wait for less than before.
@@ -66,18 +71,21 @@ struct Release {
 
 impl Release {
     fn read(tx: &mut Tx<'_>, ids: &[Uuid], cancellations: &[(OrderCancelled, Cause)]) -> Result<Self, Error> {
-        let partly: Vec<Uuid> =
-            cancellations.iter().filter(|(it, _)| !it.whole).map(|(it, _)| it.order_id.uuid()).collect();
-        let mut ordered = HashMap::new();
-        let mut newest = HashMap::new();
-        if !partly.is_empty() {
-            for stored in decisions::first(tx, &partly)? {
-                ordered.insert(stored.order_id, stored.decision()?.request);
+        let named: Vec<Uuid> =
+            cancellations.iter().filter(|(it, _)| !it.lines.is_empty()).map(|(it, _)| it.order_id.uuid()).collect();
+        let mut ordered: HashMap<Uuid, Vec<Line>> = HashMap::new();
+        let mut newest: HashMap<_, (i32, HashSet<LocationCode>)> = HashMap::new();
+        let decided = if named.is_empty() { Vec::new() } else { decisions::of_orders(tx, &named)? };
+        for stored in decided {
+            let decision = stored.decision()?;
+            for it in decision.allocations() {
+                let (attempt, places) = newest.entry((stored.order_id, it.line_no, it.sku.clone())).or_default();
+                if std::mem::replace(attempt, stored.attempt) != stored.attempt {
+                    places.clear();
+                }
+                places.insert(it.location.clone());
             }
-            for stored in decisions::newest(tx, &partly)? {
-                let decision = stored.decision()?;
-                newest.insert(stored.order_id, decision.allocations().iter().map(|it| it.location.clone()).collect());
-            }
+            add_ordered(ordered.entry(stored.order_id).or_default(), decision.request.lines);
         }
         let waiting = backorders::of_orders(tx, ids)?;
         Ok(Self {
@@ -101,18 +109,22 @@ impl Release {
         }
     }
 
-    fn named(&mut self, cancelled: &OrderCancelled) {
-        for it in &cancelled.allocations {
-            let key = (cancelled.order_id.uuid(), it.line_no, it.sku.to_string(), it.location.to_string());
-            self.take(&key, it.quantity.get());
-        }
+    /// A line of which units are cancelled that have no location yet, and that is not known here: it was added to the order,
+    /// and that is still to be heard.
+    fn unheard(&self, cancelled: &OrderCancelled) -> Option<i32> {
+        let ordered = self.ordered.get(&cancelled.order_id.uuid())?;
+        let placed = |line_no: i32| cancelled.allocations.iter().any(|it| it.line_no == line_no);
+        let unheard = |line_no: &i32| !placed(*line_no) && !ordered.iter().any(|it| it.line_no == *line_no);
+        cancelled.lines.iter().map(|it| it.line_no).find(unheard)
     }
 
-    fn still_to_be_placed(&mut self, cancelled: &OrderCancelled) {
+    /// Takes back what is promised where the order book names it; answers the cancelled units beyond that. What has gone
+    /// elsewhere before this was heard is among them.
+    fn named(&mut self, cancelled: &OrderCancelled) -> BTreeMap<(i32, SkuCode), i64> {
         let order = cancelled.order_id.uuid();
         let mut units: BTreeMap<(i32, SkuCode), i64> = BTreeMap::new();
         for line in &cancelled.lines {
-            let ordered = self.ordered.get(&order).and_then(|it| it.lines.iter().find(|it| it.line_no == line.line_no));
+            let ordered = self.ordered.get(&order).and_then(|it| it.iter().find(|it| it.line_no == line.line_no));
             let parts = ordered.map(|it| it.parts.clone()).unwrap_or_default();
             let gone = Line { line_no: line.line_no, sku: line.sku.clone(), quantity: line.quantity, parts };
             for demand in gone.demands() {
@@ -121,13 +133,19 @@ impl Release {
             }
         }
         for it in &cancelled.allocations {
+            let key = (order, it.line_no, it.sku.to_string(), it.location.to_string());
+            let taken = self.take(&key, it.quantity.get());
             if let Some(sum) = units.get_mut(&(it.line_no, it.sku.clone())) {
-                *sum = sum.saturating_sub(it.quantity.get());
+                *sum = sum.saturating_sub(taken);
             }
         }
-        self.leave_queue(cancelled.order_id, &mut units);
+        units
+    }
+
+    fn still_to_be_placed(&mut self, order: OrderId, mut units: BTreeMap<(i32, SkuCode), i64>) {
+        self.leave_queue(order, &mut units);
         for ((line_no, sku), rest) in units {
-            self.off_newest(order, (line_no, &sku), rest);
+            self.off_newest(order.uuid(), (line_no, &sku), rest);
         }
     }
 
@@ -149,14 +167,14 @@ impl Release {
             self.draft.no_longer_waits(order);
         } else {
             self.smaller.extend(left.iter().map(|line| line.sku.to_string()));
-            let ordered = self.ordered.get(&order.uuid()).map_or(&[][..], |it| &it.lines);
+            let ordered = self.ordered.get(&order.uuid()).map_or(&[][..], Vec::as_slice);
             waiting.request.lines = regroup(left, ordered);
             self.draft.waits(waiting);
         }
     }
 
     fn off_newest(&mut self, order: Uuid, line: (i32, &SkuCode), mut rest: i64) {
-        let newest = self.newest.get(&order);
+        let newest = self.newest.get(&(order, line.0, line.1.clone())).map(|(_, places)| places);
         let mut places: Vec<_> = self
             .open
             .places()

@@ -218,5 +218,6 @@ pub fn hold_request(channel: ChannelCode, placed_at: Timestamp, lines: Vec<crate
         place: Place::default(),
         amount: None,
         whole: true,
+        redirected_by: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Sources what a location rejected anew, elsewhere.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::iter;
 
 use bus::ConsumeError;
@@ -10,13 +10,14 @@ use kernel::{LocationCode, Quantity, SkuCode};
 use store::{Error, Tx};
 use uuid::Uuid;
 
+use super::asked::{Asked, asked};
 use super::draft::Decided;
 use super::{Desk, Draft, Pool};
 use crate::domain::improve::add_units;
 use crate::domain::{Line, Request, regroup};
 use crate::store::moves::{self, Answer};
 use crate::store::reserved::{self, OpenLines};
-use crate::store::{backorders, decisions, loads, locks};
+use crate::store::{backorders, loads, locks};
 
 /// Takes the promises of a batch of rejections back and plans what they were for again, without every location that has
 /// rejected the order. A pickup stays where it is: it waits for its location, whoever rejected it.
@@ -32,14 +33,7 @@ pub fn resource_orders(
     // The first event of a recall has said everything.
     let rejections: Vec<_> = rejections.iter().filter(|(it, _)| it.sourced_with.is_none()).collect();
     let ids: Vec<Uuid> = rejections.iter().map(|(it, _)| it.order_id.uuid()).collect();
-    let mut newest: HashMap<Uuid, (i32, Request)> = HashMap::new();
-    for stored in decisions::newest(tx, &ids)? {
-        newest.insert(stored.order_id, (stored.attempt, stored.decision()?.request));
-    }
-    let mut ordered: HashMap<Uuid, Vec<Line>> = HashMap::new();
-    for stored in decisions::first(tx, &ids)? {
-        ordered.insert(stored.order_id, stored.decision()?.request.lines);
-    }
+    let mut orders = asked(tx, &ids)?;
     let mut open = OpenLines::new(reserved::of_owners(tx, &ids)?);
     let recalled: Vec<Uuid> =
         rejections.iter().filter(|(it, _)| it.recalled).map(|(it, _)| it.order_id.uuid()).collect();
@@ -52,14 +46,14 @@ pub fn resource_orders(
     desk.show(tx, &skus)?;
     for (rejection, cause) in &rejections {
         let order_id = rejection.order_id;
-        let (attempt, last) = newest
+        let Asked { attempt, request: last, ordered } = orders
             .get_mut(&order_id.uuid())
             .ok_or_else(|| ConsumeError::Retry(format!("order {order_id} has not been sourced")))?;
         if !rejection.recalled {
             last.excluded.insert(rejection.location.clone());
         }
         let lines = take_back(rejection, &mut open, &mut draft, &mut desk);
-        let lines = regroup(lines, ordered.get(&order_id.uuid()).map_or(&[], Vec::as_slice));
+        let lines = regroup(lines, ordered);
         if lines.is_empty() {
             // What was rejected had been cancelled before.
             continue;

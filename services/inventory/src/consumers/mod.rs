@@ -14,9 +14,11 @@ mod sku_changed;
 use std::sync::Arc;
 
 use bus::{ConsumeError, Hearing, Subscription};
+use contracts::events::OrderLine;
 use contracts::{Cause, Event, Payload};
 
 use crate::app::Pool;
+use crate::domain::Line;
 
 /// The stream `orders`. One queue: writers of stock take turns anyhow, and a long batch costs as many statements as a
 /// short one.
@@ -77,6 +79,11 @@ pub fn catalog() -> Subscription {
 
 fn payloads<P: Payload>(events: &[Event]) -> Result<Vec<P>, ConsumeError> {
     events.iter().map(|event| Ok(event.payload()?)).collect()
+}
+
+/// A line as sourcing sees it; what a bundle is made of is looked up.
+fn line(line: OrderLine) -> Line {
+    Line { line_no: line.line_no, sku: line.sku, quantity: line.quantity, parts: Vec::new() }
 }
 
 fn with_causes<P: Payload>(events: &[Event]) -> Result<Vec<(P, Cause)>, ConsumeError> {

@@ -7,9 +7,10 @@ use contracts::Event;
 use contracts::events::OrderPlaced;
 use store::Tx;
 
+use super::line;
 use crate::app::Pool;
 use crate::app::source_orders::{PlacedOrder, source_orders};
-use crate::domain::{Line, Place, Request};
+use crate::domain::{Place, Request};
 
 pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, events: &[Event]) -> Result<(), ConsumeError> {
     let orders = events.iter().map(placed).collect::<Result<Vec<_>, _>>()?;
@@ -18,12 +19,6 @@ pub(super) fn consume(tx: &mut Tx<'_>, pool: &Pool, events: &[Event]) -> Result<
 
 fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {
     let order: OrderPlaced = event.payload()?;
-    let lines = order.lines.into_iter().map(|line| Line {
-        line_no: line.line_no,
-        sku: line.sku,
-        quantity: line.quantity,
-        parts: Vec::new(),
-    });
     let destination = order.fulfilment.destination.unwrap_or_default();
     let request = Request {
         channel: order.channel,
@@ -34,10 +29,11 @@ fn placed(event: &Event) -> Result<PlacedOrder, ConsumeError> {
         amount: Some(order.totals.total_amount),
         whole: false,
         pickup: order.fulfilment.location,
-        lines: lines.collect(),
+        lines: order.lines.into_iter().map(line).collect(),
         excluded: BTreeSet::new(),
         allowed: BTreeMap::new(),
         claim: None,
+        redirected_by: None,
     };
     Ok(PlacedOrder { order_id: order.order_id, request, reservation: order.reservation_id, cause: event.as_cause() })
 }

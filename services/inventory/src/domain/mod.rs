@@ -27,7 +27,7 @@ pub use decision::{Bar, Candidate, Decision, How, Outcome, RunnerUp, Verdict};
 pub use load::Loads;
 pub use location::{Capability, Location, LocationStatus};
 pub use plan::{Moment, Reach, Snapshot, claim_fits, plan};
-pub use request::{Claim, ClaimLine, Demand, Line, Part, Request, regroup};
+pub use request::{Claim, ClaimLine, Demand, Line, Part, Request, add_ordered, regroup};
 pub use ruleset::{Rules, Ruleset};
 pub use shelf::{Shelf, Shelves};
 

@@ -44,6 +44,9 @@ pub struct Request {
     /// The hold it claims, as it stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
+    /// The version of the order that sends it where it goes; none while it goes where it went when it was placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirected_by: Option<i64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -135,6 +138,13 @@ impl Request {
     }
 }
 
+/// Adds what was asked for next to an order's lines as they were ordered. A line never grows: one that the order has is asked
+/// for again, or a rest of it is; any other was added.
+pub fn add_ordered(ordered: &mut Vec<Line>, asked: Vec<Line>) {
+    let known: BTreeSet<i32> = ordered.iter().map(|line| line.line_no).collect();
+    ordered.extend(asked.into_iter().filter(|line| !known.contains(&line.line_no)));
+}
+
 /// Puts the parts of bundles together again, so that a rest is planned as bundles where whole ones are left of it; what is
 /// left of a torn one stays as it is.
 pub fn regroup(lines: Vec<Line>, ordered: &[Line]) -> Vec<Line> {
@@ -180,6 +190,18 @@ mod tests {
         let quantity = |units: i64| Quantity::try_from(units).unwrap();
         let part = |(sku, units): &(&str, i64)| Part { sku: sku.parse().unwrap(), quantity: quantity(*units) };
         Line { line_no, sku: sku.parse().unwrap(), quantity: quantity(units), parts: parts.iter().map(part).collect() }
+    }
+
+    #[test]
+    fn what_an_order_ordered_grows_by_the_lines_it_did_not_have() {
+        let set = line(1, "SET", 2, &[("CUP", 2), ("POT", 1)]);
+        let mut ordered = Vec::new();
+        add_ordered(&mut ordered, vec![set.clone()]);
+        // A torn rest of it, another line, and that one once more.
+        let added = line(2, "A", 3, &[]);
+        add_ordered(&mut ordered, vec![line(1, "CUP", 2, &[]), line(1, "POT", 1, &[]), added.clone()]);
+        add_ordered(&mut ordered, vec![line(2, "A", 1, &[])]);
+        assert_eq!(ordered, [set, added]);
     }
 
     #[test]

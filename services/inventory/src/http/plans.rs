@@ -99,6 +99,7 @@ pub async fn post(state: Data<State>, principal: Principal, body: Json<PlanBody>
         excluded: body.excluded,
         allowed: BTreeMap::new(),
         claim: None,
+        redirected_by: None,
     };
     let run = DryRun { request, version: body.ruleset, zone: state.zone };
     let planned = state.store.read("plan_order", move |tx| plan_order(tx, run)).await?;

@@ -3,10 +3,11 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::{DecisionId, OrderId};
+use serde::Deserialize;
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
-use crate::domain::Decision;
+use crate::domain::{Decision, Request};
 
 /// A decision to be stored.
 #[derive(Clone, Debug)]
@@ -46,6 +47,15 @@ impl Stored {
     pub fn decision(&self) -> Result<Decision, Error> {
         Ok(serde_json::from_str(&self.document)?)
     }
+
+    /// What was asked of it, without the rest of it.
+    pub fn request(&self) -> Result<Request, Error> {
+        #[derive(Deserialize)]
+        struct Asked {
+            request: Request,
+        }
+        Ok(serde_json::from_str::<Asked>(&self.document)?.request)
+    }
 }
 
 /// Stores decisions.
@@ -79,15 +89,6 @@ pub fn known(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Uuid>, Error> {
         .bind::<Array<SqlUuid>, _>(orders)
         .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
-}
-
-/// The first decisions of these orders, which show their lines as they were ordered.
-pub fn first(tx: &mut Tx<'_>, orders: &[Uuid]) -> Result<Vec<Stored>, Error> {
-    Ok(statement(
-        "SELECT order_id, attempt, id, decided_at, document FROM decisions WHERE order_id = ANY($1) AND attempt = 1",
-    )
-    .bind::<Array<SqlUuid>, _>(orders)
-    .load(tx.conn())?)
 }
 
 /// Every decision of these orders, an order's in the order of its attempts.

@@ -1,9 +1,9 @@
 //! An inventory service on a database of its own, and what its users and neighbours do to it.
 
 use contracts::events::{
-    Allocation, BundleComponent, Buyer, Destination, FulfilmentKind, FulfilmentLine, FulfilmentRejected,
-    FulfilmentRequest, FulfilmentShipped, OrderCancelled, OrderLine, OrderPlaced, OrderTotals, RefundLine, SkuChanged,
-    SkuStatus, StockBackordered, StockSourced,
+    AddedLines, Allocation, BundleComponent, Buyer, Destination, FulfilmentKind, FulfilmentLine, FulfilmentRejected,
+    FulfilmentRequest, FulfilmentShipped, OrderCancelled, OrderChanged, OrderLine, OrderPlaced, OrderTotals,
+    RefundLine, SkuChanged, SkuStatus, StockBackordered, StockSourced,
 };
 use contracts::events::{Disposition, PosKind, PosLine, PosRecorded};
 use kernel::id::{FulfilmentId, OrderId, PosTransactionId, ReservationId};
@@ -48,6 +48,24 @@ pub fn row(line_no: i32, sku: &str, location: &str, units: i64) -> Row {
 pub fn rows(allocations: &[Allocation]) -> Vec<Row> {
     let row = |it: &Allocation| (it.line_no, it.sku.to_string(), it.location.to_string(), it.quantity.get());
     allocations.iter().map(row).collect()
+}
+
+/// A change of an order by its version: `(line, sku, units)` are added, and it goes to 0° north and so many degrees east.
+pub fn change(order_id: OrderId, version: i64, added: &[(i32, &str, i64)], degrees: Option<f64>) -> OrderChanged {
+    let placed = order(&added.iter().map(|(_, sku, units)| (*sku, *units)).collect::<Vec<_>>());
+    let number = |(line, (line_no, _, _)): (OrderLine, &(i32, &str, i64))| OrderLine { line_no: *line_no, ..line };
+    let lines: Vec<OrderLine> = placed.lines.into_iter().zip(added).map(number).collect();
+    let (channel, placed_at, currency, totals) = (placed.channel, placed.placed_at, placed.currency, placed.totals);
+    let point = |degrees: f64| Some(GeoPoint::new(0.0, degrees).unwrap());
+    OrderChanged {
+        order_id,
+        version,
+        fields: Vec::new(),
+        destination: degrees.map(|degrees| Destination { point: point(degrees), ..Destination::default() }),
+        credited: None,
+        added: (!lines.is_empty()).then_some(AddedLines { channel, placed_at, currency, lines, totals }),
+        changed_at: placed_at,
+    }
 }
 
 /// An order of `(sku, units)`, its lines counted from 1, shipped to 0° north, 0° east.

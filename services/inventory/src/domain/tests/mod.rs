@@ -88,6 +88,7 @@ fn order(lines: Vec<Line>) -> Request {
         excluded: BTreeSet::new(),
         allowed: BTreeMap::new(),
         claim: None,
+        redirected_by: None,
     }
 }
 
