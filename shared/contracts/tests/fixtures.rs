@@ -84,6 +84,8 @@ fn every_published_event_still_reads_and_writes_the_same() {
     check::<FulfilmentShipped>(&mut seen);
     check::<FulfilmentDelivered>(&mut seen);
     check::<FulfilmentPickupDue>(&mut seen);
+    check::<FulfilmentSent>(&mut seen);
+    check::<FulfilmentArrived>(&mut seen);
     check::<ReturnReceived>(&mut seen);
     check::<ReturnLapsed>(&mut seen);
     check::<ReturnInspected>(&mut seen);

@@ -47,6 +47,7 @@ fn known(order: &OrderPlaced, attempt: i32, (location, units): (&str, i64), open
         shipped: false,
         refused: !open,
         recalled: false,
+        sent_from: None,
         lines: vec![fulfilment_line(1, "A", units)],
     }
 }

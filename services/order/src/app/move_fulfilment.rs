@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::store::{Error, Tx, outbox};
 use contracts::Cause;
 use contracts::events::{
-    FulfilmentAccepted, FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentRejected, FulfilmentShipped,
-    Parcel,
+    FulfilmentAccepted, FulfilmentArrived, FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentRejected,
+    FulfilmentSent, FulfilmentShipped, Parcel,
 };
 use kernel::Timestamp;
 use kernel::id::{FulfilmentId, uuid_at};
@@ -26,6 +26,9 @@ use crate::store::{holds, service_levels};
 
 /// Why units that a location has not found are sourced elsewhere.
 pub const SHORT_PICK: &str = "short_pick";
+
+/// Why a fulfilment order is over of which nothing came that was sent.
+const LOST: &str = "lost";
 
 /// What a location does with a fulfilment order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +58,10 @@ pub enum Move {
     /// The goods reached the buyer.
     Deliver,
     /// The goods wait at the counter.
-    Ready,
+    Ready {
+        /// What came of goods that another location has sent; everything, when left out.
+        found: Option<Vec<Found>>,
+    },
     /// The buyer took them away.
     Collect {
         /// The code the buyer shows.
@@ -65,15 +71,16 @@ pub enum Move {
 
 impl Move {
     /// The state it leads to.
-    pub const fn target(&self) -> FulfilmentStatus {
+    const fn target(&self, it: &Fulfilment) -> FulfilmentStatus {
         match self {
             Self::Accept => FulfilmentStatus::Accepted,
             Self::Reject { .. } => FulfilmentStatus::Rejected,
             Self::Pick { .. } => FulfilmentStatus::Picked,
             Self::Pack { .. } => FulfilmentStatus::Packed,
+            Self::Ship { .. } if it.collect_at.is_some() => FulfilmentStatus::Sent,
             Self::Ship { .. } => FulfilmentStatus::Shipped,
             Self::Deliver => FulfilmentStatus::Delivered,
-            Self::Ready => FulfilmentStatus::Ready,
+            Self::Ready { .. } => FulfilmentStatus::Ready,
             Self::Collect { .. } => FulfilmentStatus::Collected,
         }
     }
@@ -86,7 +93,7 @@ impl Move {
     const fn fits(&self, kind: FulfilmentKind) -> bool {
         match self {
             Self::Ship { .. } | Self::Deliver => matches!(kind, FulfilmentKind::Ship),
-            Self::Ready | Self::Collect { .. } => matches!(kind, FulfilmentKind::Pickup),
+            Self::Ready { .. } | Self::Collect { .. } => matches!(kind, FulfilmentKind::Pickup),
             Self::Accept | Self::Reject { .. } | Self::Pick { .. } | Self::Pack { .. } => true,
         }
     }
@@ -134,7 +141,9 @@ pub fn move_fulfilments(
             Ok(Made { fulfilment, concluded: conclusion, counted }) => {
                 if let Some((measure, sum)) = counted {
                     let reason = fulfilment.reason.as_deref().filter(|_| measure == Measure::Rejected);
-                    counts.add_for(&fulfilment.location, (measure, reason.unwrap_or_default()), sum);
+                    // What was sent on counts for who sent it, and what became of it there for who has it.
+                    let sent = fulfilment.sent_from.as_ref().filter(|_| measure == Measure::Shipped);
+                    counts.add_for(sent.unwrap_or(&fulfilment.location), (measure, reason.unwrap_or_default()), sum);
                 }
                 moved.insert(id.uuid(), fulfilment.clone());
                 concluded.push(conclusion);
@@ -198,7 +207,8 @@ fn move_one(
     }
     let now = tx.now();
     let mut refused = None;
-    fulfilment.status = step.target();
+    let (from, mut missing) = (fulfilment.location.clone(), Vec::new());
+    fulfilment.status = step.target(&fulfilment);
     match step {
         Move::Reject { reason } => refused = Some((reason.as_str(), fulfilment.lines.clone())),
         Move::Pick { found: Some(found) } => {
@@ -213,9 +223,20 @@ fn move_one(
         Move::Pack { parcels } | Move::Ship { parcels } if !parcels.is_empty() => {
             fulfilment.parcels.clone_from(parcels)
         }
-        Move::Ready => {
-            fulfilment.collect_code = Some(collect_code(now));
-            (fulfilment.times.collect_by, fulfilment.times.remind_at) = settings.collecting(now);
+        Move::Ready { found } => {
+            if let Some(found) = found {
+                let came = pick(&fulfilment.lines, found).map_err(|fault| Refusal::Invalid(vec![fault]))?;
+                missing = came.missing;
+                if came.taken.is_empty() {
+                    (fulfilment.status, fulfilment.reason) = (FulfilmentStatus::Rejected, Some(LOST.to_owned()));
+                } else {
+                    fulfilment.lines = came.taken;
+                }
+            }
+            if fulfilment.status == FulfilmentStatus::Ready {
+                fulfilment.collect_code = Some(collect_code(now));
+                (fulfilment.times.collect_by, fulfilment.times.remind_at) = settings.collecting(now);
+            }
         }
         Move::Accept
         | Move::Pick { found: None }
@@ -224,21 +245,27 @@ fn move_one(
         | Move::Deliver
         | Move::Collect { .. } => {}
     }
+    if fulfilment.status == FulfilmentStatus::Sent {
+        // From now on it is another location's to hand over.
+        fulfilment.kind = FulfilmentKind::Pickup;
+        fulfilment.location = fulfilment.collect_at.clone().ok_or(Error::Broken("what is sent goes somewhere"))?;
+        fulfilment.sent_from = Some(from.clone());
+    }
     fulfilment.times.note(fulfilment.status, now);
     let reason = refused.as_ref().map(|(reason, _)| (*reason).to_owned());
-    if fulfilment.status == FulfilmentStatus::Rejected {
+    if fulfilment.status == FulfilmentStatus::Rejected && reason.is_some() {
         fulfilment.reason.clone_from(&reason);
     }
-    book.order.disturbed |= refused.is_some();
+    book.order.disturbed |= refused.is_some() || !missing.is_empty();
     let fulfilment = book.change_fulfilment(fulfilment, now)?;
     let pieces = book.pieces();
     for line in &mut book.lines {
         line.shipped = cover::shipped_units(line, &pieces);
     }
-    let what = format!("{} {}", fulfilment.location, fulfilment.status);
+    let what = format!("{from} {}", fulfilment.status);
     let concluded = book.conclude(&caller.actor(reason), &what)?;
     let counted = counted(&fulfilment, refused.is_some(), settings);
-    tell(tx, &fulfilment, refused, &caller.cause)?;
+    tell(tx, &fulfilment, Untold { refused, missing }, &caller.cause)?;
     Ok(Made { fulfilment, concluded, counted })
 }
 
@@ -248,9 +275,13 @@ fn counted(it: &Fulfilment, is_short: bool, settings: FulfilmentSettings) -> Opt
     let accepted_at = it.times.accepted_at.map(Timestamp::from);
     match it.status {
         FulfilmentStatus::Accepted => Some((Measure::Accepted, Sum::between(Some(it.offered_at), now, 0))),
+        // What was lost on the way was nobody's to refuse, and how long it was on its way nobody's fault.
+        FulfilmentStatus::Rejected | FulfilmentStatus::Ready if it.sent_from.is_some() => None,
         FulfilmentStatus::Rejected => Some((Measure::Rejected, Sum::ONE)),
         FulfilmentStatus::Picked if is_short => Some((Measure::ShortPicked, Sum::ONE)),
-        FulfilmentStatus::Shipped => Some((Measure::Shipped, Sum::between(accepted_at, now, at_most))),
+        FulfilmentStatus::Shipped | FulfilmentStatus::Sent => {
+            Some((Measure::Shipped, Sum::between(accepted_at, now, at_most)))
+        }
         FulfilmentStatus::Ready => Some((Measure::Ready, Sum::between(accepted_at, now, at_most))),
         FulfilmentStatus::Collected => {
             let ready_at = it.times.ready_at.map(Timestamp::from);
@@ -261,16 +292,22 @@ fn counted(it: &Fulfilment, is_short: bool, settings: FulfilmentSettings) -> Opt
 }
 
 fn check(fulfilment: &Fulfilment, step: &Move) -> Result<(), Refusal> {
+    let is_sent = fulfilment.status == FulfilmentStatus::Sent;
+    if is_sent && matches!(step, Move::Reject { .. }) {
+        return Err(Refusal::State(
+            "the goods are on their way: what comes of them is said when they are ready".to_owned(),
+        ));
+    }
+    if !is_sent && matches!(step, Move::Ready { found: Some(_) }) {
+        return Err(Refusal::invalid("lines", "belong to goods that another location has sent"));
+    }
     if !step.fits(fulfilment.kind) {
         let kind = if fulfilment.kind == FulfilmentKind::Pickup { "collected by the buyer" } else { "shipped" };
         return Err(Refusal::State(format!("the goods are to be {kind}")));
     }
-    if !fulfilment.status.may_become(step.target()) {
-        return Err(Refusal::State(format!(
-            "a fulfilment that is {} cannot become {}",
-            fulfilment.status,
-            step.target()
-        )));
+    let target = step.target(fulfilment);
+    if !fulfilment.status.may_become(target) {
+        return Err(Refusal::State(format!("a fulfilment that is {} cannot become {target}", fulfilment.status)));
     }
     match step {
         // Units that were cancelled after they were packed must not leave.
@@ -311,15 +348,33 @@ fn collect_code(now: Timestamp) -> String {
     format!("{:06}", uuid_at(now).as_u128() % 1_000_000)
 }
 
+/// What of a fulfilment order is no longer in it.
+struct Untold<'a> {
+    /// What its location refused, and why.
+    refused: Option<(&'a str, Vec<FulfilmentLine>)>,
+    /// What was lost on its way.
+    missing: Vec<FulfilmentLine>,
+}
+
 /// Tells what a move has changed for others: what was refused, with its reason, or where the fulfilment order is now.
-fn tell(
-    tx: &mut Tx<'_>,
-    it: &Fulfilment,
-    refused: Option<(&str, Vec<FulfilmentLine>)>,
-    cause: &Cause,
-) -> Result<(), Error> {
+fn tell(tx: &mut Tx<'_>, it: &Fulfilment, untold: Untold<'_>, cause: &Cause) -> Result<(), Error> {
     let now = tx.now();
+    let Untold { refused, missing } = untold;
     let (fulfilment_id, order_id, location) = (it.id, it.order_id, it.location.clone());
+    match (it.status, &it.sent_from) {
+        (FulfilmentStatus::Sent, Some(from)) => {
+            let (location, to, lines, parcels) = (from.clone(), location, it.lines.clone(), it.parcels.clone());
+            let event = FulfilmentSent { fulfilment_id, order_id, location, to, lines, parcels, sent_at: now };
+            return outbox::append(tx, &event, cause);
+        }
+        (FulfilmentStatus::Ready | FulfilmentStatus::Rejected, Some(from)) => {
+            let lines = if it.status == FulfilmentStatus::Ready { it.lines.clone() } else { Vec::new() };
+            let from = from.clone();
+            let event = FulfilmentArrived { fulfilment_id, order_id, location, from, lines, missing, arrived_at: now };
+            return outbox::append(tx, &event, cause);
+        }
+        _ => {}
+    }
     if let Some((reason, lines)) = refused {
         let event = FulfilmentRejected { lines, reason: reason.to_owned(), ..it.rejected(now) };
         outbox::append(tx, &event, cause)?;

@@ -116,6 +116,7 @@ fn fulfilment(it: &Fulfilment) -> RestatedFulfilment {
         shipped: it.status.has_left(),
         refused: lapsed || it.status == FulfilmentStatus::Rejected,
         recalled: it.recalled,
+        sent_from: it.sent_from.clone(),
         lines: it.lines.clone(),
     }
 }

@@ -65,11 +65,11 @@ pub fn track_parcels(
 }
 
 fn check_state(fulfilment: &Fulfilment, command: &Track) -> Result<(), Refusal> {
-    if fulfilment.kind == FulfilmentKind::Pickup {
+    if fulfilment.kind == FulfilmentKind::Pickup && fulfilment.status != FulfilmentStatus::Sent {
         return Err(Refusal::State("the goods are to be collected by the buyer".to_owned()));
     }
     match fulfilment.status {
-        FulfilmentStatus::Shipped => Ok(()),
+        FulfilmentStatus::Shipped | FulfilmentStatus::Sent => Ok(()),
         FulfilmentStatus::Delivered if command.parcels.is_empty() => Ok(()),
         FulfilmentStatus::Delivered => Err(Refusal::State("the parcels have been delivered".to_owned())),
         status => Err(Refusal::State(format!("a fulfilment that is {status} has no parcels on their way"))),

@@ -63,6 +63,8 @@ pub const TIMELINE: Hearing = Hearing {
         "fulfilment.rejected",
         "fulfilment.shipped",
         "fulfilment.delivered",
+        "fulfilment.sent",
+        "fulfilment.arrived",
         "fulfilment.pickup_due",
         "return.received",
         "return.lapsed",

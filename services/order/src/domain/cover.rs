@@ -36,13 +36,9 @@ fn count<'a>(pieces: &'a [Piece], counts: impl Fn(FulfilmentStatus) -> bool) -> 
     units
 }
 
-fn covers(status: FulfilmentStatus) -> bool {
-    status.is_open() || status.has_left()
-}
-
 /// The units of each line and part that no fulfilment order covers; only those above zero.
 fn uncovered<'a>(lines: &'a [Line], pieces: &'a [Piece]) -> Units<'a> {
-    let covered = count(pieces, covers);
+    let covered = count(pieces, FulfilmentStatus::covers);
     let mut missing = Units::new();
     for line in lines {
         for (sku, per) in line.parts() {
@@ -241,7 +237,7 @@ pub fn order_status(lines: &[Line], pieces: &[Piece], backordered: bool) -> Orde
         return OrderStatus::Cancelled;
     }
     let covered = is_covered(lines, pieces);
-    let live = || pieces.iter().map(|piece| piece.status).filter(|status| covers(*status));
+    let live = || pieces.iter().map(|piece| piece.status).filter(|status| status.covers());
     if covered && live().all(FulfilmentStatus::has_arrived) {
         OrderStatus::Delivered
     } else if covered && live().all(FulfilmentStatus::has_left) {

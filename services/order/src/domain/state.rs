@@ -56,11 +56,11 @@ states! {
         /// The location has not answered.
         Offered = "offered" => [Accepted, Rejected, Lapsed, Cancelled],
         /// The location took it on.
-        Accepted = "accepted" => [Picked, Packed, Ready, Shipped, Rejected, Cancelled],
+        Accepted = "accepted" => [Picked, Packed, Ready, Shipped, Rejected, Cancelled, Sent],
         /// The goods are off the shelf.
-        Picked = "picked" => [Packed, Ready, Shipped, Rejected, Cancelled],
+        Picked = "picked" => [Packed, Ready, Shipped, Rejected, Cancelled, Sent],
         /// The goods are in their parcels.
-        Packed = "packed" => [Ready, Shipped, Rejected, Cancelled],
+        Packed = "packed" => [Ready, Shipped, Rejected, Cancelled, Sent],
         /// The goods left the location.
         Shipped = "shipped" => [Delivered],
         /// The goods reached the buyer.
@@ -75,10 +75,17 @@ states! {
         Collected = "collected" => [],
         /// The offer, or the time to collect, ran out.
         Lapsed = "lapsed" => [],
+        /// The goods are on their way to the location where they are collected. If none of them come, it ends as rejected.
+        Sent = "sent" => [Ready, Rejected],
     }
 }
 
 impl FulfilmentStatus {
+    /// Whether its units are the order's: they wait for it, are on their way, or are with the buyer.
+    pub const fn covers(self) -> bool {
+        self.is_open() || self.has_left() || matches!(self, Self::Sent)
+    }
+
     /// Whether its units still wait at the location: they may be cancelled.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Waiting | Self::Offered | Self::Accepted | Self::Picked | Self::Packed | Self::Ready)
@@ -171,23 +178,24 @@ mod tests {
         ]
     );
 
-    // Columns: waiting offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed.
+    // Columns: waiting offered accepted picked packed shipped delivered rejected cancelled ready collected lapsed sent.
     every_pair!(
         every_pair_of_fulfilment_states,
         FulfilmentStatus,
         [
-            ".x.....xx...", // waiting
-            "..x....xx..x", // offered
-            "...xxx.xxx..", // accepted
-            "....xx.xxx..", // picked
-            ".....x.xxx..", // packed
-            "......x.....", // shipped
-            "............", // delivered
-            "............", // rejected
-            "............", // cancelled
-            "........x.xx", // ready
-            "............", // collected
-            "............", // lapsed
+            ".x.....xx....", // waiting
+            "..x....xx..x.", // offered
+            "...xxx.xxx..x", // accepted
+            "....xx.xxx..x", // picked
+            ".....x.xxx..x", // packed
+            "......x......", // shipped
+            ".............", // delivered
+            ".............", // rejected
+            ".............", // cancelled
+            "........x.xx.", // ready
+            ".............", // collected
+            ".............", // lapsed
+            ".......x.x...", // sent
         ]
     );
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::events::{
-    BuyerIdentified, FulfilmentAccepted, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue,
-    FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderChanged, OrderCompleted, OrderHeld, OrderPlaced,
-    OrderReleased, PaymentReceived, RebateAccrued, RebateReversed, RefundIssued, ReturnInspected, ReturnLapsed,
-    ReturnLine, ReturnReceived, StockBackordered, StockBetterFound, StockReleased, StockSourced,
+    BuyerIdentified, FulfilmentAccepted, FulfilmentArrived, FulfilmentDelivered, FulfilmentLine, FulfilmentOffered,
+    FulfilmentPickupDue, FulfilmentRejected, FulfilmentSent, FulfilmentShipped, OrderCancelled, OrderChanged,
+    OrderCompleted, OrderHeld, OrderPlaced, OrderReleased, PaymentReceived, RebateAccrued, RebateReversed,
+    RefundIssued, ReturnInspected, ReturnLapsed, ReturnLine, ReturnReceived, StockBackordered, StockBetterFound,
+    StockReleased, StockSourced,
 };
 use contracts::{Event, PayloadError};
 use kernel::id::OrderId;
@@ -87,6 +88,16 @@ fn of_fulfilment(event: &Event) -> Result<(OrderId, String), PayloadError> {
                 format!("{} rejected: {}", it.location, it.reason)
             };
             (it.order_id, text)
+        }
+        "fulfilment.sent" => {
+            let it: FulfilmentSent = event.payload()?;
+            (it.order_id, format!("{} units left {} for {}", units(&it.lines), it.location, it.to))
+        }
+        "fulfilment.arrived" => {
+            let it: FulfilmentArrived = event.payload()?;
+            let missing = units(&it.missing);
+            let lost = if missing > 0 { format!(", {missing} are missing") } else { String::new() };
+            (it.order_id, format!("{} units came from {} to {}{lost}", units(&it.lines), it.from, it.location))
         }
         "fulfilment.pickup_due" => {
             let it: FulfilmentPickupDue = event.payload()?;

@@ -107,7 +107,7 @@ fn as_seen(tx: &mut Tx<'_>, read: &[Fulfilment]) -> Result<Vec<FulfilmentView>, 
 async fn run(app: &App, meta: &Meta, id: FulfilmentId, step: Move) -> Result<HttpResponse, Failure> {
     let (caller, rules) = (Caller::of(meta), app.rules);
     write(meta, &app.store, "move_fulfilment", move |tx| -> Result<Answer, Refusal> {
-        let made_code = matches!(step, Move::Ready);
+        let made_code = matches!(step, Move::Ready { .. });
         let moved = move_fulfilment(tx, id, step, &caller, rules)?;
         // The code is told once, to whoever made it, so that it can be sent to the buyer.
         let view = if made_code { FulfilmentView::with_code(&moved) } else { FulfilmentView::without_code(&moved) };
@@ -241,6 +241,8 @@ pub struct ShipBody {
 }
 
 /// Ship a fulfilment order
+///
+/// One that the buyer collects at another location is `sent` there, and is that location's from then on.
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/ship", tag = "order",
     params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = ShipBody,
     responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
@@ -266,17 +268,34 @@ pub async fn deliver(
     run(&app, &meta, path.into_inner(), Move::Deliver).await
 }
 
+/// What waits at the counter.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadyBody {
+    /// Of goods that another location has sent, what came; a line that is not named did not. Everything, when left out.
+    #[serde(default)]
+    lines: Option<Vec<FoundForm>>,
+}
+
+/// What is said to be ready.
+pub fn making_ready(lines: Option<Vec<FoundForm>>) -> Move {
+    Move::Ready { found: lines.map(|lines| lines.into_iter().map(Into::into).collect()) }
+}
+
 /// Say that the goods wait at the counter; answers the code for the buyer
+///
+/// Of goods that another location has sent, what did not come leaves the fulfilment order and is sourced anew; if nothing
+/// came, the fulfilment order is over.
 #[utoipa::path(post, path = "/v1/fulfilments/{id}/ready", tag = "order",
-    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = NothingMore,
-    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem)))]
+    params(("id" = Uuid, Path, description = "The fulfilment order's id")), request_body = ReadyBody,
+    responses((status = 200, body = FulfilmentView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn ready(
     app: Data<App>,
     meta: Meta,
     path: Path<FulfilmentId>,
-    _: Optional<NothingMore>,
+    body: Optional<ReadyBody>,
 ) -> Result<HttpResponse, Failure> {
-    run(&app, &meta, path.into_inner(), Move::Ready).await
+    run(&app, &meta, path.into_inner(), making_ready(body.0.lines)).await
 }
 
 /// The buyer's code.

@@ -134,6 +134,12 @@ pub struct FulfilmentView {
     /// Ship or pickup.
     #[serde(rename = "type")]
     pub kind: FulfilmentKind,
+    /// Where the buyer collects it, if it ships there first: then it is a pickup of that location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect_at: Option<LocationCode>,
+    /// Who has sent it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_from: Option<LocationCode>,
     /// Where it stands.
     pub status: FulfilmentStatus,
     /// The sourcing attempt that made it.
@@ -168,6 +174,9 @@ pub struct FulfilmentView {
     /// When the goods waited at the counter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
+    /// When the goods left for where they are collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
     /// When the goods left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipped_at: Option<Timestamp>,
@@ -377,6 +386,8 @@ impl FulfilmentView {
             order_id: it.order_id,
             location: it.location.clone(),
             kind: it.kind,
+            collect_at: it.collect_at.clone(),
+            sent_from: it.sent_from.clone(),
             status: it.status,
             attempt: it.attempt,
             lines: it.lines.clone(),
@@ -390,6 +401,7 @@ impl FulfilmentView {
             picked_at: it.times.picked_at.map(Into::into),
             packed_at: it.times.packed_at.map(Into::into),
             ready_at: it.times.ready_at.map(Into::into),
+            sent_at: it.times.sent_at.map(Into::into),
             shipped_at: it.times.shipped_at.map(Into::into),
             delivered_at: it.times.delivered_at.map(Into::into),
             collected_at: it.times.collected_at.map(Into::into),

@@ -11,7 +11,7 @@ use kernel::{LocationCode, Timestamp};
 use store::{Error, Tx, statement};
 use uuid::Uuid;
 
-use super::orders::kind_of;
+use super::orders::{kind_of, kind_text};
 use crate::domain::cover::Piece;
 use crate::domain::state::FulfilmentStatus;
 
@@ -36,6 +36,9 @@ pub struct Times {
     /// The goods reached the buyer.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub delivered_at: Option<DateTime<Utc>>,
+    /// The goods left for the location where they are collected.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub sent_at: Option<DateTime<Utc>>,
     /// The buyer took the goods away.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub collected_at: Option<DateTime<Utc>>,
@@ -57,6 +60,7 @@ impl Times {
             FulfilmentStatus::Ready => &mut self.ready_at,
             FulfilmentStatus::Shipped => &mut self.shipped_at,
             FulfilmentStatus::Delivered => &mut self.delivered_at,
+            FulfilmentStatus::Sent => &mut self.sent_at,
             FulfilmentStatus::Collected => &mut self.collected_at,
             FulfilmentStatus::Waiting
             | FulfilmentStatus::Offered
@@ -77,10 +81,14 @@ pub struct Fulfilment {
     pub order_id: OrderId,
     /// The sourcing attempt that made it.
     pub attempt: i32,
-    /// Who is to fulfil it.
+    /// Who has it: who is to fulfil it, or once that one has sent it on, who hands it over.
     pub location: LocationCode,
-    /// Ship or pickup.
+    /// Ship or pickup. What is sent on to be collected ships first, and is a pickup from then on.
     pub kind: FulfilmentKind,
+    /// Where the buyer collects it, if it ships there first.
+    pub collect_at: Option<LocationCode>,
+    /// Who has sent it there.
+    pub sent_from: Option<LocationCode>,
     /// Where it stands.
     pub status: FulfilmentStatus,
     /// What is in it.
@@ -143,6 +151,8 @@ struct Row {
     location: String,
     #[diesel(sql_type = Text)]
     kind: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    collect_at: Option<String>,
     #[diesel(sql_type = Text)]
     status: String,
     #[diesel(sql_type = Text)]
@@ -169,12 +179,20 @@ impl TryFrom<Row> for Fulfilment {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self, Error> {
+        let (origin, collect_at) =
+            (super::code(&row.location)?, row.collect_at.as_deref().map(super::code).transpose()?);
+        let (location, sent_from) = match &collect_at {
+            Some(there) if row.times.sent_at.is_some() => (there.clone(), Some(origin)),
+            _ => (origin, None),
+        };
         Ok(Self {
             id: FulfilmentId(row.fulfilment_id),
             order_id: OrderId(row.order_id),
             attempt: row.attempt,
-            location: super::code(&row.location)?,
+            location,
             kind: kind_of(&row.kind),
+            collect_at,
+            sent_from,
             status: super::state(FulfilmentStatus::parse(&row.status))?,
             lines: serde_json::from_str(&row.lines)?,
             parcels: serde_json::from_str(&row.parcels)?,
@@ -212,7 +230,7 @@ pub struct Offer {
     pub waits: bool,
 }
 
-/// Inserts offers; answers the ids of those that are new.
+/// Inserts offers; answers the ids of those that are new. What is to be collected elsewhere than where it lies ships there.
 pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
     #[derive(QueryableByName)]
     struct Offered {
@@ -228,8 +246,12 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
         if offer.waits { FulfilmentStatus::Waiting.as_str() } else { FulfilmentStatus::Offered.as_str() }
     };
     let text = format!(
-        "INSERT INTO fulfilments (fulfilment_id, order_id, attempt, location, kind, lines, status, offered_at, changed_at) \
-         SELECT n.*, $1, $2 FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n \
+        "INSERT INTO fulfilments (offered_at, changed_at, fulfilment_id, order_id, attempt, location, kind, lines, status, \
+         collect_at) SELECT $1, $2, n.id, n.order_id, n.attempt, n.location, \
+         CASE WHEN p.collect_at IS NULL THEN n.kind ELSE 'ship' END, n.lines, n.status, p.collect_at \
+         FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n (id, order_id, attempt, location, kind, lines, status) \
+         LEFT JOIN LATERAL (SELECT nullif(o.document::jsonb #>> '{{fulfilment,location}}', n.location) AS collect_at \
+         FROM orders o WHERE n.kind = 'pickup' AND o.order_id = n.order_id) p ON true \
          {} RETURNING fulfilment_id",
         tx.on_conflict("ON CONFLICT (order_id, attempt, location) DO NOTHING")
     );
@@ -314,10 +336,10 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
          collect_code = n.code, changed_at = $8, version = n.version, recalled = n.recalled, \
          accepted_at = n.accepted, picked_at = n.picked, packed_at = n.packed, ready_at = n.ready, \
          shipped_at = n.shipped, delivered_at = n.delivered, collected_at = n.collected, collect_by = n.collect_by, \
-         remind_at = n.remind \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS n (id, status, \
+         remind_at = n.remind, kind = n.kind, sent_at = n.sent \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS n (id, status, \
          lines, parcels, reason, code, version, recalled, accepted, picked, packed, ready, shipped, delivered, collected, \
-         collect_by, remind) \
+         collect_by, remind, kind, sent) \
          WHERE f.fulfilment_id = n.id",
     )
     .bind::<Array<SqlUuid>, _>(changed.iter().map(|it| it.id.uuid()).collect::<Vec<_>>())
@@ -338,6 +360,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &[Fulfilment]) -> Result<(), Error> {
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collected_at).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.collect_by).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.remind_at).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changed.iter().map(|it| kind_text(it.kind)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(changed.iter().map(|it| it.times.sent_at).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }
@@ -357,13 +381,16 @@ pub struct Filter {
     pub after: Option<Uuid>,
 }
 
-/// A page of a work list, oldest first.
+/// A page of a work list, oldest first: what locations have, and what was sent to them.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<Vec<Fulfilment>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT * FROM fulfilments WHERE ($1 IS NULL OR location = ANY ($1)) AND ($2 IS NULL OR status = $2) \
-         AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) \
+        "SELECT * FROM ((SELECT * FROM fulfilments WHERE sent_at IS NULL AND ($1 IS NULL OR location = ANY ($1)) \
+         AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) \
          AND ($5 IS NULL OR (status IN ('accepted', 'picked', 'packed') AND accepted_at <= $5)) \
-         ORDER BY fulfilment_id LIMIT $6",
+         ORDER BY fulfilment_id LIMIT $6) UNION ALL \
+         (SELECT * FROM fulfilments WHERE sent_at IS NOT NULL AND ($1 IS NULL OR collect_at = ANY ($1)) \
+         AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR order_id = $3) AND ($4 IS NULL OR fulfilment_id > $4) \
+         AND $5 IS NULL ORDER BY fulfilment_id LIMIT $6)) AS listed ORDER BY fulfilment_id LIMIT $6",
     )
     .bind::<Nullable<Array<Text>>, _>(filter.locations.as_deref())
     .bind::<Nullable<Text>, _>(filter.status.map(FulfilmentStatus::as_str))

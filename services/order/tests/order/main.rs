@@ -45,6 +45,7 @@ mod return_reasons;
 mod returning;
 mod searching;
 mod service_levels;
+mod ship_to_store;
 mod short_picks;
 mod shorting;
 mod sourcing;

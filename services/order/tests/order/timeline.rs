@@ -94,7 +94,7 @@ async fn every_kind_that_is_heard_has_its_line() {
         assert!(!summary.is_empty() && summary.len() < 200, "{kind}: {summary}");
         lines += 1;
     }
-    assert_eq!(lines, 24);
+    assert_eq!(lines, 26);
 }
 
 /// An event to be filled in.

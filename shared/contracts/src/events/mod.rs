@@ -39,10 +39,10 @@ pub use inventory::{
 };
 pub use member::{BuyerIdentified, IdentityLinked, MemberRegistered, PointsChanged, PosIdentified, TierChanged};
 pub use order::{
-    AddedLines, Buyer, CouponFunder, CouponShare, Credited, Destination, FulfilmentAccepted, FulfilmentDelivered,
-    FulfilmentKind, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected, FulfilmentRequest,
-    FulfilmentShipped, Identity, OrderCancelled, OrderChanged, OrderCompleted, OrderCoupon, OrderLine, OrderPlaced,
-    OrderTotals, Parcel, QuantityOfLine, RecalledPart,
+    AddedLines, Buyer, CouponFunder, CouponShare, Credited, Destination, FulfilmentAccepted, FulfilmentArrived,
+    FulfilmentDelivered, FulfilmentKind, FulfilmentLine, FulfilmentOffered, FulfilmentPickupDue, FulfilmentRejected,
+    FulfilmentRequest, FulfilmentSent, FulfilmentShipped, Identity, OrderCancelled, OrderChanged, OrderCompleted,
+    OrderCoupon, OrderLine, OrderPlaced, OrderTotals, Parcel, QuantityOfLine, RecalledPart,
 };
 pub use payment::PaymentReceived;
 pub use pos::{PosKind, PosLine, PosOriginal, PosRecorded};

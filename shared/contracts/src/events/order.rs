@@ -412,6 +412,47 @@ pub struct FulfilmentDelivered {
     pub delivered_at: Timestamp,
 }
 
+/// Goods for a pickup left another location for the one where they are collected. They are on nobody's shelf, and promised to
+/// the order all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentSent {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Where they left.
+    pub location: LocationCode,
+    /// Where they go.
+    pub to: LocationCode,
+    /// What left.
+    pub lines: Vec<FulfilmentLine>,
+    /// The parcels.
+    pub parcels: Vec<Parcel>,
+    /// When.
+    pub sent_at: Timestamp,
+}
+
+/// Goods for a pickup came from another location to the one where they are collected: they lie on its shelf, promised to the
+/// order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfilmentArrived {
+    /// The fulfilment order.
+    pub fulfilment_id: FulfilmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Where they are.
+    pub location: LocationCode,
+    /// Where they had left.
+    pub from: LocationCode,
+    /// What came.
+    pub lines: Vec<FulfilmentLine>,
+    /// What had left and did not come: it is lost, and the order needs it from elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<FulfilmentLine>,
+    /// When.
+    pub arrived_at: Timestamp,
+}
+
 /// A buyer should collect goods that wait at the counter: their time is nearly up. Told once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FulfilmentPickupDue {
@@ -434,4 +475,6 @@ payload!(FulfilmentAccepted, "fulfilment.accepted", |it| it.order_id.to_string()
 payload!(FulfilmentRejected, "fulfilment.rejected", |it| it.order_id.to_string());
 payload!(FulfilmentShipped, "fulfilment.shipped", |it| it.order_id.to_string());
 payload!(FulfilmentDelivered, "fulfilment.delivered", |it| it.order_id.to_string());
+payload!(FulfilmentSent, "fulfilment.sent", |it| it.order_id.to_string());
+payload!(FulfilmentArrived, "fulfilment.arrived", |it| it.order_id.to_string());
 payload!(FulfilmentPickupDue, "fulfilment.pickup_due", |it| it.order_id.to_string());

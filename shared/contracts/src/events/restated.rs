@@ -71,6 +71,10 @@ pub struct RestatedFulfilment {
     pub refused: bool,
     /// Whether the order book took it back: the location has refused nothing.
     pub recalled: bool,
+    /// From where its goods were sent to the location where they are collected. Neither open nor shipped they are on their
+    /// way, and lie on no shelf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_from: Option<LocationCode>,
     /// What is in it, or was.
     pub lines: Vec<FulfilmentLine>,
 }
