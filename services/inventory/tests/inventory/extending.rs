@@ -2,13 +2,14 @@
 
 use bus::ConsumeError;
 use contracts::events::{
-    FulfilmentRejected, OrderChanged, OrderPlaced, OrderTotals, ReturnLine, ReturnReceived, StockBackordered,
-    StockBetterFound, StockSourced,
+    FulfilmentRejected, OrderCancelled, OrderChanged, OrderPlaced, OrderTotals, RecalledPart, RefundLine, ReturnLine,
+    ReturnReceived, StockBackordered, StockBetterFound, StockSourced,
 };
 use kernel::Timestamp;
 use kernel::id::{FulfilmentId, OrderId, ReturnId};
 use serde_json::{Value, json};
-use testkit::told;
+use store::Rows;
+use testkit::{event, told};
 
 use crate::support::{Pool, Row, change, code, fulfilment_line, order, pickup, row, rows, sku};
 
@@ -290,13 +291,13 @@ async fn an_order_that_is_cancelled_as_a_whole_keeps_nothing_of_what_was_added()
     pool.receive(&[("A", "S1", 3), ("B", "S1", 1)]).await;
     let id = pool.place(order(&[("A", 3)])).await;
     let now = pool.service.test.store.now();
-    let line = |line_no, sku: &str, units: i64| contracts::events::RefundLine {
+    let line = |line_no, sku: &str, units: i64| RefundLine {
         line_no,
         sku: code(sku),
         quantity: units.try_into().unwrap(),
         amount: 0,
     };
-    let whole = contracts::events::OrderCancelled {
+    let whole = OrderCancelled {
         order_id: id,
         lines: vec![line(1, "A", 3), line(2, "B", 2)],
         allocations: Vec::new(),
@@ -324,6 +325,42 @@ async fn units_cancelled_before_their_answer_come_off_where_their_line_was_place
     hear(&pool, &[change(id, 3, &[(3, "CUP", 3), (4, "POT", 1)], None)]).await;
     pool.cancel(id, &[(3, "CUP", 2), (4, "POT", 1)], &[]).await.unwrap();
     assert_eq!(waiting(&pool).await, [(3, "CUP".to_owned(), 1)]);
+    pool.is_proved().await;
+}
+
+/// Everything about an order in one transaction, as after a standstill: each event sees what those before it have changed.
+#[actix_web::test]
+async fn an_order_is_placed_grows_and_goes_elsewhere_in_one_batch() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 3), ("B", "S1", 2), ("A", "S3", 3), ("B", "S3", 2)]).await;
+    let placed = order(&[("A", 1)]);
+    let id = placed.order_id;
+    let now = pool.service.test.store.now();
+    let cancelled = OrderCancelled {
+        order_id: id,
+        lines: vec![RefundLine { line_no: 2, sku: code("B"), quantity: 1.try_into().unwrap(), amount: 0 }],
+        allocations: Vec::new(),
+        whole: false,
+        reason: "changed their mind".to_owned(),
+        cancelled_at: now,
+    };
+    let events = vec![
+        event(&placed, now),
+        event(&change(id, 2, &[(2, "B", 2)], None), now),
+        event(&change(id, 3, &[(3, "A", 1)], Some(4.0)), now),
+        event(&cancelled, now),
+        event(&change(id, 5, &[(4, "A", 1)], None), now),
+    ];
+    let heard = |it: &&bus::Subscription| it.events.contains(&"order.changed");
+    let orders = pool.service.subscriptions().iter().find(heard).cloned().unwrap();
+    let store = &pool.service.test.store;
+    store.transact_rows("take", Rows::New, move |tx| bus::take(tx, &orders, events)).await.unwrap();
+    let expected = [row(1, "A", "S3", 1), row(2, "B", "S3", 1), row(3, "A", "S3", 1), row(4, "A", "S3", 1)];
+    assert_eq!(promised(&pool, id).await, expected);
+    assert_eq!(answered(&pool, id).await, [None, None, Some(3), None]);
+    // What the next one sees is what there is.
+    let next = pool.place(order(&[("B", 3)])).await;
+    assert_eq!(sourced(&pool, next).await, [(1, vec![row(1, "B", "S1", 2), row(1, "B", "S3", 1)])]);
     pool.is_proved().await;
 }
 
@@ -390,7 +427,7 @@ async fn an_order_moves_to_nearer_stock_with_what_was_added() {
         lines: lines(&[(1, "A", 1)]),
         reason: FulfilmentRejected::RECALLED.to_owned(),
         recalled: true,
-        recalled_with: vec![contracts::events::RecalledPart {
+        recalled_with: vec![RecalledPart {
             fulfilment_id: FulfilmentId::at(rejected_at),
             location: code("S3"),
             lines: lines(&[(2, "CUP", 2), (2, "POT", 1)]),

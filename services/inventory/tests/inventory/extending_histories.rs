@@ -37,15 +37,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => (lines(), prop::option::weighted(0.3, 0u8..5)).prop_map(|(lines, to)| Step::Add(lines, to)),
         4 => (0u8..5).prop_map(Step::Redirect),
-        8 => (prop::collection::vec((0usize..6, 1i64..3), 1..3), any::<bool>())
+        8 => (prop::collection::vec((0usize..6, 1i64..3), 1..3), prop::bool::weighted(0.7))
             .prop_map(|(lines, named)| Step::Cancel(lines, named)),
         1 => Just(Step::CancelAll),
-        30 => (0usize..8).prop_map(Step::Deliver),
-        4 => (0usize..6).prop_map(Step::Reject),
+        20 => (0usize..8).prop_map(Step::Deliver),
+        6 => (0usize..6).prop_map(Step::Reject),
         8 => (0usize..4, 0usize..3, 1i64..5).prop_map(|(sku, place, units)| Step::Receive(sku, place, units)),
         3 => Just(Step::Serve),
     ];
-    prop::collection::vec(step, 30..50)
+    prop::collection::vec(step, 50..80)
 }
 
 /// An event on its way.
