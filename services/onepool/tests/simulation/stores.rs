@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::town::{ORDER, PLACES, Town};
 
 /// What may still come of a fulfilment order.
-const OPEN: [&str; 6] = ["offered", "accepted", "picked", "packed", "ready", "shipped"];
+const OPEN: [&str; 7] = ["offered", "accepted", "picked", "packed", "ready", "shipped", "sent"];
 
 impl Town {
     /// Somebody in a store does something with one of its fulfilment orders.
@@ -37,12 +37,22 @@ impl Town {
         let path = format!("/v1/fulfilments/{}/{step}", fulfilment["id"].as_str().unwrap());
         let reply = self.ask(ORDER, Method::POST, &path, body).await;
         assert!(matches!(reply.status, 200 | 409 | 422), "{step}: {}", reply.text);
+        // What was sent to a store and did not come is on no shelf any more.
+        if reply.status == 200 && fulfilment["status"] == "sent" {
+            let came = if reply.body["status"] == "ready" { &reply.body["lines"] } else { &Value::Null };
+            for (sign, lines) in [(-1, &fulfilment["lines"]), (1, came)] {
+                for line in lines.as_array().into_iter().flatten() {
+                    let units = sign * line["quantity"].as_i64().unwrap();
+                    *self.stocked.entry(line["sku"].as_str().unwrap().to_owned()).or_default() += units;
+                }
+            }
+        }
         reply.status
     }
 
     /// What comes next, with its body; sometimes something else, where not all goes well.
     async fn next(&mut self, it: &Value, mishaps: bool) -> (Option<&'static str>, Value) {
-        let pickup = it["kind"] == "pickup";
+        let pickup = it["type"] == "pickup";
         let mishap = |town: &mut Self, percent| mishaps && town.world.happens(percent);
         match it["status"].as_str().unwrap() {
             "offered" if mishap(self, 10) => (Some("reject"), json!({"reason": "not found"})),
@@ -58,6 +68,8 @@ impl Town {
                 (Some("ship"), json!({"parcels": [{"carrier": "SF", "tracking_no": number}]}))
             }
             "shipped" => (Some("deliver"), Value::Null),
+            "sent" if mishap(self, 20) => (Some("ready"), self.short_of(it)),
+            "sent" => (Some("ready"), Value::Null),
             "ready" if mishap(self, 20) => (None, Value::Null),
             "ready" => (Some("collect"), json!({"code": self.code_of(it).await})),
             _ => (None, Value::Null),
