@@ -49,6 +49,7 @@ fn known(placed: &OrderPlaced, attempt: i32, location: &str, lines: &[(i32, &str
         shipped: false,
         refused: false,
         recalled: false,
+        sent_from: None,
         lines: fulfilment_lines(lines),
     }
 }
