@@ -17,7 +17,7 @@ impl Town {
             found_at = (PLACES[(first + turn) % PLACES.len()].0, OPEN[(status + turn / PLACES.len()) % OPEN.len()]);
             let path = format!("/v1/fulfilments?location={}&status={}&limit=20", found_at.0, found_at.1);
             let page = self.ask(ORDER, Method::GET, &path, Value::Null).await;
-            list.clone_from(page.body["items"].as_array().unwrap());
+            list = self.in_order(&page.body);
             if !list.is_empty() {
                 break;
             }
@@ -31,6 +31,14 @@ impl Town {
             let reply = self.act(&chosen, step, body).await;
             self.note(format!("{found_at:?} {step}: {reply}"));
         }
+    }
+
+    /// A page's fulfilment orders by their orders' ages. Ids that were made in the same moment are in no order.
+    fn in_order(&self, page: &Value) -> Vec<Value> {
+        let mut all = page["items"].as_array().unwrap().clone();
+        let place = |it: &Value| self.orders.iter().position(|order| it["order_id"] == order.id);
+        all.sort_by_key(|it| (place(it), it["attempt"].as_i64(), it["sent_from"].as_str().map(ToOwned::to_owned)));
+        all
     }
 
     async fn act(&mut self, fulfilment: &Value, step: &str, body: Value) -> u16 {
@@ -105,7 +113,7 @@ impl Town {
             for status in OPEN {
                 let path = format!("/v1/fulfilments?location={place}&status={status}&limit=500");
                 let list = self.ask(ORDER, Method::GET, &path, Value::Null).await.body;
-                for it in list["items"].as_array().unwrap().clone() {
+                for it in self.in_order(&list) {
                     open += 1;
                     let (step, body) = self.next(&it, false).await;
                     if let Some(step) = step {
