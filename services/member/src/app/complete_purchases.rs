@@ -107,11 +107,16 @@ pub fn settle(tx: &mut Tx<'_>, desk: &Desk, mut books: Books, entries: &[NewEntr
     Ok(books.close(tx)?)
 }
 
-fn expiry(rule: &EarningRule, event: &OrderCompleted, desk: &Desk) -> Option<Timestamp> {
+pub(super) fn expiry(rule: &EarningRule, event: &OrderCompleted, desk: &Desk) -> Option<Timestamp> {
     rule.expires_at(event.completed_at, desk.zone)
 }
 
-fn lots(event: &OrderCompleted, lines: &[PurchasedLine], expires_at: Option<Timestamp>, now: Timestamp) -> Vec<Lot> {
+pub(super) fn lots(
+    event: &OrderCompleted,
+    lines: &[PurchasedLine],
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<Lot> {
     let lot = |line: &PurchasedLine| Lot {
         lot_id: uuid_at(now),
         line: Some((event.order_id, line.line_no)),

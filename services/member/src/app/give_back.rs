@@ -79,7 +79,7 @@ fn take_back(
     let mut worths = Vec::with_capacity(it.lines.len());
     for part in &it.lines {
         let line = by_number.get_mut(&part.line_no);
-        let line = line.ok_or_else(|| wrong(format!("it has no line {}", part.line_no)))?;
+        let line = line.ok_or(FactError::NoLine { order: it.order, line_no: part.line_no })?;
         let worth = line.give_back(part.quantity.get()).map_err(|error| wrong(error.to_string()))?;
         worths.push((part.line_no, worth));
     }

@@ -3,6 +3,7 @@
 pub mod books;
 pub mod change_profile;
 pub mod complete_purchases;
+pub mod extend_purchases;
 pub mod give_back;
 pub mod grant_points;
 pub mod hold_points;
@@ -43,6 +44,14 @@ pub enum FactError {
     /// The order was not placed yet, as far as this service has heard.
     #[error("order {0} was not placed yet")]
     NotYet(OrderId),
+    /// A line of the order was not told of yet: it was added, and what became of it came first.
+    #[error("order {order} has no line {line_no} yet")]
+    NoLine {
+        /// The order.
+        order: OrderId,
+        /// The line.
+        line_no: i32,
+    },
     /// It contradicts what is known of the order.
     #[error("order {order}: {detail}")]
     Wrong {

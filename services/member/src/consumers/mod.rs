@@ -1,6 +1,7 @@
 //! What the member service hears: orders in one stream, so that the events of one order stay in their order, and tills.
 
 mod order_cancelled;
+mod order_changed;
 mod order_completed;
 mod order_placed;
 mod pos_recorded;
@@ -17,7 +18,7 @@ use crate::app::{Desk, FactError};
 pub const ORDERS: Hearing = Hearing {
     service: "member",
     subscription: "orders",
-    events: &["order.placed", "order.completed", "order.cancelled", "refund.issued"],
+    events: &["order.placed", "order.changed", "order.completed", "order.cancelled", "refund.issued"],
     partitions: 1,
     gives_way: true,
 };
@@ -35,6 +36,7 @@ pub fn tills(desk: Desk) -> Handler {
 pub fn orders(desk: Desk) -> Handler {
     Arc::new(move |tx, kind, events| match kind {
         "order.placed" => order_placed::take(tx, &desk, events),
+        "order.changed" => order_changed::take(tx, &desk, events),
         "order.completed" => order_completed::take(tx, &desk, events),
         "order.cancelled" => order_cancelled::take(tx, &desk, events),
         "refund.issued" => refund_issued::take(tx, &desk, events),
@@ -50,7 +52,7 @@ fn payloads<P: Payload>(events: &[Event]) -> Result<Vec<(P, Cause)>, ConsumeErro
 impl From<FactError> for ConsumeError {
     fn from(error: FactError) -> Self {
         match error {
-            FactError::NotYet(_) => Self::Retry(error.to_string()),
+            FactError::NotYet(_) | FactError::NoLine { .. } => Self::Retry(error.to_string()),
             FactError::Wrong { .. } => Self::Park(error.to_string()),
             FactError::Store(error) => Self::Store(error),
         }

@@ -1,5 +1,6 @@
 //! The service on a real database, driven by the events it hears.
 
+mod additions;
 mod http;
 mod identities;
 mod points;

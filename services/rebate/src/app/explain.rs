@@ -68,10 +68,14 @@ pub fn explain(tx: &mut Tx<'_>, line_id: RebateLineId) -> Result<Option<Explaine
     let document: PolicyDocument = serde_json::from_value(policy.document.clone())?;
     let attribution = attributions::find(tx, line.order_id)?.ok_or(broken("a rebate line has its attribution"))?;
     let candidates: Vec<Candidate> = match line.credit_version {
-        0 => serde_json::from_value(attribution.candidates)?,
+        0 => {
+            sale.lines.retain(|line| !line.added);
+            serde_json::from_value(attribution.candidates)?
+        }
         version => {
             let credit = credits::find(tx, line.order_id, version)?.ok_or(broken("a rebate line has its decision"))?;
             (sale.guide, sale.store) = (credit.guide, credit.store);
+            sale.lines.retain(|line| !line.added || credit.added_lines.contains(&line.line_no));
             serde_json::from_value(credit.candidates)?
         }
     };

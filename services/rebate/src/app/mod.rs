@@ -9,7 +9,7 @@ pub mod keep_policies;
 pub mod put_payee;
 pub mod record_sales;
 pub mod record_tills;
-pub mod recredit;
+pub mod redecide;
 pub mod reverse;
 
 use kernel::id::OrderId;

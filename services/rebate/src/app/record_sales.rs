@@ -13,14 +13,7 @@ pub fn record_sales(tx: &mut Tx<'_>, orders: Vec<OrderPlaced>) -> Result<(), sto
 }
 
 fn sale_of(order: OrderPlaced) -> Sale {
-    let lines = order.lines.into_iter().map(|line| SaleLine {
-        line_no: line.line_no,
-        sku: line.sku.into(),
-        category: line.category,
-        quantity: line.quantity.get(),
-        list_amount: line.list_amount,
-        paid_amount: line.paid_amount,
-    });
+    let lines = order.lines.into_iter().map(|line| SaleLine::of(line, false));
     Sale {
         order_id: order.order_id,
         channel: order.channel.into(),

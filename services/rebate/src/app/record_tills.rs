@@ -99,6 +99,7 @@ fn sale_of(event: &PosRecorded) -> Sale {
         quantity: line.quantity,
         list_amount: line.list_amount,
         paid_amount: line.paid_amount,
+        added: false,
     };
     Sale {
         order_id: OrderId(event.transaction_id.uuid()),

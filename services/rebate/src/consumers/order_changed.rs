@@ -1,22 +1,30 @@
-//! `order.changed`: an order that names another guide or store is credited anew. What else changes of it earns nobody anything.
+//! `order.changed`: an order that names another guide or store, or has more lines, is decided anew. What else changes of it
+//! earns nobody anything.
 
 use bus::ConsumeError;
 use contracts::Event;
 use contracts::events::OrderChanged;
 use store::Tx;
 
-use crate::app::recredit::{Recredit, recredit};
+use crate::app::redecide::{Change, Named, redecide};
+use crate::domain::sale::SaleLine;
 
 pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event]) -> Result<(), ConsumeError> {
     let mut changes = Vec::new();
     for event in events {
         let order: OrderChanged = event.payload()?;
-        let Some(credited) = order.credited else { continue };
-        changes.push(Recredit {
+        let named = order
+            .credited
+            .map(|credited| Named { guide: credited.guide.map(Into::into), store: credited.store.map(Into::into) });
+        let added = order.added.map(|added| added.lines).unwrap_or_default();
+        if named.is_none() && added.is_empty() {
+            continue;
+        }
+        changes.push(Change {
             order_id: order.order_id,
             version: order.version,
-            guide: credited.guide.map(Into::into),
-            store: credited.store.map(Into::into),
+            named,
+            added: added.into_iter().map(|line| SaleLine::of(line, true)).collect(),
             changed_at: order.changed_at,
             cause: event.as_cause(),
         });
@@ -24,5 +32,5 @@ pub(super) fn consume(tx: &mut Tx<'_>, events: &[Event]) -> Result<(), ConsumeEr
     if changes.is_empty() {
         return Ok(());
     }
-    Ok(recredit(tx, &changes)?)
+    Ok(redecide(tx, changes)?)
 }

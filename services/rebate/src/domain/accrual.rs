@@ -95,6 +95,7 @@ mod tests {
             quantity: 1,
             list_amount: paid_amount * 2,
             paid_amount: *paid_amount,
+            added: false,
         });
         Sale {
             order_id: OrderId::at(Timestamp::EPOCH),

@@ -1,5 +1,6 @@
 //! What was sold, as the order told it: the facts every accrual is computed from.
 
+use contracts::events::OrderLine;
 use kernel::id::OrderId;
 use kernel::{Currency, Timestamp};
 
@@ -37,4 +38,21 @@ pub struct SaleLine {
     pub list_amount: i64,
     /// What was paid for it, without freight.
     pub paid_amount: i64,
+    /// Whether the order got it after it was placed.
+    pub added: bool,
+}
+
+impl SaleLine {
+    /// A line as the order tells it.
+    pub fn of(line: OrderLine, added: bool) -> Self {
+        Self {
+            line_no: line.line_no,
+            sku: line.sku.into(),
+            category: line.category,
+            quantity: line.quantity.get(),
+            list_amount: line.list_amount,
+            paid_amount: line.paid_amount,
+            added,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use kernel::id::OrderId;
 use store::{Tx, statement};
 use uuid::Uuid;
@@ -21,8 +21,8 @@ pub fn insert_sales(tx: &mut Tx<'_>, sales: &[Sale]) -> Result<(), store::Error>
     let now = tx.now().utc();
     let text = format!(
         "insert into sale_facts (order_id, line_no, channel, placed_at, currency, guide, store, sku, category, quantity,
-                                 list_amount, paid_amount, recorded_at)
-         select t.*, $1 from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as t {}",
+                                 list_amount, paid_amount, added, recorded_at)
+         select t.*, $1 from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as t {}",
         tx.on_conflict("on conflict do nothing")
     );
     statement(text)
@@ -39,6 +39,7 @@ pub fn insert_sales(tx: &mut Tx<'_>, sales: &[Sale]) -> Result<(), store::Error>
         .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.quantity).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.list_amount).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(rows.iter().map(|(_, line)| line.paid_amount).collect::<Vec<_>>())
+        .bind::<Array<Bool>, _>(rows.iter().map(|(_, line)| line.added).collect::<Vec<_>>())
         .execute(tx.conn())?;
     Ok(())
 }
@@ -69,13 +70,15 @@ struct SaleRow {
     list_amount: i64,
     #[diesel(sql_type = BigInt)]
     paid_amount: i64,
+    #[diesel(sql_type = Bool)]
+    added: bool,
 }
 
 /// The recorded ones of these orders.
 pub fn sales(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<BTreeMap<OrderId, Sale>, store::Error> {
     let rows: Vec<SaleRow> = diesel::sql_query(
         "select order_id, line_no, channel, placed_at, currency, guide, store, sku, category, quantity, list_amount,
-                paid_amount
+                paid_amount, added
          from sale_facts where order_id = any($1) order by order_id, line_no",
     )
     .bind::<Array<SqlUuid>, _>(order_ids)
@@ -99,6 +102,7 @@ pub fn sales(tx: &mut Tx<'_>, order_ids: &[Uuid]) -> Result<BTreeMap<OrderId, Sa
             quantity: row.quantity,
             list_amount: row.list_amount,
             paid_amount: row.paid_amount,
+            added: row.added,
         });
     }
     Ok(sales)

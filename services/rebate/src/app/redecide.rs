@@ -1,5 +1,5 @@
-//! Credits orders to another guide and store than they named before: what the old ones earned is withdrawn, and the new ones
-//! earn by the rules that were in force when the order was attributed.
+//! Decides orders anew that name another guide or store, or have more lines: what earned otherwise is withdrawn, and what
+//! stands for it earns by the rules that were in force when the order was attributed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ use super::FactError;
 use super::accrue::{decide, gather_claims, lines_of, number};
 use super::books::{Posting, Step, post};
 use crate::domain::reversal::Accrued;
-use crate::domain::sale::Sale;
+use crate::domain::sale::{Sale, SaleLine};
 use crate::store::attributions::AttributionRow;
 use crate::store::credits::CreditRow;
 use crate::store::facts::ReturnFact;
@@ -22,26 +22,35 @@ use crate::store::lines::{self, LineRow};
 use crate::store::locks::lock_orders;
 use crate::store::{attributions, credits, facts, policies};
 
-/// An order that names another guide or store.
+/// An order that changed.
 #[derive(Clone, Debug)]
-pub struct Recredit {
+pub struct Change {
     /// The order.
     pub order_id: OrderId,
-    /// Its version that does.
+    /// Its version since.
     pub version: i64,
-    /// The guide that it names now.
-    pub guide: Option<String>,
-    /// The store that it names now.
-    pub store: Option<String>,
+    /// Whom it names now, if it names somebody else.
+    pub named: Option<Named>,
+    /// The lines that it got.
+    pub added: Vec<SaleLine>,
     /// When it was changed; what moves is dated so.
     pub changed_at: Timestamp,
     /// What told of it.
     pub cause: Cause,
 }
 
+/// Whom an order names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The guide.
+    pub guide: Option<String>,
+    /// The store.
+    pub store: Option<String>,
+}
+
 /// What a decision makes of an order.
 struct Moved<'a> {
-    change: &'a Recredit,
+    change: &'a Change,
     /// Whether its accruals are payable.
     earned: bool,
     /// Lines that keep nothing.
@@ -50,45 +59,76 @@ struct Moved<'a> {
     new: Vec<LineRow>,
 }
 
-/// Attributes the orders anew, with a constant number of statements. An order that is not attributed yet waits until it is;
-/// a version older than the one that decided last changes nothing.
-pub fn recredit(tx: &mut Tx<'_>, changes: &[Recredit]) -> Result<(), FactError> {
+/// Decides the orders anew, those that changed once with a constant number of statements. An order that is not attributed yet
+/// waits until it is.
+pub fn redecide(tx: &mut Tx<'_>, mut changes: Vec<Change>) -> Result<(), FactError> {
     let ids: Vec<Uuid> = changes.iter().map(|change| change.order_id.uuid()).collect();
     let locked: BTreeSet<Uuid> = lock_orders(tx, &ids)?.into_iter().map(|order| order.order_id).collect();
     if let Some(change) = changes.iter().find(|change| !locked.contains(&change.order_id.uuid())) {
         return Err(FactError::Missing { what: "the attribution", order_id: change.order_id });
     }
-    let decided = credits::newest(tx, &ids)?;
-    let is_newer = |change: &&Recredit| decided.get(&change.order_id.uuid()).is_none_or(|last| change.version > *last);
-    let mut newest: BTreeMap<OrderId, &Recredit> = BTreeMap::new();
-    for change in changes.iter().filter(is_newer) {
-        let place = newest.entry(change.order_id).or_insert(change);
-        if place.version < change.version {
-            *place = change;
+    // The versions of one order come one after the other.
+    changes.sort_by_key(|change| change.version);
+    while !changes.is_empty() {
+        let mut round: BTreeMap<OrderId, Change> = BTreeMap::new();
+        let mut later = Vec::new();
+        for change in changes {
+            match round.get(&change.order_id) {
+                Some(_) => later.push(change),
+                None => drop(round.insert(change.order_id, change)),
+            }
         }
+        once(tx, round)?;
+        changes = later;
     }
-    if newest.is_empty() {
+    Ok(())
+}
+
+/// Decides each of the orders anew that has something new: lines that are not known, or names by a version newer than all
+/// that named somebody.
+fn once(tx: &mut Tx<'_>, mut changes: BTreeMap<OrderId, Change>) -> Result<(), FactError> {
+    let ids: Vec<Uuid> = changes.keys().map(|order_id| order_id.uuid()).collect();
+    let mut sales = facts::sales(tx, &ids)?;
+    let mut named: HashMap<Uuid, CreditRow> = HashMap::new();
+    for row in credits::of_orders(tx, &ids)?.into_iter().filter(|row| row.names) {
+        named.insert(row.order_id, row);
+    }
+    let mut fresh: Vec<Sale> = Vec::new();
+    changes.retain(|order_id, change| {
+        let Some(sale) = sales.get_mut(order_id) else { return false };
+        let last = named.get(&order_id.uuid());
+        if last.is_some_and(|last| last.version >= change.version) {
+            change.named = None;
+        }
+        change.added.retain(|line| sale.lines.iter().all(|known| known.line_no != line.line_no));
+        // A fact says what the order named when it was placed, whenever its line came.
+        fresh.push(Sale { lines: change.added.clone(), ..sale.clone() });
+        if let Some(last) = last {
+            (sale.guide, sale.store) = (last.guide.clone(), last.store.clone());
+        }
+        if let Some(Named { guide, store }) = change.named.clone() {
+            (sale.guide, sale.store) = (guide, store);
+        }
+        sale.lines.extend(change.added.iter().cloned());
+        sale.lines.sort_by_key(|line| line.line_no);
+        change.named.is_some() || !change.added.is_empty()
+    });
+    if changes.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = newest.keys().map(|order_id| order_id.uuid()).collect();
-    let mut sales = facts::sales(tx, &ids)?;
-    for (order_id, sale) in &mut sales {
-        if let Some(change) = newest.get(order_id) {
-            sale.guide.clone_from(&change.guide);
-            sale.store.clone_from(&change.store);
-        }
-    }
-    let moved = judge(tx, &newest, &sales)?;
+    sales.retain(|order_id, _| changes.contains_key(order_id));
+    facts::insert_sales(tx, &fresh)?;
+    let moved = judge(tx, &changes, &sales)?;
     carry_out(tx, moved)
 }
 
 /// Decides who is credited, records it, and works out what it makes of the orders' lines.
 fn judge<'a>(
     tx: &mut Tx<'_>,
-    newest: &BTreeMap<OrderId, &'a Recredit>,
+    changes: &'a BTreeMap<OrderId, Change>,
     sales: &BTreeMap<OrderId, Sale>,
 ) -> Result<Vec<Moved<'a>>, FactError> {
-    let ids: Vec<Uuid> = newest.keys().map(|order_id| order_id.uuid()).collect();
+    let ids: Vec<Uuid> = changes.keys().map(|order_id| order_id.uuid()).collect();
     let before = attributions::of_orders(tx, &ids)?;
     let members: BTreeMap<OrderId, Option<MemberId>> =
         before.iter().map(|row| (OrderId(row.order_id), row.member_id.map(MemberId))).collect();
@@ -104,17 +144,19 @@ fn judge<'a>(
     let returns = facts::returns_of_orders(tx, &ids)?;
     let (mut rows, mut moved) = (Vec::new(), Vec::new());
     for decision in &decisions {
-        let (Some(change), Some(sale)) = (newest.get(&decision.order_id), sales.get(&decision.order_id)) else {
+        let (Some(change), Some(sale)) = (changes.get(&decision.order_id), sales.get(&decision.order_id)) else {
             continue;
         };
         let Some(first) = before.get(&decision.order_id.uuid()) else { continue };
         rows.push(CreditRow {
             order_id: decision.order_id.uuid(),
             version: change.version,
-            guide: change.guide.clone(),
-            store: change.store.clone(),
+            guide: sale.guide.clone(),
+            store: sale.store.clone(),
             candidates: serde_json::to_value(&decision.candidates).map_err(store::Error::from)?,
             changed_at: change.changed_at.utc(),
+            names: change.named.is_some(),
+            added_lines: sale.lines.iter().filter(|line| line.added).map(|line| line.line_no).collect(),
         });
         let rules: Vec<_> =
             reigns.iter().filter(|reign| reign.covers(first.attributed_at)).map(|reign| reign.policy.clone()).collect();
