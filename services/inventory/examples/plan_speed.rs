@@ -118,6 +118,7 @@ fn sites(random: &mut StdRng, file: Option<String>) -> Fallible<Vec<Site>> {
             priority: 100,
             ships: true,
             hands_over: true,
+            takes_in: false,
             active: true,
             kind,
             franchised: number.is_multiple_of(3),

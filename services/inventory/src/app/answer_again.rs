@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bus::ConsumeError;
 use contracts::Cause;
 use contracts::events::{
-    Allocation, BackorderedSku, Destination, FulfilmentLine, FulfilmentRejected, FulfilmentShipped, OrderCancelled,
-    OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
+    Allocation, BackorderedSku, Destination, FulfilmentLine, FulfilmentRejected, FulfilmentSent, FulfilmentShipped,
+    OrderCancelled, OrderRestated, RestatedFulfilment, StockBackordered, StockSourced,
 };
 use kernel::id::DecisionId;
 use kernel::{LocationCode, Quantity, SkuCode, Timestamp};
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::Pool;
 use super::change_orders::{Change, change_orders};
 use super::lost_lines::{LostLines, extend_orders, line};
+use super::lost_sendings::make_up_for_sendings;
 use super::release_orders::release_orders;
 use super::resource_orders::resource_orders;
 use super::ship_orders::ship_orders;
@@ -56,6 +57,10 @@ pub fn answer_again(tx: &mut Tx<'_>, pool: &Pool, orders: &[(OrderRestated, Caus
         source_orders(tx, pool, unheard)?;
     }
     let mut stands = read(tx, &ids)?;
+    let sent = orders.iter().filter_map(|(it, _)| Some(stands.get(&it.order_id.uuid())?.sent(it))).flatten();
+    if make_up_for_sendings(tx, pool, orders, &sent.collect::<Vec<_>>())? {
+        stands = read(tx, &ids)?;
+    }
     let left: Vec<FulfilmentShipped> =
         orders.iter().filter_map(|(it, _)| Some(stands.get(&it.order_id.uuid())?.left(it))).flatten().collect();
     if !left.is_empty() {
@@ -240,6 +245,28 @@ impl Stand {
             }
         }
         Some(needed)
+    }
+
+    /// The fulfilment orders that were sent to where they are collected, as far as what is in them is still promised where they
+    /// were sent from.
+    fn sent(&self, order: &OrderRestated) -> Vec<FulfilmentSent> {
+        let promised = |from: &LocationCode, line: &FulfilmentLine| {
+            let here = self.promised.iter().filter(|it| &it.location == from);
+            let here = here.filter(|it| it.line_no == line.line_no && it.sku == line.sku);
+            here.map(|it| it.quantity).fold(0, i64::saturating_add)
+        };
+        let sent = order.fulfilments.iter().filter_map(|it| Some((it, it.sent_from.as_ref()?)));
+        sent.filter(|(it, from)| it.lines.iter().all(|line| promised(from, line) >= line.quantity.get()))
+            .map(|(it, from)| FulfilmentSent {
+                fulfilment_id: it.fulfilment_id,
+                order_id: order.order_id,
+                location: from.clone(),
+                to: it.location.clone(),
+                lines: it.lines.clone(),
+                parcels: Vec::new(),
+                sent_at: order.restated_at,
+            })
+            .collect()
     }
 
     /// The fulfilment orders whose goods have left, as far as what is in them is still promised. One that is known to have left

@@ -90,8 +90,8 @@ fn held(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Held>, Error> {
     let mut orders = BTreeMap::new();
     for stored in decisions::newest(tx, ids)? {
         let (id, request) = (OrderId(stored.order_id), stored.decision()?.request);
-        // A pickup stays where the buyer will ask for it.
-        if request.kind == FulfilmentKind::Ship {
+        // A pickup stays where the buyer will ask for it, and with who is to send it there.
+        if request.kind == FulfilmentKind::Ship && request.pickup.is_none() {
             let (lines, loads) = (Vec::new(), Vec::new());
             orders.insert(stored.order_id, Held { id, attempt: stored.attempt, request, lines, loads });
         }

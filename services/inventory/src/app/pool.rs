@@ -19,7 +19,7 @@ use super::picture::{Before, Picture};
 use super::sweep_reservations::sweep_all;
 use crate::domain::compare::Measure;
 use crate::domain::share::{Fence, Rule, Spread, Supply, broken, share};
-use crate::domain::{Decision, Moment, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
+use crate::domain::{Decision, Moment, Place, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
 use crate::store::reservations::Buyer;
 use crate::store::reserved::ReservedLine;
@@ -251,8 +251,8 @@ impl Desk<'_> {
             self.limit(&mut request, &mut reach, &mut counted);
         }
         let shadow = self.picture.shadow.as_ref().filter(|_| beside);
-        let shadow = shadow.map(|ruleset| self.settle(request.clone(), reach.clone(), ruleset));
-        let decision = self.settle(request, reach, &self.picture.ruleset);
+        let shadow = shadow.map(|ruleset| self.collect_or_send(request.clone(), &reach, ruleset));
+        let decision = self.collect_or_send(request, &reach, &self.picture.ruleset);
         if decision.takes_stock() {
             for it in decision.allocations() {
                 self.put(&it.sku, &it.location, it.quantity.get().saturating_neg());
@@ -262,6 +262,28 @@ impl Desk<'_> {
             }
         }
         (Planned { decision, counted }, shadow)
+    }
+
+    /// Decides, and where a buyer collects what is not all there, decides who sends it there.
+    fn collect_or_send(&self, mut request: Request, reach: &Reach, ruleset: &Ruleset) -> Decision {
+        if request.pickup.is_some() {
+            (request.kind, request.to, request.place) = (FulfilmentKind::Pickup, None, Place::default());
+        }
+        let sent = self.sent(&request);
+        let decision = self.settle(request, reach.clone(), ruleset);
+        let Some(request) = sent.filter(|_| !decision.takes_stock()) else { return decision };
+        let sent = self.settle(request, reach.clone(), ruleset);
+        if sent.takes_stock() { sent } else { decision }
+    }
+
+    /// What a buyer collects as a shipment to where they do; none if that location takes nothing in. What is held is held where
+    /// it is collected.
+    fn sent(&self, request: &Request) -> Option<Request> {
+        let atlas = &self.picture.atlas;
+        let site = atlas.site(atlas.slot(request.pickup.as_ref()?.as_str())?)?;
+        let takes_in = site.active && site.hands_over && site.takes_in && !request.whole && !claim_fits(request);
+        let (to, place) = (Some(site.point), site.place.clone());
+        takes_in.then(|| Request { kind: FulfilmentKind::Ship, to, place, claim: None, ..request.clone() })
     }
 
     /// Decides until no ring-fence is broken.
@@ -307,7 +329,8 @@ impl Desk<'_> {
             else {
                 continue;
             };
-            if site.daily_capacity.is_none() {
+            // What it hands over itself ships nowhere.
+            if site.daily_capacity.is_none() || decision.request.pickup.as_ref() == Some(location) {
                 continue;
             }
             let day = site.schedule.ready(self.now.at, self.now.zone, respect).day;

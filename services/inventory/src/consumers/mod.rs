@@ -1,6 +1,8 @@
 //! What the inventory hears: orders in one stream, so that what happens to an order stays in its order, tills, and SKUs.
 
+mod fulfilment_arrived;
 mod fulfilment_rejected;
+mod fulfilment_sent;
 mod fulfilment_shipped;
 mod order_cancelled;
 mod order_changed;
@@ -31,6 +33,8 @@ pub const ORDERS: Hearing = Hearing {
         "order.cancelled",
         "order.restated",
         "fulfilment.rejected",
+        "fulfilment.sent",
+        "fulfilment.arrived",
         "fulfilment.shipped",
         "return.received",
         "return.inspected",
@@ -60,6 +64,8 @@ pub fn orders(pool: Arc<Pool>) -> Subscription {
         "order.restated" => order_restated::consume(tx, &pool, events),
         "order.cancelled" => order_cancelled::consume(tx, events),
         "fulfilment.rejected" => fulfilment_rejected::consume(tx, &pool, events),
+        "fulfilment.sent" => fulfilment_sent::consume(tx, events),
+        "fulfilment.arrived" => fulfilment_arrived::consume(tx, &pool, events),
         "fulfilment.shipped" => fulfilment_shipped::consume(tx, events),
         "return.received" => return_received::consume(tx, events),
         "return.inspected" => return_inspected::consume(tx, events),

@@ -28,6 +28,8 @@ pub struct Site {
     pub ships: bool,
     /// Whether buyers can collect there.
     pub hands_over: bool,
+    /// Whether buyers can collect there what other locations send.
+    pub takes_in: bool,
     /// Whether it takes part.
     pub active: bool,
     /// What it is.
@@ -186,6 +188,7 @@ mod tests {
             priority: 100,
             ships: true,
             hands_over: true,
+            takes_in: false,
             active: true,
             kind: LocationKind::Store,
             franchised: false,

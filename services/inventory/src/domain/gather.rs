@@ -117,9 +117,14 @@ impl<'a> Search<'a> {
         self.snapshot.atlas.site(slot)
     }
 
+    /// Whether a location ships; where it is collected it need not.
+    fn ships(&self, site: &Site) -> bool {
+        site.ships || self.request.pickup.as_ref() == Some(&site.code)
+    }
+
     /// Whether a location may ship this at all.
     fn may_ship(&self, slot: Slot) -> bool {
-        self.site(slot).is_some_and(|site| site.active && site.ships) && !self.excluded.contains(&slot)
+        self.site(slot).is_some_and(|site| site.active && self.ships(site)) && !self.excluded.contains(&slot)
     }
 
     /// The locations that could ship everything. Where some shelf is rather empty, those on it are looked up on the others;
@@ -333,7 +338,7 @@ impl<'a> Search<'a> {
         let ruleset = self.snapshot.ruleset;
         let bar = match self.request.kind {
             _ if !site.active => Some(Bar::Inactive),
-            FulfilmentKind::Ship if !site.ships => Some(Bar::DoesNotShip),
+            FulfilmentKind::Ship if !self.ships(site) => Some(Bar::DoesNotShip),
             FulfilmentKind::Pickup if !site.hands_over => Some(Bar::NoPickup),
             FulfilmentKind::Ship | FulfilmentKind::Pickup => None,
         };

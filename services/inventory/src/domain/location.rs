@@ -26,6 +26,8 @@ pub enum Capability {
     Pickup,
     /// Take returns.
     Return,
+    /// Take in what other locations send for buyers who collect here.
+    ShipToStore,
 }
 
 /// Whether a location takes part.
@@ -181,6 +183,7 @@ impl Location {
             priority: self.priority,
             ships: self.capabilities.contains(&Capability::Ship),
             hands_over: self.capabilities.contains(&Capability::Pickup),
+            takes_in: self.capabilities.contains(&Capability::ShipToStore),
             active: self.status == LocationStatus::Active,
             kind: self.kind,
             franchised: self.owner.is_some(),

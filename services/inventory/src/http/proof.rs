@@ -44,7 +44,8 @@ pub struct ProofView {
 /// Add everything that is counted up again
 ///
 /// On hand and quarantined are Σ of the movements, each of which goes on from the one before it; reserved is Σ of the units
-/// promised to orders, holds and transfers; incoming is Σ of what receipts and transfers still expect. `since` names the
+/// promised to orders, holds and transfers; incoming is Σ of what receipts and transfers still expect and of what
+/// is on its way to be collected. `since` names the
 /// movement from which on ledger and balance differ. A SKU's availability is Σ of what its balances can promise, what a share
 /// has promised is Σ of the lines it counts, what shares have shipped is no more than has shipped, and the orders of a
 /// location's day are those that use it.

@@ -204,8 +204,8 @@ pub struct MovementView {
     id: i64,
     /// Where.
     location: LocationCode,
-    /// What made the units move: `receipt`, `shipment`, `return`, `transfer_out`, `transfer_in`, `adjustment`,
-    /// `count` or `damage`.
+    /// What made the units move: `receipt`, `shipment`, `return`, `transfer_out`, `transfer_in`, `sent`, `arrived`,
+    /// `adjustment`, `count` or `damage`.
     kind: String,
     /// Units that came (or left, below 0).
     on_hand: i64,

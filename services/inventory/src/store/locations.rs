@@ -31,6 +31,8 @@ struct Row {
     hands_over: bool,
     #[diesel(sql_type = Bool)]
     takes_returns: bool,
+    #[diesel(sql_type = Bool)]
+    takes_in: bool,
     #[diesel(sql_type = Integer)]
     priority: i32,
     #[diesel(sql_type = Bool)]
@@ -55,6 +57,7 @@ impl Row {
             (self.ships, Capability::Ship),
             (self.hands_over, Capability::Pickup),
             (self.takes_returns, Capability::Return),
+            (self.takes_in, Capability::ShipToStore),
         ];
         let location = Location {
             code: code(&self.code)?,
@@ -90,12 +93,12 @@ pub fn put(tx: &mut Tx<'_>, locations: &[Location]) -> Result<Vec<(String, i64)>
     let details = locations.iter().map(|it| serde_json::to_string(&it.details)).collect::<Result<Vec<_>, _>>()?;
     let rows: Vec<Put> = diesel::sql_query(
         "INSERT INTO locations AS l (code, name, kind, owner, latitude_microdegrees, longitude_microdegrees, ships, \
-         hands_over, takes_returns, priority, active, details, version) \
-         SELECT t.*, 1 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS t \
+         hands_over, takes_returns, takes_in, priority, active, details, version) \
+         SELECT t.*, 1 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS t \
          ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, owner = excluded.owner, \
          latitude_microdegrees = excluded.latitude_microdegrees, \
          longitude_microdegrees = excluded.longitude_microdegrees, ships = excluded.ships, \
-         hands_over = excluded.hands_over, takes_returns = excluded.takes_returns, priority = excluded.priority, \
+         hands_over = excluded.hands_over, takes_returns = excluded.takes_returns, takes_in = excluded.takes_in, priority = excluded.priority, \
          active = excluded.active, details = excluded.details, version = l.version + 1 RETURNING code, version",
     )
     .bind::<Array<Text>, _>(locations.iter().map(|it| it.code.as_str()).collect::<Vec<_>>())
@@ -107,6 +110,7 @@ pub fn put(tx: &mut Tx<'_>, locations: &[Location]) -> Result<Vec<(String, i64)>
     .bind::<Array<Bool>, _>(able(Capability::Ship))
     .bind::<Array<Bool>, _>(able(Capability::Pickup))
     .bind::<Array<Bool>, _>(able(Capability::Return))
+    .bind::<Array<Bool>, _>(able(Capability::ShipToStore))
     .bind::<Array<Integer>, _>(locations.iter().map(|it| it.priority).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(locations.iter().map(|it| it.status == LocationStatus::Active).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(details)

@@ -22,6 +22,7 @@ pub mod replays;
 pub mod reservations;
 pub mod reserved;
 pub mod rulesets;
+pub mod sent;
 pub mod shadows;
 pub mod shares;
 pub mod spans;

@@ -35,6 +35,10 @@ pub enum MovementKind {
     Count,
     /// They were damaged: put apart, put back or destroyed.
     Damage,
+    /// They left to the location where a buyer collects them.
+    Sent,
+    /// They came to the location where a buyer collects them.
+    Arrived,
 }
 
 impl MovementKind {
@@ -51,6 +55,8 @@ impl MovementKind {
             Self::Adjustment => "adjustment",
             Self::Count => "count",
             Self::Damage => "damage",
+            Self::Sent => "sent",
+            Self::Arrived => "arrived",
         }
     }
 }

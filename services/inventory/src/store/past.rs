@@ -65,7 +65,7 @@ pub struct Movement {
 pub fn movements(tx: &mut Tx<'_>, after: i64, upto: i64, limit: i64) -> Result<Vec<Movement>, Error> {
     Ok(statement(
         "SELECT id, at, sku, location, on_hand - quarantined - coalesce(owed, 0) AS units FROM movements \
-         WHERE id > $1 AND id <= $2 AND kind <> 'shipment' ORDER BY id LIMIT $3",
+         WHERE id > $1 AND id <= $2 AND kind NOT IN ('shipment', 'sent', 'arrived') ORDER BY id LIMIT $3",
     )
     .bind::<BigInt, _>(after)
     .bind::<BigInt, _>(upto)
@@ -80,7 +80,7 @@ WITH page AS (
     SELECT sku, location, safety FROM stock WHERE sku = ANY($1)
 ), moved AS (
     SELECT sku, location, sum(on_hand - quarantined - coalesce(owed, 0)) AS units FROM movements
-    WHERE sku = ANY($2) AND id > $3 AND id <= $4 AND kind <> 'shipment' GROUP BY sku, location
+    WHERE sku = ANY($2) AND id > $3 AND id <= $4 AND kind NOT IN ('shipment', 'sent', 'arrived') GROUP BY sku, location
 ), promised AS (
     SELECT r.sku, r.location, sum(r.quantity) AS units
     FROM reserved_lines r JOIN decisions d ON d.order_id = r.owner AND d.attempt = 1

@@ -1,5 +1,5 @@
 //! The proof: on hand and quarantined = Σ movements, and each movement goes on from the one before it; reserved = Σ promised
-//! lines; incoming = Σ of what receipts and transfers still expect; owed = Σ of what movements say and = Σ debts. What is counted beside the balances is proved in
+//! lines; incoming = Σ of what receipts and transfers still expect and of what is on its way to be collected; owed = Σ of what movements say and = Σ debts. What is counted beside the balances is proved in
 //! `counters`. Nothing here repairs anything.
 
 use std::collections::BTreeSet;
@@ -87,7 +87,9 @@ WITH steps AS (
 ), promised AS (
     SELECT sku, location, sum(quantity)::bigint AS reserved FROM reserved_lines WHERE {of} GROUP BY sku, location
 ), expected AS (
-    SELECT sku, location, sum(incoming)::bigint AS incoming FROM delivery_lines WHERE incoming > 0 AND ({of})
+    SELECT sku, location, sum(incoming)::bigint AS incoming FROM (
+        SELECT sku, location, incoming FROM delivery_lines WHERE incoming > 0 AND ({of})
+        UNION ALL SELECT sku, location, quantity FROM sent_lines WHERE {of}) AS coming
     GROUP BY sku, location
 ), indebted AS (
     SELECT sku, location, sum(owed)::bigint AS owed FROM debts WHERE {of} GROUP BY sku, location
@@ -199,8 +201,9 @@ WITH stretch AS (
 SELECT s.sku, s.location FROM stretch s
 CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0)::bigint AS reserved FROM reserved_lines r
     WHERE r.sku = s.sku AND r.location = s.location) p
-CROSS JOIN LATERAL (SELECT coalesce(sum(incoming), 0)::bigint AS incoming FROM delivery_lines d
-    WHERE d.sku = s.sku AND d.location = s.location AND d.incoming > 0) e
+CROSS JOIN LATERAL (SELECT coalesce(sum(incoming), 0)::bigint AS incoming FROM (
+    SELECT incoming FROM delivery_lines d WHERE d.sku = s.sku AND d.location = s.location AND d.incoming > 0
+    UNION ALL SELECT quantity FROM sent_lines n WHERE n.sku = s.sku AND n.location = s.location) AS coming) e
 CROSS JOIN LATERAL (SELECT coalesce(sum(owed), 0)::bigint AS owed FROM debts b
     WHERE b.sku = s.sku AND b.location = s.location) b
 CROSS JOIN LATERAL (SELECT coalesce(sum(owed), 0)::bigint AS owed FROM movements x

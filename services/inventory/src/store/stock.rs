@@ -108,14 +108,15 @@ WITH asked AS (
         AS t (sku, location, on_hand, reserved, quarantined, safety, incoming, owed)
 ), changed AS (";
 
-// Balances that are there already.
+// Balances that are there already. What comes promised takes nothing that was there.
 const CHANGE: &str = "
     UPDATE stock s SET on_hand = s.on_hand + a.on_hand, reserved = s.reserved + a.reserved,
         quarantined = s.quarantined + a.quarantined, safety = s.safety + a.safety, incoming = s.incoming + a.incoming,
         owed = s.owed + a.owed, version = s.version + 1
     FROM asked a
     WHERE s.sku = a.sku AND s.location = a.location
-      AND (a.reserved <= 0 OR s.on_hand - s.reserved - s.quarantined - s.owed - s.safety >= a.reserved)
+      AND (a.reserved <= a.on_hand OR a.reserved <= 0
+        OR s.on_hand - s.reserved - s.quarantined - s.owed - s.safety >= a.reserved)
     RETURNING s.sku, s.location, s.on_hand, s.reserved, s.safety, s.quarantined, s.incoming, s.owed, s.version,
         s.sells, s.on_hand - s.reserved - s.quarantined - s.owed - s.safety AS balance,
         a.on_hand - a.reserved - a.quarantined - a.owed - a.safety AS gained";

@@ -34,6 +34,7 @@ mod returns;
 mod rulesets;
 mod shadows;
 mod sharing;
+mod shipping_to_stores;
 mod sourcing;
 mod spans;
 mod stock;

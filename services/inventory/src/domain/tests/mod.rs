@@ -28,6 +28,7 @@ fn site(code: &str, latitude: f64, longitude: f64) -> Site {
         priority: 100,
         ships: true,
         hands_over: true,
+        takes_in: false,
         active: true,
         kind: LocationKind::Store,
         franchised: false,

@@ -1,0 +1,67 @@
+//! Makes up for goods that were sent to where they are collected, or came there, and whose events were lost.
+
+use std::collections::HashMap;
+
+use bus::ConsumeError;
+use contracts::Cause;
+use contracts::events::{FulfilmentArrived, FulfilmentLine, FulfilmentSent, OrderRestated, RestatedFulfilment};
+use kernel::Quantity;
+use store::{Error, Tx};
+
+use super::Pool;
+use super::send_orders::{receive_sent, send_orders};
+use crate::store::sent::{self, SentLine};
+
+/// Makes up for goods that were sent, those of `sent`, or came, and were not heard of; says whether there were any.
+pub fn make_up_for_sendings(
+    tx: &mut Tx<'_>,
+    pool: &Pool,
+    orders: &[(OrderRestated, Cause)],
+    sent: &[FulfilmentSent],
+) -> Result<bool, ConsumeError> {
+    if !sent.is_empty() {
+        send_orders(tx, sent)?;
+    }
+    let there = |it: &&RestatedFulfilment| it.sent_from.is_some() && (it.open || it.shipped || it.refused);
+    let ids = orders.iter().flat_map(|(it, _)| &it.fulfilments).filter(there);
+    let ids: Vec<String> = ids.map(|it| it.fulfilment_id.to_string()).collect();
+    let mut on_their_way: HashMap<String, Vec<SentLine>> = HashMap::new();
+    for line in if ids.is_empty() { Vec::new() } else { sent::of(tx, &ids)? } {
+        on_their_way.entry(line.fulfilment.clone()).or_default().push(line);
+    }
+    let mut arrived = Vec::new();
+    for (order, cause) in orders {
+        for it in order.fulfilments.iter().filter(there) {
+            let Some(lines) = on_their_way.remove(&it.fulfilment_id.to_string()) else { continue };
+            arrived.push((arrival(order, it, &lines)?, cause.clone()));
+        }
+    }
+    if !arrived.is_empty() {
+        receive_sent(tx, pool, &arrived)?;
+    }
+    Ok(!sent.is_empty() || !arrived.is_empty())
+}
+
+/// That what was on its way came, as far as the order book still has it.
+fn arrival(order: &OrderRestated, it: &RestatedFulfilment, sent: &[SentLine]) -> Result<FulfilmentArrived, Error> {
+    let (mut lines, mut missing) = (Vec::new(), Vec::new());
+    for line in sent {
+        let here = it.lines.iter().filter(|here| here.line_no == line.line_no && here.sku == line.sku && !it.refused);
+        let came = here.fold(0_i64, |sum, here| sum.saturating_add(here.quantity.get())).min(line.quantity);
+        for (units, into) in [(came, &mut lines), (line.quantity.saturating_sub(came), &mut missing)] {
+            if units > 0 {
+                let quantity = Quantity::try_from(units).map_err(|_| Error::Broken("what was sent are units"))?;
+                into.push(FulfilmentLine { line_no: line.line_no, sku: line.sku.clone(), quantity });
+            }
+        }
+    }
+    Ok(FulfilmentArrived {
+        fulfilment_id: it.fulfilment_id,
+        order_id: order.order_id,
+        location: it.location.clone(),
+        from: it.sent_from.clone().ok_or(Error::Broken("what came was sent"))?,
+        lines,
+        missing,
+        arrived_at: order.restated_at,
+    })
+}

@@ -1,0 +1,188 @@
+//! Sends what a buyer collects to the location where they do: it leaves one shelf, is on none, and comes to another, promised
+//! to its order all the way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bus::ConsumeError;
+use contracts::Cause;
+use contracts::events::{FulfilmentArrived, FulfilmentLine, FulfilmentSent};
+use kernel::{LocationCode, SkuCode};
+use store::Tx;
+use uuid::Uuid;
+
+use super::asked::asked;
+use super::draft::Decided;
+use super::ship_orders::ORDER_SERVICE;
+use super::{Draft, Pool};
+use crate::domain::improve::add_units;
+use crate::domain::{Line, Request, regroup};
+use crate::store::movements::{Movement, MovementKind};
+use crate::store::reserved::{self, OpenLines, ReservedLine};
+use crate::store::sent::{self, SentLine};
+use crate::store::stock::Delta;
+use crate::store::{backorders, decisions, locks, past};
+
+/// Takes a batch of goods off their shelves, each once. What is not promised there (yet) is tried again later.
+pub fn send_orders(tx: &mut Tx<'_>, sent: &[FulfilmentSent]) -> Result<(), ConsumeError> {
+    locks::pool(tx)?;
+    // The same fulfilment order is shipped from where it is collected later on.
+    let key = |it: &FulfilmentSent| format!("sent/{}", it.fulfilment_id);
+    let noted: Vec<(String, Uuid)> = sent.iter().map(|it| (key(it), it.order_id.uuid())).collect();
+    let new = past::note_shipments(tx, &noted)?;
+    let sent: Vec<_> = sent.iter().filter(|it| new.contains(&key(it))).collect();
+    let owners: Vec<Uuid> = sent.iter().map(|it| it.order_id.uuid()).collect();
+    let mut open = OpenLines::new(reserved::of_owners(tx, &owners)?);
+    let mut draft = Draft::opening();
+    let mut on_their_way = Vec::new();
+    for it in sent {
+        draft.keep_loaded(it.order_id, &it.location);
+        for line in &it.lines {
+            let units = line.quantity.get();
+            let place = (it.order_id.uuid(), line.line_no, line.sku.to_string(), it.location.to_string());
+            if open.units(&place) < units {
+                return Err(ConsumeError::Retry(format!(
+                    "{units} units of {} at {} are not promised to order {}",
+                    line.sku, it.location, it.order_id
+                )));
+            }
+            // What has left a shelf for a channel's buyer has used the channel's share, wherever the buyer gets it.
+            open.take(&place, units).iter().for_each(|line| draft.ship(line));
+            let reason = format!("sent to {} to be collected", it.to);
+            draft.move_units(moved(MovementKind::Sent, (&line.sku, &it.location), -units, (reason, &it.fulfilment_id)));
+            draft.change(&line.sku, &it.to, Delta { incoming: units, ..Delta::default() });
+            on_their_way.push(SentLine {
+                fulfilment: it.fulfilment_id.to_string(),
+                order: it.order_id.uuid(),
+                line_no: line.line_no,
+                sku: line.sku.clone(),
+                location: it.to.clone(),
+                quantity: units,
+            });
+        }
+    }
+    draft.write(tx)?;
+    Ok(sent::add(tx, &on_their_way)?)
+}
+
+fn moved(
+    kind: MovementKind,
+    (sku, location): (&SkuCode, &LocationCode),
+    on_hand: i64,
+    (reason, reference): (String, &impl ToString),
+) -> Movement {
+    Movement {
+        sku: sku.clone(),
+        location: location.clone(),
+        kind,
+        on_hand,
+        quarantined: 0,
+        owed: 0,
+        reason,
+        reference: Some(reference.to_string()),
+        actor: ORDER_SERVICE.to_owned(),
+    }
+}
+
+/// Puts a batch of goods on the shelves where they are collected, promised to their orders in the same step, and sources anew
+/// what was lost on the way. What was not sent (yet) is tried again later.
+pub fn receive_sent(tx: &mut Tx<'_>, pool: &Pool, arrived: &[(FulfilmentArrived, Cause)]) -> Result<(), ConsumeError> {
+    locks::pool(tx)?;
+    let key = |it: &FulfilmentArrived| format!("arrived/{}", it.fulfilment_id);
+    let noted: Vec<(String, Uuid)> = arrived.iter().map(|(it, _)| (key(it), it.order_id.uuid())).collect();
+    let new = past::note_shipments(tx, &noted)?;
+    let arrived: Vec<_> = arrived.iter().filter(|(it, _)| new.contains(&key(it))).collect();
+    let ids: Vec<String> = arrived.iter().map(|(it, _)| it.fulfilment_id.to_string()).collect();
+    let mut on_their_way: HashMap<String, Vec<SentLine>> = HashMap::new();
+    for line in sent::of(tx, &ids)? {
+        on_their_way.entry(line.fulfilment.clone()).or_default().push(line);
+    }
+    let mut draft = Draft::opening();
+    for (it, _) in &arrived {
+        let fulfilment = it.fulfilment_id.to_string();
+        let sent = on_their_way.remove(&fulfilment);
+        let sent = sent.ok_or_else(|| ConsumeError::Retry(format!("fulfilment order {fulfilment} was not sent")))?;
+        check_sent(it, &sent)?;
+        for line in &sent {
+            let by = Delta { incoming: line.quantity.saturating_neg(), ..Delta::default() };
+            draft.change(&line.sku, &line.location, by);
+        }
+        for line in &it.lines {
+            let (quantity, reason) = (line.quantity.get(), format!("came from {} to be collected", it.from));
+            draft.move_units(moved(MovementKind::Arrived, (&line.sku, &it.location), quantity, (reason, &fulfilment)));
+            draft.promise(ReservedLine {
+                owner: it.order_id.uuid(),
+                line_no: line.line_no,
+                sku: line.sku.clone(),
+                location: it.location.clone(),
+                quantity,
+                count_id: None,
+            });
+        }
+    }
+    sent::remove(tx, &ids)?;
+    draft.write(tx)?;
+    source_lost(tx, pool, &arrived)
+}
+
+/// What came and what is missing are what was sent.
+fn check_sent(it: &FulfilmentArrived, sent: &[SentLine]) -> Result<(), ConsumeError> {
+    let mut told: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
+    for line in it.lines.iter().chain(&it.missing) {
+        let units = told.entry((line.line_no, &line.sku)).or_default();
+        *units = units.saturating_add(line.quantity.get());
+    }
+    let sent: BTreeMap<(i32, &SkuCode), i64> =
+        sent.iter().map(|line| ((line.line_no, &line.sku), line.quantity)).collect();
+    if told == sent {
+        return Ok(());
+    }
+    Err(ConsumeError::Park(format!(
+        "fulfilment order {}: what came and what is missing is not what was sent",
+        it.fulfilment_id
+    )))
+}
+
+/// Plans anew what was lost on the way, as what its location did not find. Nobody has refused it.
+fn source_lost(tx: &mut Tx<'_>, pool: &Pool, arrived: &[&(FulfilmentArrived, Cause)]) -> Result<(), ConsumeError> {
+    let lost: Vec<&(FulfilmentArrived, Cause)> =
+        arrived.iter().copied().filter(|(it, _)| !it.missing.is_empty()).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = lost.iter().map(|(it, _)| it.order_id.uuid()).collect();
+    let orders = asked(tx, &ids)?;
+    let mut newest: HashMap<Uuid, (i32, Request)> = HashMap::new();
+    for stored in decisions::newest(tx, &ids)? {
+        newest.insert(stored.order_id, (stored.attempt, stored.decision()?.request));
+    }
+    let skus: BTreeSet<SkuCode> = lost.iter().flat_map(|(it, _)| &it.missing).map(|line| line.sku.clone()).collect();
+    let mut draft = Draft::new();
+    let mut desk = pool.open_swept(tx, &[])?;
+    desk.show(tx, &skus)?;
+    for (it, cause) in lost {
+        let (order_id, id) = (it.order_id, it.order_id.uuid());
+        let (attempt, last) =
+            newest.get_mut(&id).ok_or_else(|| ConsumeError::Retry(format!("order {order_id} has not been sourced")))?;
+        *attempt = attempt.saturating_add(1);
+        let ordered = orders.get(&id).map_or(&[][..], |order| order.ordered.as_slice());
+        let lines = regroup(units_of(&it.missing), ordered);
+        let planned = desk.plan(Request { lines, claim: None, ..last.clone() });
+        let days = desk.load(&planned.decision);
+        let (attempt, cause, priority) = (*attempt, cause.clone(), backorders::PROMISED_BEFORE);
+        draft.decide(tx.now(), Decided { order_id, attempt, planned, days, priority, cause, answers_version: None })?;
+    }
+    drop(desk);
+    for earlier in backorders::of_orders(tx, &ids)? {
+        draft.wait_for_too(&earlier);
+    }
+    pool.write(tx, draft)?;
+    Ok(())
+}
+
+fn units_of(lines: &[FulfilmentLine]) -> Vec<Line> {
+    let mut units = Vec::new();
+    for line in lines {
+        add_units(&mut units, line.line_no, &line.sku, line.quantity);
+    }
+    units
+}
