@@ -36,7 +36,8 @@ pub struct ExportQuery {
     format: Option<ExportFormat>,
     /// The channel.
     channel: Option<ChannelCode>,
-    /// The channel's own number, in whichever channel.
+    /// The channel's own number, in whichever channel; `channel_order_no` means the same.
+    #[serde(alias = "channel_order_no")]
     order_no: Option<String>,
     /// What the channel's own number begins with.
     order_no_prefix: Option<String>,
@@ -57,6 +58,8 @@ pub struct ExportQuery {
     /// The member who bought.
     #[param(value_type = Option<Uuid>)]
     member: Option<MemberId>,
+    /// Whether anything holds them, a rule or a person.
+    held: Option<bool>,
     /// Where they stand: one state, or several with commas between them.
     status: Option<String>,
     /// Where their money stands: one state, or several with commas between them.
@@ -299,7 +302,7 @@ impl From<ExportQuery> for ListQuery {
             sku: query.sku,
             store: query.store,
             guide: query.guide,
-            held: None,
+            held: query.held,
             member: query.member,
             status: query.status,
             payment_status: query.payment_status,

@@ -145,3 +145,48 @@ async fn the_examples_of_the_documentation_are_answered() {
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
 }
+
+#[actix_web::test]
+async fn every_filter_of_the_list_is_one_of_the_export() {
+    let shop = a_book().await;
+    let held = shop.get("/v1/orders?order_no=T-2").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+    let reason = json!({"reason": "checked by hand"});
+    assert_eq!(shop.post(&format!("/v1/orders/{held}/hold"), reason).await.status, 200);
+    let openapi = shop.get("/openapi.json").await.body;
+    let names: Vec<&str> = openapi["paths"]["/v1/orders"]["get"]["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .filter(|name| !["limit", "cursor"].contains(name))
+        .collect();
+    // One value of each that finds an order, and one that finds the other or none.
+    let value = |name: &str| match name {
+        "channel" => ["tmall", "till"],
+        "order_no" => ["T-2", "T-9"],
+        "order_no_prefix" => ["T-", "X"],
+        "parent_order_no" => ["P-1", "P-2"],
+        "phone_tail" => ["8000", "1111"],
+        "sku" => ["B", "D"],
+        "store" => ["S1", "W1"],
+        "guide" => ["G1", "G2"],
+        "member" => ["01935f00-0000-7000-8000-000000000001", "01935f00-0000-7000-8000-000000000002"],
+        "held" => ["true", "false"],
+        "status" => ["sourcing", "cancelled"],
+        "payment_status" => ["paid", "refunded"],
+        "from" | "until" => ["2026-11-11T12:00:00Z", "2026-11-10T00:00:00Z"],
+        other => panic!("{other} is a filter that this test does not know"),
+    };
+    let claims = shop.claims("order:read");
+    for name in names {
+        for value in value(name) {
+            let query = format!("{name}={}", value.replace('+', "%2B"));
+            let page = shop.get(&format!("/v1/orders?{query}")).await.body;
+            let listed: Vec<Value> = page["items"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+            let (_, body) = shop.bytes(&claims, &format!("/v1/orders/export?{query}"), "*/*").await;
+            let mut exported: Vec<Value> = lines(&body).iter().map(|row| row["order_id"].clone()).collect();
+            exported.dedup();
+            assert_eq!(exported, listed, "{query}");
+        }
+    }
+}
