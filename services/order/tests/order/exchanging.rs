@@ -335,3 +335,21 @@ async fn what_rules_hold_is_paid_by_its_return_all_the_same() {
     assert_eq!(standing(&shop.order(&order).await), ("sourced", "paid", "offered", 0));
     shop.assert_money_adds_up();
 }
+
+#[actix_web::test]
+async fn two_approvals_at_once_place_one_order() {
+    let shop = Shop::new().await;
+    let original = cup(&shop).await;
+    let asked = shop.post("/v1/returns", for_a_pot(&original, 130)).await;
+    let (replica, uri) = (shop.replica(), step(&asked, "approve"));
+    let approve = |place: usize| {
+        let (shop, replica, claims) = (&shop, &replica, shop.claims("*"));
+        let request = TestRequest::post().uri(&uri);
+        async move { shop.send_to(if place.is_multiple_of(2) { &shop.site } else { replica }, &claims, request).await }
+    };
+    let mut answers: Vec<u16> = join_all((0..6).map(approve)).await.iter().map(|it| it.status).collect();
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409, 409, 409, 409, 409]);
+    assert_eq!(told::<OrderPlaced>(&shop.test.store).await.len(), 2, "the original and what is wanted instead");
+    assert_eq!(shop.number(r#"SELECT count(*) FROM "order".orders"#), 2);
+}
