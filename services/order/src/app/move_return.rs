@@ -12,6 +12,7 @@ use super::end_unpaid::{Ending, end_unpaid};
 use super::exchange::{self, NewOrder};
 use super::refund_return::refund;
 use super::refusal::Refusal;
+use crate::domain::return_reason::ReturnReason;
 use crate::domain::state::ReturnStatus;
 use crate::settings::Rules;
 use crate::store::returns::{self, ReturnLineRow, ReturnRow};
@@ -34,6 +35,8 @@ pub enum Move {
     Inspect {
         /// What becomes of them.
         lines: Vec<Inspected>,
+        /// Why they came back, as it turns out; as it was said, when left out.
+        reason_code: Option<ReturnReason>,
     },
     /// The money goes back.
     Refund,
@@ -104,10 +107,11 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
     opened.row.version = opened.row.version.saturating_add(1);
     opened.row.changed_at = tx.now().utc();
     opened.row.expires_at = None;
+    let corrected = correct_reason(&mut opened.row, step)?;
     match step {
         Move::Approve { .. } => approve(&mut opened, placed, tx.now(), rules)?,
         Move::Receive { location } => receive(tx, &mut opened, location.as_ref(), caller)?,
-        Move::Inspect { lines } => inspect(tx, &mut opened, lines, caller)?,
+        Move::Inspect { lines, .. } => inspect(tx, &mut opened, lines, caller)?,
         Move::Refund => refund(tx, &mut opened, caller, rules)?,
         Move::Cancel => cancel(tx, &mut opened, caller, rules)?,
     }
@@ -115,11 +119,22 @@ pub fn move_return(tx: &mut Tx<'_>, id: ReturnId, step: &Move, caller: &Caller, 
     if let Some(mut book) = opened.book {
         let what = match (step, opened.row.exchange_order_id) {
             (Move::Approve { .. }, Some(order)) => format!("return approved; in exchange order {order}"),
-            _ => format!("return {}", step.target()),
+            _ => format!("return {}{corrected}", step.target()),
         };
         book.settle(tx, &caller.actor(None), &what, rules)?;
     }
     Ok(())
+}
+
+/// Takes the reason over that an inspection finds, if it is another one; answers what history says of that.
+fn correct_reason(row: &mut ReturnRow, step: &Move) -> Result<String, Error> {
+    let said = row.reason_code()?;
+    let Move::Inspect { reason_code: Some(found), .. } = step else { return Ok(String::new()) };
+    if *found == said {
+        return Ok(String::new());
+    }
+    found.as_str().clone_into(&mut row.reason_code);
+    Ok(format!("; its reason is {}, not {}", found.as_str(), said.as_str()))
 }
 
 fn open(tx: &mut Tx<'_>, id: ReturnId) -> Result<Opened, Refusal> {

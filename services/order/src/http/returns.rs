@@ -26,6 +26,7 @@ use crate::app::refusal::Refusal;
 use crate::app::request_return::{Request, Requested, check_location, request_return};
 use crate::domain::form::ReturnForm;
 use crate::domain::intake::MAX_LINES;
+use crate::domain::return_reason::ReturnReason;
 use crate::domain::state::ReturnStatus;
 use crate::store::returns::Filter;
 
@@ -186,6 +187,9 @@ pub struct InspectBody {
     /// Every unit's disposition.
     #[schema(min_items = 1, max_items = 6000)]
     lines: Vec<InspectLine>,
+    /// Why they came back, as it turns out: it decides what becomes of the freight. As it was said, when left out.
+    #[serde(default)]
+    reason_code: Option<ReturnReason>,
 }
 
 /// What becomes of some units. The line is named by its place in the return, by the order line, or by the SKU.
@@ -218,7 +222,7 @@ pub async fn inspect(
     path: Path<ReturnId>,
     body: Json<InspectBody>,
 ) -> Result<HttpResponse, Failure> {
-    let lines = body.into_inner().lines;
+    let InspectBody { lines, reason_code } = body.into_inner();
     let most = MAX_LINES.saturating_mul(3);
     if lines.is_empty() || lines.len() > most {
         return Err(Refusal::invalid("lines", format!("has 1 to {most} entries")).into());
@@ -230,7 +234,8 @@ pub async fn inspect(
         quantity: line.quantity.map(Quantity::get),
         disposition: line.disposition,
     };
-    run(&app, &meta, path.into_inner(), Move::Inspect { lines: lines.into_iter().map(inspected).collect() }).await
+    let lines = lines.into_iter().map(inspected).collect();
+    run(&app, &meta, path.into_inner(), Move::Inspect { lines, reason_code }).await
 }
 
 /// Give the money back

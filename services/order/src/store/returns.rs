@@ -201,7 +201,8 @@ pub fn insert_lines(tx: &mut Tx<'_>, rows: &[ReturnLineRow]) -> Result<(), Error
 pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     diesel::sql_query(
         "UPDATE returns SET location = $2, status = $3, refund_id = $4, freight_amount = $5, refund_amount = $6, \
-         changed_at = $7, version = $8, exchange_order_id = $9, exchange_amount = $10, expires_at = $11 WHERE return_id = $1",
+         changed_at = $7, version = $8, exchange_order_id = $9, exchange_amount = $10, expires_at = $11, reason_code = $12 \
+         WHERE return_id = $1",
     )
     .bind::<SqlUuid, _>(row.return_id)
     .bind::<Nullable<Text>, _>(&row.location)
@@ -214,6 +215,7 @@ pub fn save(tx: &mut Tx<'_>, row: &ReturnRow) -> Result<(), Error> {
     .bind::<Nullable<SqlUuid>, _>(row.exchange_order_id)
     .bind::<BigInt, _>(row.exchange_amount)
     .bind::<Nullable<Timestamptz>, _>(row.expires_at)
+    .bind::<Text, _>(&row.reason_code)
     .execute(tx.conn())?;
     Ok(())
 }

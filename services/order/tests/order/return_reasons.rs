@@ -90,3 +90,29 @@ async fn a_return_says_why_by_a_code_or_in_words() {
     let unheard = shop.post("/v1/returns", of(json!({"reason_code": "bored"}))).await;
     assert_eq!((unheard.status, unheard.fields()), (400, vec!["reason_code"]), "{}", unheard.body);
 }
+
+#[actix_web::test]
+async fn an_inspection_corrects_the_reason_and_with_it_who_pays_the_freight() {
+    let shop = Shop::new().await;
+    let id = tea(&shop).await;
+    for (said, found, freight) in [("damaged", "changed_mind", 0), ("changed_mind", "damaged", 4)] {
+        let body =
+            json!({"order_id": id, "lines": [{"line_no": 1, "quantity": 1}], "reason_code": said, "location": "S1"});
+        let asked = shop.post("/v1/returns", body).await;
+        let path = |step: &str| format!("/v1/returns/{}/{step}", asked.id());
+        for step in ["approve", "receive"] {
+            assert_eq!(shop.act(&path(step)).await.status, 200);
+        }
+        let inspection = json!({"lines": [{"position": 1, "disposition": "scrap"}], "reason_code": found});
+        let inspected = shop.post(&path("inspect"), inspection).await;
+        assert_eq!((inspected.status, &inspected.body["reason_code"]), (200, &json!(found)), "{}", inspected.body);
+        // A third of 0.10, in step with the units: 0.03, and then 0.07 − 0.03.
+        assert_eq!(shop.act(&path("refund")).await.body["freight_amount"], fen(freight));
+        let history = shop.order(&id).await["history"].clone();
+        let noted = format!("return inspected; its reason is {found}, not {said}");
+        assert!(history.as_array().unwrap().iter().any(|it| it["what"] == noted), "{history}");
+    }
+    let codes: Vec<_> = told::<RefundIssued>(&shop.test.store).await.into_iter().map(|it| it.reason_code).collect();
+    assert_eq!(codes, [Some("changed_mind".to_owned()), Some("damaged".to_owned())]);
+    shop.assert_money_adds_up();
+}
