@@ -7,6 +7,7 @@ use kernel::id::OrderId;
 
 use super::book::{Book, write_back};
 use super::caller::Caller;
+use super::cancel_order::Why;
 use super::refusal::Refusal;
 use crate::settings::Rules;
 use crate::store::payments::{self, PaymentRow};
@@ -36,6 +37,19 @@ pub fn settle_payment(
         return check_same(&payment, settle);
     }
     let taken = taken(&book, &payment, settle)?;
+    let why = Why { actor: caller.actor(None), cause: &caller.cause };
+    settle_authorised(tx, &mut book, payment, taken, (&why, rules))
+}
+
+/// Ends what is authorised of a payment of an order that is locked: so much of it is taken.
+pub fn settle_authorised(
+    tx: &mut Tx<'_>,
+    book: &mut Book,
+    payment: PaymentRow,
+    taken: i64,
+    (why, rules): (&Why<'_>, Rules),
+) -> Result<(), Refusal> {
+    let (id, sequence) = (book.order.id(), payment.sequence);
     let mut balance = book.order.balance();
     balance.settle(payment.authorised, taken).map_err(|_| Error::Broken("authorised payments add up"))?;
     let every_unit = book.is_given_back();
@@ -47,8 +61,8 @@ pub fn settle_payment(
         0 => format!("payment {sequence} voided"),
         taken => format!("{} captured of payment {sequence}", Money::new(taken, currency)),
     };
-    let concluded = book.conclude(&caller.actor(None), &what)?;
-    write_back(tx, &[&book], &[concluded], rules)?;
+    let concluded = book.conclude(&why.actor, &what)?;
+    write_back(tx, &[&*book], &[concluded], rules)?;
     if taken == 0 {
         return Ok(());
     }
@@ -62,7 +76,7 @@ pub fn settle_payment(
         currency,
         received_at: tx.now(),
     };
-    Ok(outbox::append(tx, &event, &caller.cause)?)
+    Ok(outbox::append(tx, &event, why.cause)?)
 }
 
 /// How much is taken of a payment.

@@ -10,6 +10,7 @@ use kernel::{Code, Money};
 
 use super::book::{Actor, Book};
 use super::cancel_order::Why;
+use super::capture_payment::settle_authorised;
 use super::change_order::{Change, apply};
 use super::document::Document;
 use super::extend_order::renamed;
@@ -55,7 +56,8 @@ pub fn update_order(
         UPDATABLE.contains(&field) || follows || (field == "payments" && is_paid_later)
     };
     let fixed: Vec<&'static str> = fields.iter().copied().filter(|field| !may_differ(field)).collect();
-    if !fixed.is_empty() {
+    // Of an order that was paid when it came, payments alone may say that what was authorised is captured.
+    if !fixed.is_empty() && fixed != ["payments"] {
         return Ok(Updated::Contradicts(fixed));
     }
     let mut book = Book::open(tx, id)?.ok_or(Error::Broken("an order that has a number is in the book"))?;
@@ -75,7 +77,7 @@ pub fn update_order(
     if changed.extension.is_some() && fields.contains(&"coupons") {
         return Ok(Updated::Contradicts(vec!["coupons"]));
     }
-    let Some(more) = more_paid(tx, &book, place, &changed, fields)? else {
+    let Some(Paid { captured, more }) = paid(tx, &book, place, &changed, fields)? else {
         return Ok(Updated::Contradicts(vec!["payments"]));
     };
     if before.payment_terms != after.payment_terms {
@@ -100,6 +102,10 @@ pub fn update_order(
     // The lines of an update are not numbered as what it adds is.
     let named = |field: &str| if field.starts_with("lines[") { "lines".to_owned() } else { field.to_owned() };
     apply(tx, &mut book, &change, &why, rules).map_err(|refusal| renamed(refusal, named))?;
+    for payment in captured {
+        let taken = payment.authorised;
+        settle_authorised(tx, &mut book, payment, taken, (&why, rules))?;
+    }
     for payment in more.iter().filter(|_| !with_lines) {
         let received = PaymentRow { order_id: id.uuid(), received_at: tx.now().utc(), ..payment.clone() };
         take(tx, &mut book, received, &why, rules)?;
@@ -132,28 +138,41 @@ fn changed_lines(
     Ok((changed, Some(now)))
 }
 
-/// The payments that are new by the update; none if they are not told so. Of an order that was paid when it came, payments
-/// that differ without anything added follow what goes back, which is worked out here; of any other they are new money,
-/// which is not told together with fewer units: what of it would be due is not known.
-fn more_paid(
+/// What an update says of payments.
+#[derive(Debug, Default)]
+struct Paid {
+    /// Authorised here, and captured by the channel since.
+    captured: Vec<PaymentRow>,
+    /// New.
+    more: Vec<PaymentRow>,
+}
+
+/// What was paid by the update; none if that is not told so. Of an order that was paid when it came, payments that differ with
+/// fewer units alone follow what goes back, which is worked out here; of any other they are new money, which is not told
+/// together with fewer units: what of it would be due is not known.
+fn paid(
     tx: &mut Tx<'_>,
     book: &Book,
     place: &Place,
     changed: &Changed,
     fields: &[&'static str],
-) -> Result<Option<Vec<PaymentRow>>, Error> {
-    let is_paid_later = place.order.payment_terms != PaymentTerms::Settled.as_str();
-    if !fields.contains(&"payments") || (!is_paid_later && changed.extension.is_none()) {
-        return Ok(Some(Vec::new()));
+) -> Result<Option<Paid>, Error> {
+    let is_settled = place.order.payment_terms == PaymentTerms::Settled.as_str();
+    let follows = is_settled && fields.contains(&"lines") && changed.extension.is_none();
+    if !fields.contains(&"payments") || follows {
+        return Ok(Some(Paid::default()));
     }
-    if is_paid_later && !changed.cuts.is_empty() {
+    if !is_settled && !changed.cuts.is_empty() {
         return Ok(None);
     }
     let id = book.order.order_id;
-    let paid = payments::of(tx, &[id])?.remove(&id).unwrap_or_default();
+    let known = payments::of(tx, &[id])?.remove(&id).unwrap_or_default();
     // What is paid for lines is held against what they cost where they are added.
     let due = if changed.extension.is_some() { i64::MAX } else { book.order.due_amount };
-    Ok(more_payments(&paid, &place.payments, due).map(<[PaymentRow]>::to_vec))
+    let Some(more) = more_payments(&known, &place.payments, due) else { return Ok(None) };
+    let is_captured = |(known, sent): &(&PaymentRow, &PaymentRow)| known.authorised > 0 && sent.authorised == 0;
+    let captured = known.iter().zip(&place.payments).filter(is_captured).map(|(known, _)| known.clone()).collect();
+    Ok(Some(Paid { captured, more: more.to_vec() }))
 }
 
 /// A payment as it was sent.
@@ -174,10 +193,10 @@ fn read(document: &str) -> Result<Document, Error> {
 
 /// The payments that came after those in the book; none if they do not begin with those, or are more than is due.
 fn more_payments<'a>(paid: &[PaymentRow], sent: &'a [PaymentRow], due: i64) -> Option<&'a [PaymentRow]> {
-    // What is captured there and not here would have to be captured first.
+    // What was given up here cannot have been captured there.
     let same = |(a, b): (&PaymentRow, &PaymentRow)| {
         (&a.method, &a.reference, a.amount) == (&b.method, &b.reference, b.amount)
-            && (b.authorised > 0 || a.captured() == a.amount)
+            && (b.authorised > 0 || a.authorised > 0 || a.captured() == a.amount)
     };
     let more = sent.get(paid.len()..).filter(|_| paid.iter().zip(sent).all(same))?;
     let sum: i128 = more.iter().map(|it| i128::from(it.amount)).sum();

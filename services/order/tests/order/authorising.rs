@@ -133,3 +133,38 @@ async fn captures_and_cancellations_that_race_leave_no_fen_twice() {
     assert_eq!(kept + money(&order).1 + money(&order).2, 100, "one unit is left: {order}");
     shop.assert_money_adds_up();
 }
+
+#[actix_web::test]
+async fn a_channel_that_has_captured_a_payment_says_so_with_an_update() {
+    let shop = Shop::new().await;
+    let sent = |minute: u32, status: &str, more: &[Value]| {
+        let mut body = promised(300);
+        body["channel_updated_at"] = json!(format!("2026-11-11T00:{minute:02}:00+08:00"));
+        body["payments"][0]["status"] = json!(status);
+        body["payments"].as_array_mut().unwrap().extend(more.iter().cloned());
+        body
+    };
+    let placed = shop.post("/v1/orders", sent(10, "authorised", &[])).await;
+    let (id, more) = (placed.id(), [json!({"method": "cash", "amount": fen(1)})]);
+    let beyond = shop.post("/v1/orders", sent(20, "captured", &more)).await;
+    assert_eq!(beyond.status, 422, "what is paid is not what it costs: {}", beyond.body);
+    for _ in 0..2 {
+        let captured = shop.post("/v1/orders", sent(20, "captured", &[])).await;
+        assert_eq!((captured.status, money(&captured.body)), (200, (300, 0, 0, "paid")), "{}", captured.body);
+    }
+    let [received]: [PaymentReceived; 1] = told(&shop.test.store).await.try_into().unwrap();
+    assert_eq!((received.sequence, received.amount, received.due_amount), (1, 300, 0));
+    // What was taken is not promised again, and what was given up was not taken.
+    let back = shop.post("/v1/orders", sent(30, "authorised", &[])).await;
+    assert_eq!((back.status, money(&back.body)), (200, (300, 0, 0, "paid")), "{}", back.body);
+    let mut other = promised(300);
+    (other["channel_order_no"], other["channel_updated_at"]) = (json!("T-2"), json!("2026-11-11T00:10:00+08:00"));
+    let second = shop.post("/v1/orders", other.clone()).await.id();
+    assert_eq!(settle(&shop, &second, 1, "void", json!({})).await.status, 200);
+    other["channel_updated_at"] = json!("2026-11-11T00:20:00+08:00");
+    other["payments"][0]["status"] = json!("captured");
+    let refused = shop.post("/v1/orders", other).await;
+    assert_eq!((refused.code(), refused.fields()), ((409, "contradiction"), vec!["payments"]), "{}", refused.body);
+    assert_eq!(shop.order(&id).await["payments"].as_array().unwrap().len(), 1);
+    shop.assert_money_adds_up();
+}
