@@ -42,7 +42,11 @@ fn of_a(quantity: i64) -> Vec<FulfilmentLine> {
 async fn work_list(shop: &Shop, query: &str) -> Vec<(String, String)> {
     let page = shop.get(&format!("/v1/fulfilments?{query}")).await.body;
     let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
-    page["items"].as_array().unwrap().iter().map(|it| (text(it, "location"), text(it, "status"))).collect()
+    // Those that were made in the same moment are in no order.
+    let mut all: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|it| (text(it, "location"), text(it, "status"))).collect();
+    all.sort();
+    all
 }
 
 fn at(location: &str, status: &str) -> (String, String) {
