@@ -247,12 +247,11 @@ pub fn offer(tx: &mut Tx<'_>, offers: &[Offer]) -> Result<Vec<Uuid>, Error> {
     };
     let text = format!(
         "INSERT INTO fulfilments (offered_at, changed_at, fulfilment_id, order_id, attempt, location, kind, lines, status, \
-         collect_at) SELECT $1, $2, n.id, n.order_id, n.attempt, n.location, \
-         CASE WHEN p.collect_at IS NULL THEN n.kind ELSE 'ship' END, n.lines, n.status, p.collect_at \
-         FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n (id, order_id, attempt, location, kind, lines, status) \
-         LEFT JOIN LATERAL (SELECT nullif(o.document::jsonb #>> '{{fulfilment,location}}', n.location) AS collect_at \
-         FROM orders o WHERE n.kind = 'pickup' AND o.order_id = n.order_id) p ON true \
-         {} RETURNING fulfilment_id",
+         collect_at) SELECT $1, $2, id, order_id, attempt, location, \
+         CASE WHEN collect_at IS NULL THEN kind ELSE 'ship' END, lines, status, collect_at \
+         FROM (SELECT n.*, CASE WHEN n.kind = 'pickup' THEN (SELECT nullif(o.document::jsonb #>> '{{fulfilment,location}}', \
+         n.location) FROM orders o WHERE o.order_id = n.order_id) END AS collect_at FROM unnest($3, $4, $5, $6, $7, $8, $9) \
+         AS n (id, order_id, attempt, location, kind, lines, status)) AS offered {} RETURNING fulfilment_id",
         tx.on_conflict("ON CONFLICT (order_id, attempt, location) DO NOTHING")
     );
     let rows: Vec<Offered> = statement(text)
