@@ -160,6 +160,22 @@ impl Draft {
         self.take_off(line);
     }
 
+    /// Promised units leave a shelf for the one where they are collected, and stay promised.
+    pub fn send(&mut self, line: &ReservedLine) {
+        self.take_off(line);
+    }
+
+    /// Promised units come to the shelf where they are collected.
+    pub fn arrive(&mut self, line: ReservedLine) {
+        self.change(&line.sku, &line.location, Delta { reserved: line.quantity, ..Delta::default() });
+        self.promised.push(line);
+    }
+
+    /// Promised units were lost on the way.
+    pub fn lose(&mut self, line: &ReservedLine) {
+        self.count(line, UseDelta { promised: line.quantity.saturating_neg(), shipped: 0 });
+    }
+
     fn count(&mut self, line: &ReservedLine, by: UseDelta) {
         if let Some(count) = line.count_id {
             let used = self.used.entry((line.sku.clone(), count)).or_default();

@@ -1,16 +1,17 @@
 //! Makes up for goods that were sent to where they are collected, or came there, and whose events were lost.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bus::ConsumeError;
 use contracts::Cause;
 use contracts::events::{FulfilmentArrived, FulfilmentLine, FulfilmentSent, OrderRestated, RestatedFulfilment};
-use kernel::Quantity;
+use kernel::{Quantity, SkuCode};
 use store::{Error, Tx};
 
 use super::Pool;
 use super::send_orders::{receive_sent, send_orders};
-use crate::store::sent::{self, SentLine};
+use crate::store::reserved::ReservedLine;
+use crate::store::sent;
 
 /// Makes up for goods that were sent, those of `sent`, or came, and were not heard of; says whether there were any.
 pub fn make_up_for_sendings(
@@ -25,10 +26,7 @@ pub fn make_up_for_sendings(
     let there = |it: &&RestatedFulfilment| it.sent_from.is_some() && (it.open || it.shipped || it.refused);
     let ids = orders.iter().flat_map(|(it, _)| &it.fulfilments).filter(there);
     let ids: Vec<String> = ids.map(|it| it.fulfilment_id.to_string()).collect();
-    let mut on_their_way: HashMap<String, Vec<SentLine>> = HashMap::new();
-    for line in if ids.is_empty() { Vec::new() } else { sent::of(tx, &ids)? } {
-        on_their_way.entry(line.fulfilment.clone()).or_default().push(line);
-    }
+    let mut on_their_way = if ids.is_empty() { HashMap::new() } else { sent::of(tx, &ids)? };
     let mut arrived = Vec::new();
     for (order, cause) in orders {
         for it in order.fulfilments.iter().filter(there) {
@@ -43,15 +41,20 @@ pub fn make_up_for_sendings(
 }
 
 /// That what was on its way came, as far as the order book still has it.
-fn arrival(order: &OrderRestated, it: &RestatedFulfilment, sent: &[SentLine]) -> Result<FulfilmentArrived, Error> {
-    let (mut lines, mut missing) = (Vec::new(), Vec::new());
+fn arrival(order: &OrderRestated, it: &RestatedFulfilment, sent: &[ReservedLine]) -> Result<FulfilmentArrived, Error> {
+    let mut left: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
     for line in sent {
-        let here = it.lines.iter().filter(|here| here.line_no == line.line_no && here.sku == line.sku && !it.refused);
-        let came = here.fold(0_i64, |sum, here| sum.saturating_add(here.quantity.get())).min(line.quantity);
-        for (units, into) in [(came, &mut lines), (line.quantity.saturating_sub(came), &mut missing)] {
+        let units = left.entry((line.line_no, &line.sku)).or_default();
+        *units = units.saturating_add(line.quantity);
+    }
+    let (mut lines, mut missing) = (Vec::new(), Vec::new());
+    for ((line_no, sku), units) in left {
+        let here = it.lines.iter().filter(|here| here.line_no == line_no && here.sku == *sku && !it.refused);
+        let came = here.fold(0_i64, |sum, here| sum.saturating_add(here.quantity.get())).min(units);
+        for (units, into) in [(came, &mut lines), (units.saturating_sub(came), &mut missing)] {
             if units > 0 {
                 let quantity = Quantity::try_from(units).map_err(|_| Error::Broken("what was sent are units"))?;
-                into.push(FulfilmentLine { line_no: line.line_no, sku: line.sku.clone(), quantity });
+                into.push(FulfilmentLine { line_no, sku: sku.clone(), quantity });
             }
         }
     }

@@ -271,9 +271,10 @@ impl Desk<'_> {
         }
         let sent = self.sent(&request);
         let decision = self.settle(request, reach.clone(), ruleset);
-        let Some(request) = sent.filter(|_| !decision.takes_stock()) else { return decision };
-        let sent = self.settle(request, reach.clone(), ruleset);
-        if sent.takes_stock() { sent } else { decision }
+        match sent.filter(|_| !decision.takes_stock()) {
+            Some(request) => self.settle(request, reach.clone(), ruleset),
+            None => decision,
+        }
     }
 
     /// What a buyer collects as a shipment to where they do; none if that location takes nothing in. What is held is held where

@@ -18,7 +18,7 @@ use crate::domain::improve::add_units;
 use crate::domain::{Line, Request, regroup};
 use crate::store::movements::{Movement, MovementKind};
 use crate::store::reserved::{self, OpenLines, ReservedLine};
-use crate::store::sent::{self, SentLine};
+use crate::store::sent;
 use crate::store::stock::Delta;
 use crate::store::{backorders, decisions, locks, past};
 
@@ -45,19 +45,13 @@ pub fn send_orders(tx: &mut Tx<'_>, sent: &[FulfilmentSent]) -> Result<(), Consu
                     line.sku, it.location, it.order_id
                 )));
             }
-            // What has left a shelf for a channel's buyer has used the channel's share, wherever the buyer gets it.
-            open.take(&place, units).iter().for_each(|line| draft.ship(line));
+            for taken in open.take(&place, units) {
+                draft.send(&taken);
+                on_their_way.push((it.fulfilment_id.to_string(), ReservedLine { location: it.to.clone(), ..taken }));
+            }
             let reason = format!("sent to {} to be collected", it.to);
             draft.move_units(moved(MovementKind::Sent, (&line.sku, &it.location), -units, (reason, &it.fulfilment_id)));
             draft.change(&line.sku, &it.to, Delta { incoming: units, ..Delta::default() });
-            on_their_way.push(SentLine {
-                fulfilment: it.fulfilment_id.to_string(),
-                order: it.order_id.uuid(),
-                line_no: line.line_no,
-                sku: line.sku.clone(),
-                location: it.to.clone(),
-                quantity: units,
-            });
         }
     }
     draft.write(tx)?;
@@ -92,48 +86,57 @@ pub fn receive_sent(tx: &mut Tx<'_>, pool: &Pool, arrived: &[(FulfilmentArrived,
     let new = past::note_shipments(tx, &noted)?;
     let arrived: Vec<_> = arrived.iter().filter(|(it, _)| new.contains(&key(it))).collect();
     let ids: Vec<String> = arrived.iter().map(|(it, _)| it.fulfilment_id.to_string()).collect();
-    let mut on_their_way: HashMap<String, Vec<SentLine>> = HashMap::new();
-    for line in sent::of(tx, &ids)? {
-        on_their_way.entry(line.fulfilment.clone()).or_default().push(line);
-    }
+    let mut on_their_way = sent::of(tx, &ids)?;
     let mut draft = Draft::opening();
     for (it, _) in &arrived {
         let fulfilment = it.fulfilment_id.to_string();
         let sent = on_their_way.remove(&fulfilment);
         let sent = sent.ok_or_else(|| ConsumeError::Retry(format!("fulfilment order {fulfilment} was not sent")))?;
         check_sent(it, &sent)?;
-        for line in &sent {
-            let by = Delta { incoming: line.quantity.saturating_neg(), ..Delta::default() };
-            draft.change(&line.sku, &line.location, by);
-        }
         for line in &it.lines {
             let (quantity, reason) = (line.quantity.get(), format!("came from {} to be collected", it.from));
             draft.move_units(moved(MovementKind::Arrived, (&line.sku, &it.location), quantity, (reason, &fulfilment)));
-            draft.promise(ReservedLine {
-                owner: it.order_id.uuid(),
-                line_no: line.line_no,
-                sku: line.sku.clone(),
-                location: it.location.clone(),
-                quantity,
-                count_id: None,
-            });
         }
+        settle_sent(it, &sent, &mut draft);
     }
     sent::remove(tx, &ids)?;
     draft.write(tx)?;
     source_lost(tx, pool, &arrived)
 }
 
+/// What came is promised where it is now, and what did not is promised no more.
+fn settle_sent(it: &FulfilmentArrived, sent: &[ReservedLine], draft: &mut Draft) {
+    let mut came: HashMap<(i32, &SkuCode), i64> =
+        it.lines.iter().map(|line| ((line.line_no, &line.sku), line.quantity.get())).collect();
+    for line in sent {
+        let by = Delta { incoming: line.quantity.saturating_neg(), ..Delta::default() };
+        draft.change(&line.sku, &line.location, by);
+        let left = came.get_mut(&(line.line_no, &line.sku));
+        let units = left.as_ref().map_or(0, |left| line.quantity.min(**left));
+        left.into_iter().for_each(|left| *left = left.saturating_sub(units));
+        let lost = line.quantity.saturating_sub(units);
+        if lost > 0 {
+            draft.lose(&ReservedLine { quantity: lost, ..line.clone() });
+        }
+        if units > 0 {
+            draft.arrive(ReservedLine { quantity: units, ..line.clone() });
+        }
+    }
+}
+
 /// What came and what is missing are what was sent.
-fn check_sent(it: &FulfilmentArrived, sent: &[SentLine]) -> Result<(), ConsumeError> {
+fn check_sent(it: &FulfilmentArrived, sent: &[ReservedLine]) -> Result<(), ConsumeError> {
     let mut told: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
     for line in it.lines.iter().chain(&it.missing) {
         let units = told.entry((line.line_no, &line.sku)).or_default();
         *units = units.saturating_add(line.quantity.get());
     }
-    let sent: BTreeMap<(i32, &SkuCode), i64> =
-        sent.iter().map(|line| ((line.line_no, &line.sku), line.quantity)).collect();
-    if told == sent {
+    let mut left: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
+    for line in sent {
+        let units = left.entry((line.line_no, &line.sku)).or_default();
+        *units = units.saturating_add(line.quantity);
+    }
+    if told == left {
         return Ok(());
     }
     Err(ConsumeError::Park(format!(

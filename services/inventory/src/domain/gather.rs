@@ -38,7 +38,7 @@ type Least<'a> = &'a dyn Fn(i64) -> i64;
 pub fn gather(request: &Request, snapshot: &Snapshot<'_>) -> Vec<Candidate> {
     let search = Search::new(request, snapshot);
     let slots = match request.kind {
-        FulfilmentKind::Pickup => request.pickup.iter().filter_map(|code| snapshot.atlas.slot(code.as_str())).collect(),
+        FulfilmentKind::Pickup => search.collected_at().into_iter().collect(),
         FulfilmentKind::Ship => search.shipping(),
     };
     search.candidates(&slots)
@@ -70,6 +70,10 @@ impl<'a> Search<'a> {
         Self { request, snapshot, need, shelves, reach, excluded }
     }
 
+    fn collected_at(&self) -> Option<Slot> {
+        self.snapshot.atlas.slot(self.request.pickup.as_ref()?.as_str())
+    }
+
     fn shipping(&self) -> BTreeSet<Slot> {
         let mut slots = BTreeSet::new();
         let tiers = tiers::of(self.request, self.snapshot.ruleset);
@@ -97,6 +101,7 @@ impl<'a> Search<'a> {
             Some(to) => slots.extend(self.snapshot.atlas.nearest(to).map(|(_, slot)| slot).take(PASSED_OVER)),
             None => slots.extend(self.snapshot.atlas.by_priority().take(PASSED_OVER)),
         }
+        slots.extend(self.collected_at());
         slots
     }
 
@@ -119,7 +124,11 @@ impl<'a> Search<'a> {
 
     /// Whether a location ships; where it is collected it need not.
     fn ships(&self, site: &Site) -> bool {
-        site.ships || self.request.pickup.as_ref() == Some(&site.code)
+        site.ships || self.is_collected_at(site)
+    }
+
+    fn is_collected_at(&self, site: &Site) -> bool {
+        self.request.pickup.as_ref() == Some(&site.code)
     }
 
     /// Whether a location may ship this at all.
@@ -305,7 +314,8 @@ impl<'a> Search<'a> {
     /// The orders on the day a location would be ready, and how many it can ship, where that matters.
     fn load(&self, slot: Slot, site: &Site) -> Option<(i64, i64)> {
         let capacity = i64::from(site.daily_capacity.filter(|_| self.snapshot.ruleset.asks_for_load())?);
-        (self.request.kind == FulfilmentKind::Ship)
+        // What it hands over itself ships nowhere.
+        (self.request.kind == FulfilmentKind::Ship && !self.is_collected_at(site))
             .then(|| (self.snapshot.loads.get(slot, self.ready(site).day), capacity))
     }
 

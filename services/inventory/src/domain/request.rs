@@ -30,7 +30,7 @@ pub struct Request {
     /// Whether a part of it is of no use, as of a hold.
     #[serde(default, skip_serializing_if = "is_false")]
     pub whole: bool,
-    /// Where it is collected; it is never sent elsewhere.
+    /// Where it is collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pickup: Option<LocationCode>,
     /// What is asked for.

@@ -1,6 +1,7 @@
 //! Why not that one: the rule that kept a location from winning, the number that failed, and the smallest change that
 //! would have let it win.
 
+use contracts::events::FulfilmentKind;
 use kernel::{LocationCode, SkuCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -104,9 +105,10 @@ pub fn why_not(decision: &Decision, ruleset: &Ruleset, location: &LocationCode, 
     } else if matches!(decision.outcome, Outcome::Sourced { how: How::Claimed, .. }) {
         why.rule = Rule::Claimed;
         "the order claimed a hold, and what is held lies elsewhere".clone_into(&mut why.detail);
-    } else if decision.request.pickup.as_ref().is_some_and(|pickup| pickup != location) {
+    } else if decision.request.kind == FulfilmentKind::Pickup && decision.request.pickup.as_ref() != Some(location) {
         why.rule = Rule::Pickup;
-        "the order is collected at another location and is never sent elsewhere".clone_into(&mut why.detail);
+        "the order is collected at another location, which has all of it or takes nothing in"
+            .clone_into(&mut why.detail);
     } else if decision.request.excluded.contains(location) {
         why.rule = Rule::Rejected;
         "it has rejected this order, and an order never goes back to who rejected it".clone_into(&mut why.detail);
@@ -284,7 +286,7 @@ fn behind(decision: &Decision, ruleset: &Ruleset, tier: &Tier, candidate: &Candi
 fn unseen(why: &mut WhyNot, decision: &Decision, ruleset: &Ruleset, site: &Site) {
     let bar = match () {
         () if !site.active => Some(Bar::Inactive),
-        () if !site.ships => Some(Bar::DoesNotShip),
+        () if !site.ships && decision.request.pickup.as_ref() != Some(&site.code) => Some(Bar::DoesNotShip),
         () => None,
     };
     let candidate = Candidate {

@@ -46,7 +46,7 @@ pub struct LocationBody {
     longitude: f64,
     /// Its address.
     address: Option<Address>,
-    /// What it can do; everything, when left out.
+    /// What it can do; `ship`, `pickup` and `return`, when left out.
     capabilities: Option<BTreeSet<Capability>>,
     /// When it is open, in its own time zone; always, when left out.
     hours: Option<Vec<OpeningHours>>,
@@ -319,7 +319,7 @@ pub struct LocationLine {
     longitude: f64,
     /// Its address.
     address: Option<Address>,
-    /// What it can do; everything, when left out.
+    /// What it can do; `ship`, `pickup` and `return`, when left out.
     capabilities: Option<BTreeSet<Capability>>,
     /// When it is open, in its own time zone; always, when left out.
     hours: Option<Vec<OpeningHours>>,

@@ -1,6 +1,7 @@
 //! The proof of what is counted beside the balances: a SKU's availability = Σ of what its balances can promise; units promised
-//! under a share = Σ promised lines counted by it; orders of a location's day = the orders that use it. Which shipped units
-//! a share counted is in no ledger, so of these is proved that they are no more than have shipped.
+//! under a share = Σ promised lines counted by it, on a shelf or on their way to be collected; orders of a location's day =
+//! the orders that use it. Which shipped units a share counted is in no ledger, so of these is proved that they are no more
+//! than have shipped.
 
 use std::ops::Bound;
 
@@ -55,7 +56,9 @@ WITH there AS (
 ), kept AS (
     SELECT sku, available FROM availability WHERE {of}
 ), lines AS (
-    SELECT sku, count_id, sum(quantity)::bigint AS units FROM reserved_lines WHERE count_id > 0 AND ({of})
+    SELECT sku, count_id, sum(quantity)::bigint AS units FROM (
+        SELECT sku, count_id, quantity FROM reserved_lines WHERE count_id > 0 AND ({of})
+        UNION ALL SELECT sku, count_id, quantity FROM sent_lines WHERE count_id > 0 AND ({of})) AS promised
     GROUP BY sku, count_id
 ), used AS (
     SELECT sku, count_id, promised FROM shares_used WHERE {of}

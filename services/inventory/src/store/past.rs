@@ -87,9 +87,11 @@ WITH page AS (
     WHERE r.sku = ANY($5) AND d.decided_at < $6 GROUP BY r.sku, r.location
 ), shipped AS (
     SELECT m.sku, m.location, -sum(m.on_hand) AS units
-    FROM movements m JOIN shipped_orders s ON s.fulfilment = m.reference
+    FROM movements m JOIN shipped_orders s
+        ON s.fulfilment = CASE m.kind WHEN 'shipment' THEN m.reference ELSE m.kind || '/' || m.reference END
         JOIN decisions d ON d.order_id = s.order_id AND d.attempt = 1
-    WHERE m.sku = ANY($7) AND m.id > $8 AND m.kind = 'shipment' AND d.decided_at < $9 GROUP BY m.sku, m.location
+    WHERE m.sku = ANY($7) AND m.id > $8 AND m.kind IN ('shipment', 'sent', 'arrived') AND d.decided_at < $9
+    GROUP BY m.sku, m.location
 ), taken AS (
     SELECT sku, location, units FROM replay_taken WHERE replay = $10 AND sku = ANY($11)
 )

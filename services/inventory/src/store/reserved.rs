@@ -28,8 +28,9 @@ pub struct ReservedLine {
     pub count_id: Option<i64>,
 }
 
+/// A line as it is stored.
 #[derive(QueryableByName)]
-struct Row {
+pub(super) struct Row {
     #[diesel(sql_type = SqlUuid)]
     owner: Uuid,
     #[diesel(sql_type = Integer)]
@@ -44,6 +45,19 @@ struct Row {
     count_id: i64,
 }
 
+impl Row {
+    pub(super) fn line(self) -> Result<ReservedLine, Error> {
+        Ok(ReservedLine {
+            owner: self.owner,
+            line_no: self.line_no,
+            sku: code(&self.sku)?,
+            location: code(&self.location)?,
+            quantity: self.quantity,
+            count_id: Some(self.count_id).filter(|count| *count > 0),
+        })
+    }
+}
+
 /// Everything promised to these owners, in the order of owner, line, SKU and location.
 pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, Error> {
     let rows: Vec<Row> = statement(
@@ -52,18 +66,7 @@ pub fn of_owners(tx: &mut Tx<'_>, owners: &[Uuid]) -> Result<Vec<ReservedLine>, 
     )
     .bind::<Array<SqlUuid>, _>(owners)
     .load(tx.conn())?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ReservedLine {
-                owner: row.owner,
-                line_no: row.line_no,
-                sku: code(&row.sku)?,
-                location: code(&row.location)?,
-                quantity: row.quantity,
-                count_id: Some(row.count_id).filter(|count| *count > 0),
-            })
-        })
-        .collect()
+    rows.into_iter().map(Row::line).collect()
 }
 
 /// Adds promised units.

@@ -13,7 +13,7 @@ use crate::support::{Pool, code, fulfilment_line, order, pickup, till};
 
 const PATH: &str = "/v1/sourcing/replays";
 
-fn later(pool: &Pool, minutes: u64) -> String {
+pub fn later(pool: &Pool, minutes: u64) -> String {
     pool.service.test.clock.advance(Duration::from_secs(minutes * 60));
     pool.service.test.store.now().to_string()
 }
@@ -25,7 +25,7 @@ async fn ask(pool: &Pool, from: &str, until: &str, fields: Value) -> Reply {
 }
 
 /// A replay, run to its end.
-async fn replay(pool: &Pool, from: &str, until: &str, fields: Value) -> Value {
+pub async fn replay(pool: &Pool, from: &str, until: &str, fields: Value) -> Value {
     let asked = ask(pool, from, until, fields).await;
     assert_eq!((asked.status, &asked.body["status"]), (202, &json!("queued")), "{}", asked.text);
     let path = format!("{PATH}/{}", asked.body["id"].as_str().unwrap());

@@ -1,10 +1,13 @@
 //! What a buyer collects comes from other locations where its own has not got it, if that one takes it in.
 
-use contracts::events::{FulfilmentArrived, FulfilmentSent, OrderRestated, RestatedFulfilment, RestatedLine};
+use contracts::events::{
+    FulfilmentArrived, FulfilmentSent, OrderPlaced, OrderRestated, RestatedFulfilment, RestatedLine,
+};
 use kernel::id::{FulfilmentId, OrderId};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Pool, code, fulfilment_line, pickup, row};
+use crate::replays::{later, replay};
+use crate::support::{Pool, code, fulfilment_line, order, pickup, row};
 
 /// `S2` takes in what others send.
 async fn world() -> Pool {
@@ -135,8 +138,8 @@ async fn what_is_lost_on_the_way_is_sourced_anew() {
     let wrong = FulfilmentArrived { missing: Vec::new(), ..arrived(&leaves, 2) };
     assert!(matches!(pool.service.hear(&[wrong]).await, Err(bus::ConsumeError::Park(_))));
     pool.service.hear(&[arrived(&leaves, 1)]).await.unwrap();
-    // S3 has one of the two that are missing, and a part of an order is not sent: it waits for both.
-    assert_eq!(pool.waits(id).await, [(2, vec![("A".to_owned(), 2)])]);
+    // S3 has one of the two that are missing, and a part of an order is not sent: it waits for the other one.
+    assert_eq!(pool.waits(id).await, [(2, vec![("A".to_owned(), 1)])]);
     pool.is_proved().await;
     pool.receive(&[("A", "S3", 1)]).await;
     pool.service.run_job("serve_backorders").await;
@@ -198,4 +201,115 @@ async fn lost_news_of_goods_on_their_way_are_made_up_for() {
     pool.service.hear(&[arrived(&leaves, 2)]).await.unwrap();
     assert_eq!((there(&pool, "S2").await, there(&pool, "S1").await), ((2, 0), (0, 0)));
     pool.is_proved().await;
+}
+
+/// The channel `few` may have ten units of everything.
+async fn ten_at_most(pool: &Pool) {
+    let rule = json!({"channel": "few", "mode": "quota", "value": 10});
+    assert_eq!(pool.service.put("/v1/sharing-rules/few", rule).await.status, 201);
+}
+
+/// Whether the channel `few` may have so many more and not one beyond.
+async fn may_have(pool: &Pool, units: i64) -> bool {
+    let path = "/v1/availability/A/waterfall?channel=few";
+    pool.service.get(path).await.body["available"] == json!(units)
+}
+
+fn of_few(units: i64) -> OrderPlaced {
+    OrderPlaced { channel: code("few"), ..pickup(&[("A", units)], "S2") }
+}
+
+#[actix_web::test]
+async fn on_its_way_it_stays_promised_under_a_share_and_lost_it_is_given_back() {
+    let pool = world().await;
+    ten_at_most(&pool).await;
+    pool.receive(&[("A", "S1", 20)]).await;
+    let id = pool.place(of_few(6)).await;
+    assert!(may_have(&pool, 4).await);
+    let leaves = sent(&pool, id, FulfilmentId::at(pool.service.test.store.now()), "S1", 6);
+    pool.service.hear(std::slice::from_ref(&leaves)).await.unwrap();
+    assert!(may_have(&pool, 4).await);
+    pool.is_proved().await;
+    // Two are lost: they are promised anew from S1 under the share, which had these two back.
+    pool.service.hear(&[arrived(&leaves, 4)]).await.unwrap();
+    assert_eq!(pool.sourced(id).await.pop().unwrap(), (2, vec![row(1, "A", "S1", 2)]));
+    assert!(may_have(&pool, 4).await);
+    pool.is_proved().await;
+    // Nobody collects those that came: the channel may sell them again.
+    pool.cancel(id, &[(1, "A", 4)], &[row(1, "A", "S2", 4)]).await.unwrap();
+    assert!(may_have(&pool, 8).await);
+    pool.is_proved().await;
+}
+
+#[actix_web::test]
+async fn with_all_of_a_share_on_its_way_what_is_lost_is_promised_anew() {
+    let pool = world().await;
+    ten_at_most(&pool).await;
+    pool.receive(&[("A", "S1", 20)]).await;
+    let id = pool.place(of_few(10)).await;
+    let leaves = sent(&pool, id, FulfilmentId::at(pool.service.test.store.now()), "S1", 10);
+    pool.service.hear(std::slice::from_ref(&leaves)).await.unwrap();
+    pool.service.hear(&[arrived(&leaves, 7)]).await.unwrap();
+    assert_eq!(pool.sourced(id).await.pop().unwrap(), (2, vec![row(1, "A", "S1", 3)]));
+    assert!(may_have(&pool, 0).await);
+    pool.is_proved().await;
+}
+
+#[actix_web::test]
+async fn a_store_gives_its_own_part_also_when_its_day_is_full() {
+    let pool = Pool::new().await;
+    let able = json!({"longitude": 2.0, "capabilities": ["ship", "pickup", "ship_to_store"], "daily_capacity": 1});
+    assert_eq!(pool.location("S2", able).await.status, 200);
+    pool.receive(&[("A", "S2", 3), ("B", "S1", 1)]).await;
+    // One parcel leaves S2, and that is its day.
+    let full = pool.place(order(&[("A", 1)])).await;
+    assert_eq!(pool.sourced(full).await, [(1, vec![row(1, "A", "S2", 1)])]);
+    let id = pool.place(pickup(&[("A", 2), ("B", 1)], "S2")).await;
+    assert_eq!(pool.sourced(id).await, [(1, vec![row(1, "A", "S2", 2), row(2, "B", "S1", 1)])]);
+    pool.is_proved().await;
+}
+
+async fn why_not(pool: &Pool, id: OrderId, location: &str) -> Value {
+    pool.service.get(&format!("/v1/orders/{id}/sourcing?why_not={location}")).await.body["why_not"].clone()
+}
+
+#[actix_web::test]
+async fn it_explains_who_sends_and_who_does_not() {
+    let pool = world().await;
+    pool.receive(&[("A", "S1", 5), ("A", "S2", 2), ("A", "S3", 1)]).await;
+    let id = pool.place(pickup(&[("A", 3)], "S2")).await;
+    assert_eq!(pool.sourced(id).await, [(1, vec![row(1, "A", "S1", 3)])]);
+    // S2 does not ship, and need not: it is where they are collected.
+    for (location, has) in [("S2", 2), ("S3", 1)] {
+        let why = why_not(&pool, id, location).await;
+        let missing = json!([{"sku": "A", "needed": 3, "available": has}]);
+        assert_eq!((&why["rule"], &why["missing"]), (&json!("stock"), &missing), "{location}: {why}");
+    }
+    // Seven are asked for, and five are there: two in S2, two in S1, one in S3.
+    let waiting = pool.place(pickup(&[("A", 7)], "S2")).await;
+    assert_eq!(pool.waits(waiting).await, [(1, vec![("A".to_owned(), 2)])]);
+    for location in ["S1", "S2", "S3"] {
+        let why = why_not(&pool, waiting, location).await;
+        assert_eq!(why["rule"], "stock", "{location}: {why}");
+    }
+}
+
+#[actix_web::test]
+async fn replays_know_what_left_a_shelf_to_be_collected_elsewhere() {
+    let pool = world().await;
+    pool.receive(&[("A", "S1", 5), ("A", "S3", 9)]).await;
+    let before = pool.place(pickup(&[("A", 3)], "S2")).await;
+    let from = later(&pool, 60);
+    // Of the five in S1 three are promised: all four come from S3.
+    let id = pool.place(order(&[("A", 4)])).await;
+    assert_eq!(pool.sourced(id).await, [(1, vec![row(1, "A", "S3", 4)])]);
+    let until = later(&pool, 1);
+    let leaves = sent(&pool, before, FulfilmentId::at(pool.service.test.store.now()), "S1", 3);
+    pool.service.hear(std::slice::from_ref(&leaves)).await.unwrap();
+    for _ in 0..2 {
+        let report = replay(&pool, &from, &until, json!({})).await["report"].clone();
+        assert_eq!((&report["happened"]["whole"], &report["moved"]), (&json!(1), &json!(0)), "{report}");
+        pool.service.hear(&[arrived(&leaves, 3)]).await.unwrap();
+        later(&pool, 1);
+    }
 }
