@@ -7,12 +7,14 @@ use contracts::Cause;
 use contracts::events::{RebateAccrued, RebateReversed};
 use kernel::id::{MemberId, OrderId, RebateLineId};
 use kernel::{Money, Timestamp};
+use serde::Deserialize;
 use store::{Tx, outbox};
 use uuid::Uuid;
 
 use super::FactError;
 use super::accrue::{decide, gather_claims, lines_of, number};
 use super::books::{Posting, Step, post};
+use crate::domain::attribution::Candidate;
 use crate::domain::reversal::Accrued;
 use crate::domain::sale::{Sale, SaleLine};
 use crate::store::attributions::AttributionRow;
@@ -51,8 +53,8 @@ pub struct Named {
 /// What a decision makes of an order.
 struct Moved<'a> {
     change: &'a Change,
-    /// Whether its accruals are payable.
-    earned: bool,
+    /// If its accruals are payable, since when those may move.
+    earned_at: Option<Timestamp>,
     /// Lines that keep nothing.
     old: Vec<LineRow>,
     /// Lines that stand for them.
@@ -118,24 +120,53 @@ fn once(tx: &mut Tx<'_>, mut changes: BTreeMap<OrderId, Change>) -> Result<(), F
     }
     sales.retain(|order_id, _| changes.contains_key(order_id));
     facts::insert_sales(tx, &fresh)?;
-    let moved = judge(tx, &changes, &sales)?;
+    let candidates = credited(tx, &changes, &sales, &named)?;
+    let moved = judge(tx, &changes, &sales, candidates)?;
     carry_out(tx, moved)
 }
 
-/// Decides who is credited, records it, and works out what it makes of the orders' lines.
+/// An order, how it was attributed first, and who is credited now.
+type Credited = (OrderId, AttributionRow, Vec<Candidate>);
+
+/// Who is credited: of an order that names somebody else, whoever it is now; of one that only got lines, who was before.
+fn credited(
+    tx: &mut Tx<'_>,
+    changes: &BTreeMap<OrderId, Change>,
+    sales: &BTreeMap<OrderId, Sale>,
+    named: &HashMap<Uuid, CreditRow>,
+) -> Result<Vec<Credited>, FactError> {
+    let ids: Vec<Uuid> = changes.keys().map(|order_id| order_id.uuid()).collect();
+    let attributed = attributions::of_orders(tx, &ids)?;
+    let names = |order_id: &OrderId| changes.get(order_id).is_some_and(|change| change.named.is_some());
+    let renamed: BTreeMap<OrderId, Sale> =
+        sales.iter().filter(|(id, _)| names(id)).map(|(id, sale)| (*id, sale.clone())).collect();
+    let members: BTreeMap<OrderId, Option<MemberId>> =
+        attributed.iter().map(|row| (OrderId(row.order_id), row.member_id.map(MemberId))).collect();
+    let claims = gather_claims(tx, &renamed, &members)?;
+    let mut decided: HashMap<OrderId, Vec<Candidate>> =
+        decide(tx, &members, claims)?.into_iter().map(|it| (it.order_id, it.candidates)).collect();
+    let mut credited = Vec::new();
+    for row in attributed {
+        let order_id = OrderId(row.order_id);
+        let stored = named.get(&row.order_id).map_or(&row.candidates, |last| &last.candidates);
+        let candidates = match decided.remove(&order_id) {
+            Some(candidates) => candidates,
+            None => Vec::deserialize(stored).map_err(store::Error::from)?,
+        };
+        credited.push((order_id, row, candidates));
+    }
+    Ok(credited)
+}
+
+/// Records who is credited, and works out what it makes of the orders' lines.
 fn judge<'a>(
     tx: &mut Tx<'_>,
     changes: &'a BTreeMap<OrderId, Change>,
     sales: &BTreeMap<OrderId, Sale>,
+    credited: Vec<Credited>,
 ) -> Result<Vec<Moved<'a>>, FactError> {
     let ids: Vec<Uuid> = changes.keys().map(|order_id| order_id.uuid()).collect();
-    let before = attributions::of_orders(tx, &ids)?;
-    let members: BTreeMap<OrderId, Option<MemberId>> =
-        before.iter().map(|row| (OrderId(row.order_id), row.member_id.map(MemberId))).collect();
-    let before: HashMap<Uuid, AttributionRow> = before.into_iter().map(|row| (row.order_id, row)).collect();
-    let claims = gather_claims(tx, sales, &members)?;
-    let decisions = decide(tx, &members, claims)?;
-    let attributed = || before.values().map(|row| row.attributed_at);
+    let attributed = || credited.iter().map(|(_, row, _)| row.attributed_at);
     let reigns = match (attributed().min(), attributed().max()) {
         (Some(first), Some(last)) => policies::in_force(tx, first, last)?,
         _ => Vec::new(),
@@ -143,31 +174,30 @@ fn judge<'a>(
     let stored = lines::of_orders(tx, &ids)?;
     let returns = facts::returns_of_orders(tx, &ids)?;
     let (mut rows, mut moved) = (Vec::new(), Vec::new());
-    for decision in &decisions {
-        let (Some(change), Some(sale)) = (changes.get(&decision.order_id), sales.get(&decision.order_id)) else {
-            continue;
-        };
-        let Some(first) = before.get(&decision.order_id.uuid()) else { continue };
+    for (order_id, first, candidates) in credited {
+        let (Some(change), Some(sale)) = (changes.get(&order_id), sales.get(&order_id)) else { continue };
         rows.push(CreditRow {
-            order_id: decision.order_id.uuid(),
+            order_id: order_id.uuid(),
             version: change.version,
             guide: sale.guide.clone(),
             store: sale.store.clone(),
-            candidates: serde_json::to_value(&decision.candidates).map_err(store::Error::from)?,
+            candidates: serde_json::to_value(&candidates).map_err(store::Error::from)?,
             changed_at: change.changed_at.utc(),
             names: change.named.is_some(),
             added_lines: sale.lines.iter().filter(|line| line.added).map(|line| line.line_no).collect(),
         });
         let rules: Vec<_> =
             reigns.iter().filter(|reign| reign.covers(first.attributed_at)).map(|reign| reign.policy.clone()).collect();
-        let wanted = lines_of(tx, sale, &decision.candidates, &rules);
+        let wanted = lines_of(tx, sale, &candidates, &rules);
         let in_force = stored.iter().filter(|line| line.order_id == first.order_id && line.superseded_at.is_none());
         let (old, mut new) = differing(in_force.cloned().collect(), wanted);
         for line in &mut new {
             line.credit_version = change.version;
             take_back(line, &returns, change.order_id)?;
         }
-        moved.push(Moved { change, earned: first.earned_at.is_some(), old, new });
+        // What was not earned yet when the order changed cannot have moved among what is payable then.
+        let earned_at = first.earned_at.map(|at| Timestamp::from(at).max(change.changed_at));
+        moved.push(Moved { change, earned_at, old, new });
     }
     credits::insert(tx, &rows)?;
     Ok(moved)
@@ -225,7 +255,7 @@ fn carry_out(tx: &mut Tx<'_>, mut moved: Vec<Moved<'_>>) -> Result<(), FactError
 
 /// Out of the old payees' account, and into the new ones' the way that every accrual goes.
 fn postings_of(moved: &Moved<'_>) -> Result<Vec<Posting>, FactError> {
-    let (out, into) = if moved.earned {
+    let (out, into) = if moved.earned_at.is_some() {
         (Step::ReversePayable, [Step::Accrue, Step::Earn].as_slice())
     } else {
         (Step::ReverseAccrued, [Step::Accrue].as_slice())
@@ -239,7 +269,7 @@ fn postings_of(moved: &Moved<'_>) -> Result<Vec<Posting>, FactError> {
             step,
             source: format!("{}/{}", moved.change.order_id, moved.change.version),
             currency: super::stored_currency(&first.currency)?,
-            occurred_at: moved.change.changed_at,
+            occurred_at: moved.earned_at.unwrap_or(moved.change.changed_at),
             amounts: BTreeMap::new(),
         };
         for line in lines {

@@ -3,7 +3,7 @@
 use bus::ConsumeError;
 use contracts::events::{AddedLines, Credited, OrderChanged, OrderPlaced, RebateAccrued, RebateReversed};
 use futures_util::future::join_all;
-use rebate::domain::party::PayeeKind;
+use rebate::domain::party::{PayeeKind, PayeeStatus};
 use testkit::told;
 
 use crate::world::{World, amounts, at, cancelled, completed, identified, order, refund};
@@ -145,4 +145,37 @@ async fn several_changes_of_an_order_in_one_batch_are_decided_one_after_the_othe
     world.service.hear(&[named(&all, 3, "G2"), added(&all, 2, 2), named(&all, 1, "STORE")]).await.unwrap();
     assert_eq!(world.account("accrued").await, amounts(&[("G2", 600), ("STORE", 1_000), ("DEALER", 400)]));
     world.everything_agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_added_earns_for_whoever_was_credited_also_if_inactive_since() {
+    let world = World::new().await;
+    world.payee("G2", PayeeKind::Guide).await;
+    let (placed, all) = growing(&[(1, 10_000), (1, 10_000), (1, 10_000)]);
+    world.hear(&placed).await.unwrap();
+    world.hear(&identified(&placed, None)).await.unwrap();
+    world.payee_is("GUIDE", PayeeKind::Guide, PayeeStatus::Inactive).await;
+    world.hear(&added(&all, 2, 2)).await.unwrap();
+    assert_eq!(world.account("accrued").await, amounts(&[("GUIDE", 600), ("STORE", 1_000), ("DEALER", 400)]));
+    // The same of whom a later version named.
+    world.hear(&named(&all, 3, "G2")).await.unwrap();
+    world.payee_is("G2", PayeeKind::Guide, PayeeStatus::Inactive).await;
+    world.hear(&added(&all, 4, 3)).await.unwrap();
+    assert_eq!(world.account("accrued").await, amounts(&[("G2", 900), ("STORE", 1_500), ("DEALER", 600)]));
+    world.everything_agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_payable_before_the_order_was_completed() {
+    let world = World::new().await;
+    let (placed, all) = growing(&[(1, 5_000), (1, 5_000)]);
+    world.hear(&placed).await.unwrap();
+    world.hear(&identified(&placed, None)).await.unwrap();
+    // Completed on the 20th; that it got a line on the 12th is heard later.
+    world.hear(&completed(&placed)).await.unwrap();
+    world.hear(&added(&all, 2, 2)).await.unwrap();
+    assert_eq!(world.account("payable").await, amounts(&[("GUIDE", 300), ("STORE", 500), ("DEALER", 200)]));
+    let early = "SELECT count(*) AS number FROM rebate.ledger_transfers WHERE 'payable' IN (debit_account, credit_account) \
+                 AND occurred_at < '2026-11-20T00:00:00+08:00'";
+    assert_eq!(world.service.test.database.number(early), 0);
 }

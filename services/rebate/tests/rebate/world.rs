@@ -145,13 +145,12 @@ impl World {
     }
 
     pub async fn payee(&self, code: &str, kind: PayeeKind) {
-        let command = PutPayee {
-            code: code.parse().unwrap(),
-            name: code.to_owned(),
-            kind,
-            status: PayeeStatus::Active,
-            expected_version: None,
-        };
+        self.payee_is(code, kind, PayeeStatus::Active).await;
+    }
+
+    pub async fn payee_is(&self, code: &str, kind: PayeeKind, status: PayeeStatus) {
+        let command =
+            PutPayee { code: code.parse().unwrap(), name: code.to_owned(), kind, status, expected_version: None };
         self.store().transact("payee", move |tx| put_payee(tx, &command)).await.unwrap();
     }
 
