@@ -133,6 +133,8 @@ struct Stand {
     waiting: Option<Backorder>,
     /// What the newest decision could not find.
     missing: Vec<BackorderedSku>,
+    /// Of what waits, what no location could ever give.
+    unfillable: Vec<SkuCode>,
 }
 
 /// Promised units by the location and the decision that took them there.
@@ -160,6 +162,7 @@ fn read(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Stand>, Error> {
         let taken = taken.map(|it| ((it.location.clone(), it.line_no, it.sku.clone()), stored.attempt));
         stand.attempts.extend(taken);
         stand.missing = decision.missing().to_vec();
+        stand.unfillable.clone_from(&decision.unfillable);
         add_ordered(&mut stand.ordered, decision.request.lines.clone());
         stand.request = decision.request;
         stands.insert(stored.order_id, stand);
@@ -189,6 +192,7 @@ impl Stand {
             promised: Vec::new(),
             waiting: None,
             missing: Vec::new(),
+            unfillable: Vec::new(),
         }
     }
 
@@ -339,7 +343,8 @@ impl Stand {
                 missing.push(BackorderedSku { sku, missing: units });
             }
         }
-        let event = StockBackordered { order_id, decision_id, attempt, missing, answers_version };
+        let unfillable = self.unfillable.clone();
+        let event = StockBackordered { order_id, decision_id, attempt, missing, unfillable, answers_version };
         outbox::append(tx, &event, cause)?;
         Ok(())
     }

@@ -260,7 +260,7 @@ impl Draft {
         let Planned { decision, .. } = planned;
         let id = DecisionId::at(at);
         self.decisions.push(NewDecision { order_id, attempt, id, document: serde_json::to_string(&decision)? });
-        let rest = decision.rest();
+        let (rest, unfillable) = (decision.rest(), decision.unfillable);
         match decision.outcome {
             Outcome::Sourced { allocations, missing, .. } => {
                 let event =
@@ -270,7 +270,7 @@ impl Draft {
                     let (priority, request) = (backorders::PROMISED_BEFORE, as_it_waits(request));
                     self.waiting.push(Backorder { order_id, priority, request, since: None });
                     self.backordered.push((
-                        StockBackordered { order_id, decision_id: id, attempt, missing, answers_version },
+                        StockBackordered { order_id, decision_id: id, attempt, missing, unfillable, answers_version },
                         cause,
                     ));
                 }
@@ -278,8 +278,9 @@ impl Draft {
             Outcome::Backordered { missing } => {
                 let request = as_it_waits(decision.request);
                 self.waiting.push(Backorder { order_id, priority, request, since: None });
-                self.backordered
-                    .push((StockBackordered { order_id, decision_id: id, attempt, missing, answers_version }, cause));
+                let event =
+                    StockBackordered { order_id, decision_id: id, attempt, missing, unfillable, answers_version };
+                self.backordered.push((event, cause));
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ use super::Draft;
 use super::picture::{Before, Picture};
 use super::sweep_reservations::sweep_all;
 use crate::domain::compare::Measure;
+use crate::domain::gather::unfillable;
 use crate::domain::share::{Fence, Rule, Spread, Supply, broken, share};
 use crate::domain::{Decision, Moment, Place, Reach, Request, Ruleset, Slot, Snapshot, claim_fits, plan};
 use crate::store::changes;
@@ -270,9 +271,9 @@ impl Desk<'_> {
             (request.kind, request.to, request.place) = (FulfilmentKind::Pickup, None, Place::default());
         }
         let sent = self.sent(&request);
-        let decision = self.settle(request, reach.clone(), ruleset);
+        let decision = self.settle(request, reach, ruleset);
         match sent.filter(|_| !decision.takes_stock()) {
-            Some(request) => self.settle(request, reach.clone(), ruleset),
+            Some(request) => self.settle(request, reach, ruleset),
             None => decision,
         }
     }
@@ -288,15 +289,15 @@ impl Desk<'_> {
     }
 
     /// Decides until no ring-fence is broken.
-    fn settle(&self, request: Request, mut reach: Reach, ruleset: &Ruleset) -> Decision {
+    fn settle(&self, request: Request, reach: &Reach, ruleset: &Ruleset) -> Decision {
         let Picture { atlas, shelves, loads, .. } = &*self.picture;
-        let decide = |request: Request, reach: &Reach| {
-            plan(request, &Snapshot { ruleset, atlas, shelves, reach, loads, now: self.now })
-        };
-        let mut decision = decide(request, &reach);
-        while self.keep_out(&decision, &mut reach) {
-            decision = decide(decision.request, &reach);
+        let now = self.now;
+        let mut within = reach.clone();
+        let mut decision = plan(request, &Snapshot { ruleset, atlas, shelves, reach: &within, loads, now });
+        while self.keep_out(&decision, &mut within) {
+            decision = plan(decision.request, &Snapshot { ruleset, atlas, shelves, reach: &within, loads, now });
         }
+        decision.unfillable = unfillable(&decision, &Snapshot { ruleset, atlas, shelves, reach, loads, now });
         decision
     }
 

@@ -167,6 +167,9 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// What came of it.
     pub outcome: Outcome,
+    /// Of what waits, the SKUs that no location could ever give, whatever arrives there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfillable: Vec<SkuCode>,
 }
 
 impl Candidate {

@@ -10,11 +10,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use contracts::events::FulfilmentKind;
-use kernel::GeoPoint;
 use kernel::quantity::MAX_QUANTITY;
+use kernel::{GeoPoint, SkuCode};
 
 use super::atlas::{Shared, Site, Slot};
-use super::decision::{Bar, Candidate, Outcome, Verdict};
+use super::decision::{Bar, Candidate, Decision, Outcome, Verdict};
 use super::hours::Ready;
 use super::plan::Snapshot;
 use super::request::Request;
@@ -42,6 +42,23 @@ pub fn gather(request: &Request, snapshot: &Snapshot<'_>) -> Vec<Candidate> {
         FulfilmentKind::Ship => search.shipping(),
     };
     search.candidates(&slots)
+}
+
+/// Of what waits by a decision, the SKUs that no location could ever give, whatever arrives there: none that takes part, from
+/// which the channel may sell them, ships there by any tier, or hands them over where they are collected.
+pub fn unfillable(decision: &Decision, snapshot: &Snapshot<'_>) -> Vec<SkuCode> {
+    if decision.missing().is_empty() {
+        return Vec::new();
+    }
+    let search = Search::new(&decision.request, snapshot);
+    // Where nothing is promised all of it waits, not only what is missing.
+    let waits = |sku: &SkuCode| match &decision.outcome {
+        Outcome::Sourced { missing, .. } => missing.iter().any(|it| it.sku == *sku),
+        Outcome::Backordered { .. } => true,
+    };
+    let needed = search.need.all.keys().zip(&search.reach);
+    let never = needed.filter(|(sku, reach)| waits(sku) && !search.could_ever(**reach));
+    never.map(|(sku, _)| sku.clone()).collect()
 }
 
 /// Every location as a candidate: what the list is short for.
@@ -129,6 +146,18 @@ impl<'a> Search<'a> {
 
     fn is_collected_at(&self, site: &Site) -> bool {
         self.request.pickup.as_ref() == Some(&site.code)
+    }
+
+    /// Whether any location could ever give what may be sold from there.
+    fn could_ever(&self, reach: Option<&BTreeSet<Slot>>) -> bool {
+        let tiers = tiers::of(self.request, self.snapshot.ruleset);
+        let by_a_tier = |slot| tiers.iter().any(|(_, tier)| self.admits(tier, slot) && self.is_near(tier, slot));
+        let mut there = (0..self.snapshot.atlas.len()).filter(|slot| reaches(reach, *slot));
+        there.any(|slot| match (self.site(slot), self.request.kind) {
+            (Some(site), FulfilmentKind::Pickup) => site.active && site.hands_over && self.is_collected_at(site),
+            (Some(site), FulfilmentKind::Ship) => site.active && self.ships(site) && by_a_tier(slot),
+            (None, _) => false,
+        })
     }
 
     /// Whether a location may ship this at all.

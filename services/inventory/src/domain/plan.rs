@@ -54,7 +54,8 @@ impl Decision {
     /// The same decision made again from what it was made from, by the ruleset it names.
     #[must_use]
     pub fn again(self, ruleset: &Ruleset) -> Self {
-        decide(self.request, self.candidates, ruleset, self.at)
+        let unfillable = self.unfillable;
+        Self { unfillable, ..decide(self.request, self.candidates, ruleset, self.at) }
     }
 }
 
@@ -83,7 +84,7 @@ pub fn decide(request: Request, mut candidates: Vec<Candidate>, ruleset: &Rulese
             tried.clone().filter_map(|(index, tier)| Some((index, tier.keeps_out(candidate)?))).collect();
         candidate.verdict = verdict(candidate, &request, &need.units, &outcome, tried.count());
     }
-    Decision { ruleset: ruleset.id().clone(), at, request, candidates, outcome }
+    Decision { ruleset: ruleset.id().clone(), at, request, candidates, outcome, unfillable: Vec::new() }
 }
 
 /// Notes what follows from a candidate's own values.

@@ -41,6 +41,9 @@ pub struct ExplanationView {
     pub runner_up: Option<RunnerUpView>,
     /// What is missing even of the best plan, or waits while the rest ships.
     pub missing: Vec<BackorderedSku>,
+    /// Of what waits, the SKUs that no location could ever give, whatever arrives there: none takes part from which the channel may sell
+    /// them and that ships there by any tier, or hands them over.
+    pub unfillable: Vec<SkuCode>,
     /// Who had rejected the order before.
     pub excluded: Vec<LocationCode>,
     /// The hold the order claimed.
@@ -188,6 +191,7 @@ impl ExplanationView {
             winners: Vec::new(),
             runner_up: None,
             missing: Vec::new(),
+            unfillable: decision.unfillable.clone(),
             ready_at: asks_ready.then(|| decision.at.plus_seconds(decision.ready_in().saturating_mul(60))),
             late: decision.is_late(ruleset).filter(|_| asks_ready),
             cost: (ruleset.rules().has_cost() && asks_cost(&decision)).then(|| decision.cost(ruleset)),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
-use contracts::events::OrderPlaced;
+use contracts::events::{OrderPlaced, StockBackordered};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use testkit::told;
 
 use crate::support::{Pool, fulfilment_line, id_of, order, pickup, row};
 
@@ -200,4 +201,52 @@ async fn who_rejected_is_asked_again_after_a_day() {
     pool.service.test.clock.advance(Duration::from_secs(1));
     serve(&pool).await;
     assert_eq!(pool.sourced(id).await.last(), Some(&(3, vec![row(1, "A", "S1", 1)])));
+}
+
+/// What is missing of the order and what of that nobody could ever give, as told last.
+async fn told_of(pool: &Pool, id: kernel::id::OrderId) -> (Vec<String>, Vec<String>) {
+    let all: Vec<StockBackordered> = told(&pool.service.test.store).await;
+    let it = all.into_iter().rfind(|it| it.order_id == id).unwrap();
+    let missing = it.missing.iter().map(|it| it.sku.to_string()).collect();
+    let explained = pool.service.get(&format!("/v1/orders/{id}/sourcing")).await.body;
+    let unfillable: Vec<String> = it.unfillable.iter().map(ToString::to_string).collect();
+    assert_eq!(explained["unfillable"], json!(unfillable));
+    (missing, unfillable)
+}
+
+fn named(skus: &[&str]) -> Vec<String> {
+    skus.iter().map(ToString::to_string).collect()
+}
+
+#[actix_web::test]
+async fn what_no_location_could_ever_give_is_told_until_one_could() {
+    let pool = Pool::new().await;
+    pool.receive(&[("A", "S1", 1)]).await;
+    // S1 to S3 lie 111, 222 and 334 km away: S1 alone is near enough, and more may come there.
+    activate(&pool, json!({"name": "near", "filters": {"max_distance_metres": 200_000}, "split": {"partial": true}}))
+        .await;
+    let waits = pool.place(order(&[("A", 2), ("SET", 1)])).await;
+    assert_eq!(told_of(&pool, waits).await, (named(&["A", "CUP", "POT"]), vec![]));
+    // Of A the channel may sell what lies in S2 alone, and S2 is too far away. All that is missing is one of A beyond its share.
+    let rule = json!({"channel": "south", "mode": "shared", "locations": ["S2"], "scope": {"sku": "A"}});
+    assert_eq!(pool.service.put("/v1/sharing-rules/south", rule).await.status, 201);
+    let south = OrderPlaced { channel: crate::support::code("south"), ..order(&[("A", 1), ("CUP", 1)]) };
+    let south = pool.place(south).await;
+    assert_eq!(told_of(&pool, south).await, (named(&["A"]), named(&["A"])));
+    // Without S1 nobody is near.
+    pool.location("S1", json!({"longitude": 1.0, "status": "inactive"})).await;
+    let nobody = pool.place(order(&[("CUP", 1)])).await;
+    assert_eq!(told_of(&pool, nobody).await, (named(&["CUP"]), named(&["CUP"])));
+    // S3 hands nothing over, however much lies there; S2 does, however little.
+    pool.location("S3", json!({"longitude": 3.0, "capabilities": ["ship"]})).await;
+    for (store, unfillable) in [("S3", named(&["B"])), ("S2", vec![])] {
+        let id = pool.place(pickup(&[("B", 1)], store)).await;
+        assert_eq!(told_of(&pool, id).await, (named(&["B"]), unfillable), "{store}");
+    }
+    // It takes part again, and gets some: who waited is served.
+    pool.location("S1", json!({"longitude": 1.0})).await;
+    pool.receive(&[("CUP", "S1", 9)]).await;
+    pool.service.run_job("serve_backorders").await;
+    assert_eq!(pool.sourced(nobody).await, [(2, vec![row(1, "CUP", "S1", 1)])]);
+    pool.is_proved().await;
 }

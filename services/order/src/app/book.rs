@@ -164,7 +164,7 @@ impl Book {
             OrderStatus::Delivered | OrderStatus::Completed | OrderStatus::Cancelled => current,
             // Only its release lets it go on.
             OrderStatus::Held if self.lines.iter().any(|line| line.live() > 0) => current,
-            _ => cover::order_status(&self.lines, &pieces, self.order.backordered),
+            _ => cover::order_status(&self.lines, &pieces, self.order.waits()),
         };
         self.turn(next, actor, what)
     }

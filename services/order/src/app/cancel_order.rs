@@ -61,7 +61,7 @@ pub fn cancel_units(
     let told = Cancelled { reason: &reason, lapsed: None };
     let (changed, event) = take_out(book, (&steps, plan), told, rules.freight_refund, tx.now())?;
     fulfilments::save(tx, &changed)?;
-    if book.order.held && !may_be_held(cover::order_status(&book.lines, &book.pieces(), book.order.backordered)) {
+    if book.order.held && !may_be_held(cover::order_status(&book.lines, &book.pieces(), book.order.waits())) {
         end_holds(tx, book, why)?;
     }
     let what = if event.whole { "cancelled" } else { "partly cancelled" };
@@ -137,7 +137,9 @@ pub fn take_out(
         changed.push(book.change_fulfilment(fulfilment, now)?);
     }
     book.order.disturbed = true;
-    book.order.backordered = book.order.backordered && !cover::is_covered(&book.lines, &book.pieces());
+    if cover::is_covered(&book.lines, &book.pieces()) {
+        book.order.set_waits(None);
+    }
     book.give_back(&given)?;
     let event = OrderCancelled {
         order_id: book.order.id(),

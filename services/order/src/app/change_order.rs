@@ -196,6 +196,6 @@ fn take_back(tx: &mut Tx<'_>, book: &mut Book) -> Result<(), Error> {
     for it in open {
         taken.push(book.take_back(it, FulfilmentRejected::READDRESSED, tx.now())?);
     }
-    book.order.backordered = false;
+    book.order.set_waits(None);
     fulfilments::save(tx, &taken)
 }

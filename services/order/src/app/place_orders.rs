@@ -151,6 +151,7 @@ impl Place {
             authorised_amount: balance.authorised,
             waived_amount: 0,
             backordered: false,
+            unfillable: false,
             disturbed: false,
             held: false,
             changing: None,

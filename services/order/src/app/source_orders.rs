@@ -64,7 +64,7 @@ pub fn sourced(tx: &mut Tx<'_>, answers: &[(StockSourced, Cause)], rules: Rules)
         }
     }
     place(tx, &offers, answers, rules)?;
-    mark(tx, undisturbed, OrderStatus::Sourced)?;
+    mark(tx, undisturbed.into_iter().map(|order| (order, None)).collect())?;
     others.into_iter().try_for_each(|id| settle(tx, id, rules))?;
     Ok(())
 }
@@ -131,17 +131,18 @@ fn place(tx: &mut Tx<'_>, offers: &[Offer], answers: &[(StockSourced, Cause)], r
     service_levels::add(tx, offered_at.day_in(rules.zone), &counts)
 }
 
-/// The usual case, for all such orders at once.
-fn mark(tx: &mut Tx<'_>, mut undisturbed: Vec<OrderRow>, status: OrderStatus) -> Result<(), Error> {
+/// The usual case, for all such orders at once: whether they wait, and how.
+fn mark(tx: &mut Tx<'_>, mut undisturbed: Vec<(OrderRow, Option<OrderStatus>)>) -> Result<(), Error> {
     let mut changes = Vec::with_capacity(undisturbed.len());
-    for order in &mut undisturbed {
+    for (order, waits) in &mut undisturbed {
+        let status = waits.unwrap_or(OrderStatus::Sourced);
         status.as_str().clone_into(&mut order.status);
-        order.backordered = status == OrderStatus::Backordered;
+        order.set_waits(*waits);
         order.version = order.version.saturating_add(1);
         let (actor, what) = (INVENTORY.to_owned(), status.as_str().to_owned());
         changes.push(Change { order_id: order.id(), actor, what, reason: None });
     }
-    orders::save(tx, &undisturbed.iter().collect::<Vec<_>>())?;
+    orders::save(tx, &undisturbed.iter().map(|(order, _)| order).collect::<Vec<_>>())?;
     history::add(tx, &changes)
 }
 
@@ -152,7 +153,7 @@ fn settle(tx: &mut Tx<'_>, id: Uuid, rules: Rules) -> Result<(), Error> {
         return Ok(());
     }
     if cover::is_covered(&book.lines, &book.pieces()) {
-        book.order.backordered = false;
+        book.order.set_waits(None);
     }
     book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Sourced.as_str(), rules)
 }
@@ -167,17 +168,17 @@ pub fn backordered(tx: &mut Tx<'_>, answers: &[StockBackordered], rules: Rules) 
         if is_overtaken(tx, &mut order, answer.answers_version)? {
             continue;
         }
+        let waits = if answer.unfillable.is_empty() { OrderStatus::Backordered } else { OrderStatus::Unfillable };
         if is_undisturbed(&order)? {
-            undisturbed.push(order);
+            undisturbed.push((order, Some(waits)));
             continue;
         }
         let mut book = Book::read(tx, order)?;
         // An answer that was overtaken, by a later one or by a cancellation, says nothing any more.
-        if !book.order.backordered && !cover::is_covered(&book.lines, &book.pieces()) {
-            book.order.backordered = true;
-            book.settle(tx, &Actor::new(INVENTORY), OrderStatus::Backordered.as_str(), rules)?;
+        if book.order.waits() != Some(waits) && !cover::is_covered(&book.lines, &book.pieces()) {
+            book.order.set_waits(Some(waits));
+            book.settle(tx, &Actor::new(INVENTORY), waits.as_str(), rules)?;
         }
     }
-    mark(tx, undisturbed, OrderStatus::Backordered)?;
-    Ok(())
+    Ok(mark(tx, undisturbed)?)
 }

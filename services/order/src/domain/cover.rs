@@ -232,7 +232,7 @@ pub fn shipped_units(line: &Line, pieces: &[Piece]) -> i64 {
 }
 
 /// Where the order stands, given its lines and fulfilment orders. `backordered` tells what uncovered units wait for.
-pub fn order_status(lines: &[Line], pieces: &[Piece], backordered: bool) -> OrderStatus {
+pub fn order_status(lines: &[Line], pieces: &[Piece], waits: Option<OrderStatus>) -> OrderStatus {
     if lines.iter().all(|line| line.live() == 0) {
         return OrderStatus::Cancelled;
     }
@@ -246,10 +246,8 @@ pub fn order_status(lines: &[Line], pieces: &[Piece], backordered: bool) -> Orde
         OrderStatus::Fulfilling
     } else if covered {
         OrderStatus::Sourced
-    } else if backordered {
-        OrderStatus::Backordered
     } else {
-        OrderStatus::Sourcing
+        waits.unwrap_or(OrderStatus::Sourcing)
     }
 }
 
@@ -398,16 +396,21 @@ mod tests {
         let two = |first, second| {
             [piece(1, "W1", first, vec![units(1, "A", 1)]), piece(2, "W2", second, vec![units(1, "A", 1)])]
         };
-        assert_eq!(order_status(&lines, &[], false), OrderStatus::Sourcing);
-        assert_eq!(order_status(&lines, &[], true), OrderStatus::Backordered);
-        assert_eq!(order_status(&lines, &two(Offered, Offered), false), OrderStatus::Sourced);
-        assert_eq!(order_status(&lines, &two(Offered, Rejected), false), OrderStatus::Sourcing);
-        assert_eq!(order_status(&lines, &two(Accepted, Rejected), true), OrderStatus::Fulfilling);
-        assert_eq!(order_status(&lines, &two(Shipped, Offered), false), OrderStatus::Fulfilling);
-        assert_eq!(order_status(&lines, &two(Shipped, Delivered), false), OrderStatus::Shipped);
-        assert_eq!(order_status(&lines, &two(Delivered, Delivered), false), OrderStatus::Delivered);
+        assert_eq!(order_status(&lines, &[], None), OrderStatus::Sourcing);
+        for waits in [OrderStatus::Backordered, OrderStatus::Unfillable] {
+            assert_eq!(order_status(&lines, &[], Some(waits)), waits);
+        }
+        assert_eq!(order_status(&lines, &two(Offered, Offered), None), OrderStatus::Sourced);
+        assert_eq!(order_status(&lines, &two(Offered, Rejected), None), OrderStatus::Sourcing);
+        assert_eq!(
+            order_status(&lines, &two(Accepted, Rejected), Some(OrderStatus::Backordered)),
+            OrderStatus::Fulfilling
+        );
+        assert_eq!(order_status(&lines, &two(Shipped, Offered), None), OrderStatus::Fulfilling);
+        assert_eq!(order_status(&lines, &two(Shipped, Delivered), None), OrderStatus::Shipped);
+        assert_eq!(order_status(&lines, &two(Delivered, Delivered), None), OrderStatus::Delivered);
         let mut cancelled = line(1, "A", 2);
         cancelled.cancelled = 2;
-        assert_eq!(order_status(&[cancelled], &[], false), OrderStatus::Cancelled);
+        assert_eq!(order_status(&[cancelled], &[], None), OrderStatus::Cancelled);
     }
 }

@@ -12,13 +12,13 @@ states! {
         /// Waiting for the inventory's answer, for all of it or for the rest after a rejection.
         Sourcing = "sourcing" => [Sourced, Backordered, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
         /// Every unit has a location; no location has accepted yet.
-        Sourced = "sourced" => [Sourcing, Backordered, Fulfilling, Cancelled],
+        Sourced = "sourced" => [Sourcing, Backordered, Unfillable, Fulfilling, Cancelled],
         /// Waiting for stock to arrive.
         Backordered = "backordered" => [Sourcing, Sourced, Unfillable, Fulfilling, Shipped, Delivered, Cancelled],
-        /// No location can ever fill it.
-        Unfillable = "unfillable" => [Sourcing, Sourced, Cancelled],
+        /// Waiting, though no location could ever give all that is missing, whatever arrives there.
+        Unfillable = "unfillable" => [Sourcing, Sourced, Backordered, Fulfilling, Shipped, Delivered, Cancelled],
         /// At least one location works on it.
-        Fulfilling = "fulfilling" => [Sourcing, Sourced, Backordered, Shipped, Delivered, Cancelled],
+        Fulfilling = "fulfilling" => [Sourcing, Sourced, Backordered, Unfillable, Shipped, Delivered, Cancelled],
         /// Every unit that was not cancelled has left.
         Shipped = "shipped" => [Delivered],
         /// Every unit that was not cancelled has reached the buyer.
@@ -153,10 +153,10 @@ mod tests {
             ".xx.......x", // received
             "..x.......x", // held
             "...xxxxxx.x", // sourcing
-            "..x.x.x...x", // sourced
+            "..x.xxx...x", // sourced
             "..xx.xxxx.x", // backordered
-            "..xx......x", // unfillable
-            "..xxx..xx.x", // fulfilling
+            "..xxx.xxx.x", // unfillable
+            "..xxxx.xx.x", // fulfilling
             "........x..", // shipped
             ".........x.", // delivered
             "...........", // completed

@@ -151,7 +151,13 @@ fn of_stock(event: &Event) -> Result<(OrderId, String), PayloadError> {
         "stock.backordered" => {
             let it: StockBackordered = event.payload()?;
             let units = it.missing.iter().map(|missing| missing.missing.get()).sum::<i64>();
-            (it.order_id, format!("attempt {}: {units} units are missing", it.attempt))
+            let never: Vec<&str> = it.unfillable.iter().map(kernel::Code::as_str).collect();
+            let never = if never.is_empty() {
+                String::new()
+            } else {
+                format!("; no location could ever give {}", never.join(", "))
+            };
+            (it.order_id, format!("attempt {}: {units} units are missing{never}", it.attempt))
         }
         "stock.released" => {
             let it: StockReleased = event.payload()?;

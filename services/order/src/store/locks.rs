@@ -32,7 +32,7 @@ fn lock(tx: &mut Tx<'_>, ids: &[Uuid], how: &str) -> Result<BTreeMap<Uuid, Order
         "SELECT order_id, channel, channel_order_no, ''::bytea AS content, buyer_key, placed_at, channel_updated_at, \
          created_at, created_by, currency, list_amount, discount_amount, added_tax_amount, freight_amount, total_amount, \
          fulfilment_kind, '' AS document, status, payment_status, payment_terms, due_amount, waived_amount, \
-         authorised_amount, backordered, disturbed, held, changing, given_back_amount, given_back_freight, version \
+         authorised_amount, backordered, unfillable, disturbed, held, changing, given_back_amount, given_back_freight, version \
          FROM orders WHERE order_id = ANY ($1) \
          ORDER BY order_id {how}"
     ))

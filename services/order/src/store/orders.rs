@@ -91,6 +91,9 @@ pub struct OrderRow {
     /// Whether units without a location wait for stock.
     #[diesel(sql_type = Bool)]
     pub backordered: bool,
+    /// Whether no location could ever give some of them.
+    #[diesel(sql_type = Bool)]
+    pub unfillable: bool,
     /// Whether any unit was ever cancelled or rejected.
     #[diesel(sql_type = Bool)]
     pub disturbed: bool,
@@ -112,6 +115,20 @@ pub struct OrderRow {
 }
 
 impl OrderRow {
+    /// How its units without a location wait, if the inventory has said so.
+    pub const fn waits(&self) -> Option<OrderStatus> {
+        match (self.backordered, self.unfillable) {
+            (false, _) => None,
+            (true, false) => Some(OrderStatus::Backordered),
+            (true, true) => Some(OrderStatus::Unfillable),
+        }
+    }
+
+    /// Notes how its units without a location wait; none if they do not.
+    pub fn set_waits(&mut self, waits: Option<OrderStatus>) {
+        (self.backordered, self.unfillable) = (waits.is_some(), waits == Some(OrderStatus::Unfillable));
+    }
+
     /// Its id.
     pub const fn id(&self) -> OrderId {
         OrderId(self.order_id)
@@ -305,9 +322,10 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
         "UPDATE orders o SET status = n.status, payment_status = n.payment_status, backordered = n.backordered, \
          disturbed = n.disturbed, given_back_amount = n.given_back, given_back_freight = n.freight, version = n.version, \
          changing = n.changing, due_amount = n.due, waived_amount = n.waived, held = n.held, \
-         authorised_amount = n.authorised FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         authorised_amount = n.authorised, unfillable = n.unfillable \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
          AS n (order_id, status, payment_status, backordered, disturbed, given_back, freight, version, changing, due, \
-         waived, held, authorised) \
+         waived, held, authorised, unfillable) \
          WHERE o.order_id = n.order_id AND o.order_id = ANY ($1)",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.order_id).collect::<Vec<_>>())
@@ -323,6 +341,7 @@ pub fn save(tx: &mut Tx<'_>, rows: &[&OrderRow]) -> Result<(), Error> {
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.waived_amount).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(rows.iter().map(|row| row.held).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.authorised_amount).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(rows.iter().map(|row| row.unfillable).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -16,6 +16,7 @@ fn waits(order: &str, attempt: i32, sku: &str, missing: i64) -> StockBackordered
         decision_id: DecisionId::at(Timestamp::EPOCH),
         attempt,
         missing: vec![BackorderedSku { sku: code(sku), missing: missing.try_into().unwrap() }],
+        unfillable: Vec::new(),
         answers_version: None,
     }
 }
@@ -118,4 +119,29 @@ async fn a_rejected_part_goes_to_another_location() {
         .map(|it| (it["location"].as_str().unwrap(), it["status"].as_str().unwrap()))
         .collect();
     assert_eq!(states, [("W1", "rejected"), ("W2", "accepted"), ("S1", "offered")]);
+}
+
+#[actix_web::test]
+async fn an_order_that_no_location_could_ever_fill_says_so_until_one_can() {
+    let shop = Shop::new().await;
+    let id = shop.placed("T-1", json!([line(1, "A", 2, 1000), line(2, "B", 1, 1000)])).await;
+    let never =
+        |attempt, missing| StockBackordered { unfillable: vec![code("B")], ..waits(&id, attempt, "B", missing) };
+    shop.hear(&never(1, 1)).await;
+    assert_eq!(shop.order(&id).await["status"], "unfillable");
+    let found = shop.get("/v1/orders?status=unfillable").await.body;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    // A part of it ships all the same, and what is left of it still cannot.
+    shop.hear(&answered(&id, 2, &[(1, "A", "W1", 2)])).await;
+    shop.hear(&never(2, 1)).await;
+    assert_eq!(shop.order(&id).await["status"], "unfillable");
+    // A location could, but has nothing: it only waits.
+    shop.hear(&waits(&id, 3, "B", 1)).await;
+    assert_eq!(shop.order(&id).await["status"], "backordered");
+    shop.hear(&never(4, 1)).await;
+    assert_eq!(shop.order(&id).await["status"], "unfillable");
+    // Without that line the order is like any other.
+    let cancelled = json!({"reason": "no longer sold", "lines": [{"line_no": 2, "quantity": 1}]});
+    assert_eq!(shop.post(&format!("/v1/orders/{id}/cancel"), cancelled).await.status, 200);
+    assert_eq!(shop.order(&id).await["status"], "sourced");
 }

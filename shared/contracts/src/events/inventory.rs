@@ -99,6 +99,9 @@ pub struct StockBackordered {
     pub attempt: i32,
     /// What is missing.
     pub missing: Vec<BackorderedSku>,
+    /// Of what waits, the SKUs that no location could ever give, whatever arrives there, by the rules in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfillable: Vec<SkuCode>,
     /// As in `stock.sourced`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers_version: Option<i64>,

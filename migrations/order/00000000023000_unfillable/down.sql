@@ -1,0 +1,2 @@
+UPDATE orders SET status = 'backordered' WHERE status = 'unfillable';
+ALTER TABLE orders DROP COLUMN unfillable;
