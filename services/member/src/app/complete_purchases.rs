@@ -79,7 +79,8 @@ pub fn complete_purchases(
         let lines = purchases.lines.get(&event.order_id).map(Vec::as_slice).unwrap_or_default();
         let rule = row.rule_id.and_then(|id| rules.get(&id));
         let expires_at = rule.and_then(|rule| expiry(rule, event, desk));
-        let lots = lots(event, lines, expires_at, now);
+        let kept = lines.iter().map(|line| (line.line_no, line.kept().points));
+        let lots = lots(event, kept, expires_at, now);
         let amount = lines.iter().map(|line| line.kept().paid_amount).sum();
         entries.push(credit(member, event.order_id, row, amount));
         done.push((row.order_id, event.completed_at));
@@ -111,20 +112,21 @@ pub(super) fn expiry(rule: &EarningRule, event: &OrderCompleted, desk: &Desk) ->
     rule.expires_at(event.completed_at, desk.zone)
 }
 
+/// So many points of each line, in lots of their own.
 pub(super) fn lots(
     event: &OrderCompleted,
-    lines: &[PurchasedLine],
+    points: impl Iterator<Item = (i32, i64)>,
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Vec<Lot> {
-    let lot = |line: &PurchasedLine| Lot {
+    let lot = |(line_no, points)| Lot {
         lot_id: uuid_at(now),
-        line: Some((event.order_id, line.line_no)),
-        points: line.kept().points,
+        line: Some((event.order_id, line_no)),
+        points,
         remaining: 0,
         lapsed: 0,
         active_since: event.completed_at,
         expires_at,
     };
-    lines.iter().map(lot).collect()
+    points.map(lot).collect()
 }

@@ -64,7 +64,7 @@ pub fn give_back(tx: &mut Tx<'_>, desk: &Desk, given_back: &[GivenBack]) -> Resu
             purchases.books.account(member, &it.cause)?.claw_back_pending(&operation, points);
         }
     }
-    purchases::set_given_back(tx, &changed)?;
+    purchases::save_lines(tx, &changed)?;
     settle(tx, desk, purchases.books, &entries)
 }
 

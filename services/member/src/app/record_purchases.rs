@@ -110,8 +110,11 @@ impl Earning {
 
 fn earn(rulebook: &Rulebook, order: &OrderPlaced) -> Result<Earning, FactError> {
     let line = |line: &OrderLine| (line.line_no, line.quantity.get(), line.paid_amount);
-    let lines: Vec<_> = order.lines.iter().map(line).collect();
-    let goods: Vec<_> = order.lines.iter().map(|line| (&line.sku, line.category.as_deref())).collect();
+    // What is left of a point goes to the first line: by number, since others may be added later.
+    let mut sold: Vec<&OrderLine> = order.lines.iter().collect();
+    sold.sort_unstable_by_key(|line| line.line_no);
+    let lines: Vec<_> = sold.iter().copied().map(line).collect();
+    let goods: Vec<_> = sold.iter().map(|line| (&line.sku, line.category.as_deref())).collect();
     reckon(rulebook, (order.order_id, &order.channel, order.currency), &lines, &goods)
 }
 

@@ -84,7 +84,7 @@ pub fn record_tills(tx: &mut Tx<'_>, desk: &Desk, told: &[(PosRecorded, Cause)])
         let amount = changing.settle(row, (account, &operation), &mut changed);
         entries.push(credit(member, order, row, amount));
     }
-    purchases::set_given_back(tx, &changed)?;
+    purchases::save_lines(tx, &changed)?;
     settle(tx, desk, books, &entries)
 }
 

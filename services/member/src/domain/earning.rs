@@ -122,31 +122,28 @@ impl EarningRule {
         faults
     }
 
-    /// The points of each line. Base points are rounded down once, on the order's total, and go to the lines by largest
-    /// remainder of what was paid; `None` when the numbers leave the range of points.
+    /// The points of each line.
     pub fn points_per_line(&self, currency: Currency, lines: &[EarningLine<'_>]) -> Option<Vec<i64>> {
-        self.more_points_per_line(currency, 0, lines)
-    }
-
-    /// As [`EarningRule::points_per_line`], of lines that were added to an order of which so much is paid: all of its lines
-    /// together earn what they had earned at once.
-    pub fn more_points_per_line(&self, currency: Currency, before: i64, lines: &[EarningLine<'_>]) -> Option<Vec<i64>> {
         let paid: Vec<i64> = lines.iter().map(|line| line.paid_amount).collect();
-        let more: i64 = paid.iter().sum();
-        let base = match self.base.filter(|base| base.per.currency == currency && more > 0) {
-            Some(base) => {
-                let of = |total: i64| {
-                    let exact = i128::from(total).checked_mul(i128::from(base.points))?;
-                    Rounding::Floor.divide(exact, i128::from(base.per.amount))
-                };
-                allocate(of(before.checked_add(more)?)?.checked_sub(of(before)?)?, &paid)?
-            }
-            None => vec![0; lines.len()],
-        };
+        let base = self.base_points(currency, &paid)?;
         base.into_iter().zip(lines).map(|(base, line)| base.checked_add(self.product_points(line)?)).collect()
     }
 
-    fn product_points(&self, line: &EarningLine<'_>) -> Option<i64> {
+    /// What an order's lines earn for what was paid for each: rounded down once, on the total, and handed out by largest
+    /// remainder; `None` when the numbers leave the range of points.
+    pub fn base_points(&self, currency: Currency, paid: &[i64]) -> Option<Vec<i64>> {
+        let total: i64 = paid.iter().sum();
+        match self.base.filter(|base| base.per.currency == currency && total > 0) {
+            Some(base) => {
+                let exact = i128::from(total).checked_mul(i128::from(base.points))?;
+                allocate(Rounding::Floor.divide(exact, i128::from(base.per.amount))?, paid)
+            }
+            None => Some(vec![0; paid.len()]),
+        }
+    }
+
+    /// What a line earns for the product it is of.
+    pub fn product_points(&self, line: &EarningLine<'_>) -> Option<i64> {
         let by_sku = self.products.iter().find(|term| term.sku.as_ref() == Some(line.sku));
         let by_category =
             || self.products.iter().find(|term| term.category.is_some() && term.category.as_deref() == line.category);

@@ -111,19 +111,20 @@ pub fn insert_lines(tx: &mut Tx<'_>, lines: &[(OrderId, PurchasedLine)]) -> Resu
     Ok(())
 }
 
-/// Notes how many units of these lines were given back by now.
-pub fn set_given_back(tx: &mut Tx<'_>, lines: &[(OrderId, PurchasedLine)]) -> Result<(), Error> {
+/// Notes what these lines earn and how many units of them were given back by now.
+pub fn save_lines(tx: &mut Tx<'_>, lines: &[(OrderId, PurchasedLine)]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
     diesel::sql_query(
-        "UPDATE purchase_lines l SET given_back = u.given_back
-         FROM unnest($1, $2, $3) AS u (order_id, line_no, given_back)
+        "UPDATE purchase_lines l SET given_back = u.given_back, points = u.points
+         FROM unnest($1, $2, $3, $4) AS u (order_id, line_no, given_back, points)
          WHERE l.order_id = u.order_id AND l.line_no = u.line_no",
     )
     .bind::<Array<SqlUuid>, _>(lines.iter().map(|(order, _)| order.uuid()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(lines.iter().map(|(_, line)| line.line_no).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(lines.iter().map(|(_, line)| line.given_back).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(lines.iter().map(|(_, line)| line.points).collect::<Vec<_>>())
     .execute(tx.conn())?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use bus::ConsumeError;
 use contracts::events::{AddedLines, OrderChanged, OrderPlaced};
+use itertools::Itertools;
 use serde_json::json;
 
 use super::{Shop, phone};
@@ -75,55 +76,78 @@ async fn a_change_that_adds_nothing_earns_nothing() {
     shop.is_proved().await;
 }
 
-/// What becomes of the order, by its place here.
-async fn hear(shop: &Shop, order: &OrderPlaced, event: usize) -> Result<(), ConsumeError> {
-    match event {
-        0 => shop.hears(order).await,
-        1 => shop.hears(&added(order, 2, 2, ("B", 4, 10_000))).await,
-        2 => shop.hears(&added(order, 3, 3, ("C", 1, 3_000))).await,
-        3 => shop.cancels(order, &[(2, 1)]).await,
-        _ => shop.completes(order.order_id).await,
-    }
+/// An order of `A` that gets `B` and `C`, of which units are cancelled and, once all is heard, others come back.
+struct Story {
+    /// Points for each 1.00 paid.
+    rate: i64,
+    /// Units, and what was paid for them.
+    lines: [(i64, i64); 3],
+    /// A unit of which line.
+    cancelled: i32,
+    /// Units of which lines.
+    returned: &'static [(i32, i64)],
+    /// Points and money that are left.
+    left: (i64, i64),
 }
 
-/// Every order in which so many things can come.
-fn permutations(of: usize) -> Vec<Vec<usize>> {
-    if of == 0 {
-        return vec![Vec::new()];
+impl Story {
+    /// What becomes of the order, by its place here.
+    async fn hear(&self, shop: &Shop, order: &OrderPlaced, event: usize) -> Result<(), ConsumeError> {
+        let [_, (two, two_paid), (three, three_paid)] = self.lines;
+        match event {
+            0 => shop.hears(order).await,
+            1 => shop.hears(&added(order, 2, 2, ("B", two, two_paid))).await,
+            2 => shop.hears(&added(order, 3, 3, ("C", three, three_paid))).await,
+            3 => shop.cancels(order, &[(self.cancelled, 1)]).await,
+            _ => shop.completes(order.order_id).await,
+        }
     }
-    let shorter = permutations(of - 1);
-    let with = |rest: &Vec<usize>| {
-        (0..of).map(|place| [&rest[..place], &[of - 1], &rest[place..]].concat()).collect::<Vec<_>>()
-    };
-    shorter.iter().flat_map(with).collect()
+
+    async fn ends_the_same_whatever_comes_first(&self) {
+        let shop = Shop::new().await;
+        let base = json!({"points": self.rate, "per": {"amount": 100, "currency": "CNY"}});
+        shop.set_rule(RuleKind::EarningRule, json!({"base": base})).await;
+        for arrival in (0..5).permutations(5) {
+            let number = format!("139{:08}", arrival.iter().fold(0, |sum, it| sum * 7 + it));
+            let order = shop.order(&[phone(&number)], &[("A", self.lines[0].0, self.lines[0].1)]);
+            let mut waiting = arrival.clone();
+            while !waiting.is_empty() {
+                let mut left = Vec::new();
+                for event in &waiting {
+                    match self.hear(&shop, &order, *event).await {
+                        Ok(()) => {}
+                        Err(ConsumeError::Retry(_)) => left.push(*event),
+                        Err(error) => panic!("{arrival:?}: {event}: {error:?}"),
+                    }
+                }
+                assert!(left.len() < waiting.len(), "{arrival:?}: {left:?} wait for ever");
+                waiting = left;
+            }
+            shop.refunds(&order, self.returned).await.unwrap();
+            let (points, paid) = self.left;
+            let member = shop.buyer_of(&order).await.unwrap();
+            assert_eq!(shop.points(member).await, Balances { active: points, ..NOTHING }, "{arrival:?}");
+            let spent =
+                format!("SELECT sum(amount)::bigint AS number FROM member.tier_entries WHERE member_id = '{member}'");
+            assert_eq!(shop.number(&spent), paid, "{arrival:?}");
+        }
+        shop.is_proved().await;
+    }
 }
 
 #[tokio::test]
 async fn whatever_comes_first_the_books_end_the_same() {
-    let shop = Shop::new().await;
-    for arrival in permutations(5) {
-        // 50.00, 100.00 and 30.00 earn 180. Two of the four B go with 50, one by one, the A with its 50: 80 are left.
-        let number = format!("139{:08}", arrival.iter().fold(0, |sum, it| sum * 7 + it));
-        let order = shop.order(&[phone(&number)], &[("A", 1, 5_000)]);
-        let mut waiting = arrival.clone();
-        while !waiting.is_empty() {
-            let mut left = Vec::new();
-            for event in &waiting {
-                match hear(&shop, &order, *event).await {
-                    Ok(()) => {}
-                    Err(ConsumeError::Retry(_)) => left.push(*event),
-                    Err(error) => panic!("{arrival:?}: {event}: {error:?}"),
-                }
-            }
-            assert!(left.len() < waiting.len(), "{arrival:?}: {left:?} wait for ever");
-            waiting = left;
-        }
-        shop.refunds(&order, &[(1, 1), (2, 1)]).await.unwrap();
-        let member = shop.buyer_of(&order).await.unwrap();
-        assert_eq!(shop.points(member).await, Balances { active: 80, ..NOTHING }, "{arrival:?}");
-        let spent =
-            format!("SELECT sum(amount)::bigint AS number FROM member.tier_entries WHERE member_id = '{member}'");
-        assert_eq!(shop.number(&spent), 8_000, "{arrival:?}");
-    }
-    shop.is_proved().await;
+    // 50.00, 100.00 and 30.00 earn 180. Two of the four B go with 50, one by one, the A with its 50: 80 are left.
+    let lines = [(1, 5_000), (4, 10_000), (1, 3_000)];
+    let story = Story { rate: 1, lines, cancelled: 2, returned: &[(1, 1), (2, 1)], left: (80, 8_000) };
+    story.ends_the_same_whatever_comes_first().await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_point_goes_to_the_same_line_whatever_comes_first() {
+    // Three times 0.50 earn 4 points: 2 for the first line, 1 for each of the others. The first is cancelled; of two units B one
+    // comes back, which takes round(1 × 1 ÷ 2) = 1: 1 is left, for 0.75.
+    let lines = [(1, 50), (2, 50), (1, 50)];
+    let story = Story { rate: 3, lines, cancelled: 1, returned: &[(2, 1)], left: (1, 75) };
+    story.ends_the_same_whatever_comes_first().await;
 }

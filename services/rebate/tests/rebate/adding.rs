@@ -3,6 +3,7 @@
 use bus::ConsumeError;
 use contracts::events::{AddedLines, Credited, OrderChanged, OrderPlaced, RebateAccrued, RebateReversed};
 use futures_util::future::join_all;
+use itertools::Itertools;
 use rebate::domain::party::{PayeeKind, PayeeStatus};
 use testkit::told;
 
@@ -81,24 +82,12 @@ async fn a_line_below_those_that_were_there_leaves_whom_the_order_named() {
     world.everything_agrees().await;
 }
 
-/// Every order in which so many things can come.
-fn permutations(of: usize) -> Vec<Vec<usize>> {
-    if of == 0 {
-        return vec![Vec::new()];
-    }
-    let shorter = permutations(of - 1);
-    let with = |rest: &Vec<usize>| {
-        (0..of).map(|place| [&rest[..place], &[of - 1], &rest[place..]].concat()).collect::<Vec<_>>()
-    };
-    shorter.iter().flat_map(with).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_comes_first_the_books_end_the_same() {
     let world = World::new().await;
     world.payee("G2", PayeeKind::Guide).await;
     let mut orders = 0;
-    for arrival in permutations(5) {
+    for arrival in (0..5).permutations(5) {
         let (placed, all) = growing(&[(1, 5_000), (4, 10_000), (1, 3_000)]);
         world.hear(&placed).await.unwrap();
         world.hear(&identified(&placed, None)).await.unwrap();
