@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use super::book::Book;
 use super::caller::Caller;
+use super::move_return::{Inspected, Move, move_return};
 use super::references::Known;
 use super::refusal::Refusal;
 use crate::domain::content::buyer_key;
 use crate::domain::faults::Faults;
-use crate::domain::form::{BuyerForm, ReturnForm};
+use crate::domain::form::{BuyerForm, ReturnForm, ReturnLineForm};
 use crate::domain::intake::{MAX_NOTE_LENGTH, MAX_NUMBER_LENGTH, money_price, parse_price};
 use crate::domain::return_reason::ReturnReason;
 use crate::domain::returning::{self, Wanted};
@@ -107,6 +108,9 @@ fn check(form: &ReturnForm) -> Result<(), Refusal> {
         (false, _, false) => faults.add("channel", "is needed where no order_id is given"),
         _ => {}
     }
+    if form.is_at_counter() {
+        check_counter(form, &mut faults);
+    }
     for (index, line) in form.lines.iter().enumerate() {
         if form.names_order() {
             if line.line_no.is_none() && line.sku.is_none() {
@@ -125,6 +129,24 @@ fn check(form: &ReturnForm) -> Result<(), Refusal> {
         }
     }
     faults.into_result().map_err(Refusal::Invalid)
+}
+
+/// What is there already can be looked at: each line says what becomes of it, and where they are is known.
+fn check_counter(form: &ReturnForm, faults: &mut Faults) {
+    if form.location.is_none() {
+        faults.add("location", "is needed: where the goods are");
+    }
+    if form.exchange.is_some() {
+        faults.add("exchange", "needs a return that is approved by itself: leave the dispositions to the inspection");
+    }
+    for (index, line) in form.lines.iter().enumerate() {
+        if line.disposition.is_none() {
+            faults.add(format!("lines[{index}].disposition"), "is given for every line, or for none");
+        }
+        if form.names_order() && line.line_no.is_none() {
+            faults.add(format!("lines[{index}].line_no"), "is needed where the disposition is given");
+        }
+    }
 }
 
 /// Of a return without an original: each line's SKU, price and refund, in the channel's currency.
@@ -178,8 +200,38 @@ fn refund_of(given: Option<Money>, unit_price: Option<Decimal>, quantity: i64, c
     }
 }
 
-/// Takes the return in.
-pub fn request_return(tx: &mut Tx<'_>, request: &Request, caller: &Caller, rules: Rules) -> Result<Requested, Refusal> {
+/// Takes the return in. Goods that are there already are approved, received, inspected and refunded with it.
+pub fn take_return(tx: &mut Tx<'_>, request: &Request, caller: &Caller, rules: Rules) -> Result<Requested, Refusal> {
+    let requested = request_return(tx, request, caller, rules)?;
+    let Requested::New(id) = &requested else { return Ok(requested) };
+    if request.form.is_at_counter() {
+        let steps = [
+            Move::Approve { exchange: None },
+            Move::Receive { location: None },
+            Move::Inspect { lines: inspected(&request.form), reason_code: None },
+            Move::Refund,
+        ];
+        steps.iter().try_for_each(|step| move_return(tx, ReturnId(*id), step, caller, rules))?;
+    }
+    Ok(requested)
+}
+
+/// What becomes of the lines: those of an order by their number, the others by their place.
+fn inspected(form: &ReturnForm) -> Vec<Inspected> {
+    let inspected = |(position, line): (i32, &ReturnLineForm)| {
+        Some(Inspected {
+            position: Some(position).filter(|_| !form.names_order()),
+            line_no: line.line_no,
+            sku: None,
+            quantity: Some(line.quantity.get()),
+            disposition: line.disposition?,
+        })
+    };
+    (1..).zip(&form.lines).filter_map(inspected).collect()
+}
+
+/// Notes what is to come back.
+fn request_return(tx: &mut Tx<'_>, request: &Request, caller: &Caller, rules: Rules) -> Result<Requested, Refusal> {
     if let Some(location) = &request.form.location {
         caller.check_location(location)?;
     }

@@ -1,6 +1,6 @@
 //! An order as a channel hands it in, before anything is checked.
 
-use contracts::events::{Buyer, FulfilmentKind, Parcel, QuantityOfLine};
+use contracts::events::{Buyer, Disposition, FulfilmentKind, Parcel, QuantityOfLine};
 use contracts::requests::{Address, IdentityForm};
 use kernel::id::{OrderId, ReservationId};
 use kernel::{ChannelCode, Currency, LocationCode, Money, PayeeCode, Quantity, SkuCode, Timestamp};
@@ -242,6 +242,11 @@ impl ReturnForm {
         self.reason.as_deref().unwrap_or_else(|| self.reason_code().as_str())
     }
 
+    /// Whether the goods are there already, and somebody has looked at them.
+    pub fn is_at_counter(&self) -> bool {
+        self.lines.iter().any(|line| line.disposition.is_some())
+    }
+
     /// Whether it names its original order.
     pub fn names_order(&self) -> bool {
         self.order_id.is_some() || self.channel_order_no.is_some()
@@ -289,6 +294,10 @@ pub struct ReturnLineForm {
     /// As `unit_price`, in major units to any precision up to 12 decimals.
     #[serde(default)]
     pub unit_price_decimal: Option<String>,
+    /// What becomes of them, where they are at the return's location already: named on every line, or on none. Lines of an order
+    /// are named by `line_no` then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
 }
 
 /// So many units of an order line.

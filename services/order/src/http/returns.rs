@@ -23,7 +23,7 @@ use crate::app::move_return::{Inspected, Move, move_return};
 use crate::app::read_orders::{list_returns, read_return};
 use crate::app::references::Needs;
 use crate::app::refusal::Refusal;
-use crate::app::request_return::{Request, Requested, check_location, request_return};
+use crate::app::request_return::{Request, Requested, check_location, take_return};
 use crate::domain::form::ReturnForm;
 use crate::domain::intake::MAX_LINES;
 use crate::domain::return_reason::ReturnReason;
@@ -33,7 +33,8 @@ use crate::store::returns::Filter;
 /// Ask for a return
 ///
 /// Of a known order (`order_id`, or `channel` and `channel_order_no`): never more units than were shipped and not yet
-/// returned. Of an unknown one: each line says its SKU and what it is worth.
+/// returned. Of an unknown one: each line says its SKU and what it is worth. Where each line says its `disposition`, the goods
+/// are at `location` already: the return is approved, received, inspected and refunded with this one request.
 #[utoipa::path(post, path = "/v1/returns", tag = "order", request_body = ReturnForm, responses(
     (status = 201, body = ReturnView), (status = 200, body = ReturnView, description = "Its number was in the book already"),
     (status = 409, body = Problem), (status = 422, body = Problem)))]
@@ -52,7 +53,7 @@ pub async fn request(app: Data<App>, meta: Meta, body: Json<ReturnForm>) -> Resu
     let request = Request::new(form, &known)?;
     let (caller, rules) = (Caller::of(&meta), app.rules);
     write(&meta, &app.store, "request_return", move |tx| -> Result<Answer, Refusal> {
-        Ok(match request_return(tx, &request, &caller, rules)? {
+        Ok(match take_return(tx, &request, &caller, rules)? {
             Requested::New(id) => {
                 let view = view(tx, id)?;
                 Answer::created(&view, view.version, format!("/v1/returns/{id}"))?

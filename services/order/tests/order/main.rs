@@ -43,6 +43,7 @@ mod refunding;
 mod restating;
 mod return_reasons;
 mod returning;
+mod returning_at_counters;
 mod searching;
 mod service_levels;
 mod ship_to_store;
