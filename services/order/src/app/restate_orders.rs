@@ -27,6 +27,9 @@ pub const ORDERS_PER_STEP: i64 = 200;
 /// After how long it is said again that an order is cancelled: whatever was on its way has arrived by then.
 const CANCELLED_AGAIN_SECONDS: i64 = 3_600;
 
+/// How often orders are looked over that locations work on: somebody works on them, so that nobody waits for an answer alone.
+const LOOKED_OVER_SECONDS: i64 = 24 * 3_600;
+
 /// Asks again for up to [`ORDERS_PER_STEP`] orders; answers how many. Each is asked for once in its longest stay.
 pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
     let seconds = i64::from(rules.longest_stay.sourcing);
@@ -35,7 +38,23 @@ pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
     }
     let asked_until = tx.now().plus_seconds(seconds.saturating_neg());
     let due = locks::take_unanswered(tx, asked_until, ORDERS_PER_STEP)?;
-    restate(tx, &due, |status| status == OrderStatus::Sourcing, &Cause::default())?;
+    restate(tx, &due, |_, status| status == OrderStatus::Sourcing, &Cause::default())?;
+    Ok(due.len())
+}
+
+/// Looks over up to [`ORDERS_PER_STEP`] orders that locations work on, and asks for those of which units have neither a location
+/// nor an answer; answers how many it has looked over.
+pub fn look_over(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
+    if rules.longest_stay.sourcing == 0 {
+        return Ok(0);
+    }
+    let until = tx.now().plus_seconds(LOOKED_OVER_SECONDS.saturating_neg());
+    let due = locks::take_worked_on(tx, until, ORDERS_PER_STEP)?;
+    let is_unanswered = |book: &Book, status| {
+        let waits = status != OrderStatus::Fulfilling || book.order.waits().is_some();
+        !waits && !cover::is_covered(&book.lines, &book.pieces())
+    };
+    restate(tx, &due, is_unanswered, &Cause::default())?;
     Ok(due.len())
 }
 
@@ -43,14 +62,14 @@ pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
 pub fn cancel_again(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let cancelled_until = tx.now().plus_seconds(CANCELLED_AGAIN_SECONDS.saturating_neg());
     let due = stays::take_cancelled(tx, cancelled_until, ORDERS_PER_STEP)?;
-    restate(tx, &due, |status| status == OrderStatus::Cancelled, &Cause::default())?;
+    restate(tx, &due, |_, status| status == OrderStatus::Cancelled, &Cause::default())?;
     Ok(due.len())
 }
 
 /// Answers the inventory, which asks where orders stand. An order that is not in the book has no answer.
 pub fn answer(tx: &mut Tx<'_>, questions: &[(StockPromisedLong, Cause)]) -> Result<(), Error> {
     for (question, cause) in questions {
-        let told = restate(tx, &[question.order_id.uuid()], |_| true, cause)?;
+        let told = restate(tx, &[question.order_id.uuid()], |_, _| true, cause)?;
         if told == 0 {
             tracing::warn!(order.id = %question.order_id, "the inventory asks about an order that is not in the book, or busy");
         }
@@ -58,8 +77,13 @@ pub fn answer(tx: &mut Tx<'_>, questions: &[(StockPromisedLong, Cause)]) -> Resu
     Ok(())
 }
 
-/// Tells where those of the orders stand that are in such a state. An order that somebody works on is left for the next time.
-fn restate(tx: &mut Tx<'_>, ids: &[Uuid], of: impl Fn(OrderStatus) -> bool, cause: &Cause) -> Result<usize, Error> {
+/// Tells where those of the orders stand that stand so. An order that somebody works on is left for the next time.
+fn restate(
+    tx: &mut Tx<'_>,
+    ids: &[Uuid],
+    of: impl Fn(&Book, OrderStatus) -> bool,
+    cause: &Cause,
+) -> Result<usize, Error> {
     let mut told: usize = 0;
     if ids.is_empty() {
         return Ok(told);
@@ -68,7 +92,7 @@ fn restate(tx: &mut Tx<'_>, ids: &[Uuid], of: impl Fn(OrderStatus) -> bool, caus
     let rows: HashMap<Uuid, OrderRow> = orders::with_ids(tx, ids)?.into_iter().map(|row| (row.order_id, row)).collect();
     for (id, book) in &books {
         let Some(row) = rows.get(id) else { continue };
-        if of(row.status()?) {
+        if of(book, row.status()?) {
             let event = restated(tx, book, row)?;
             outbox::append(tx, &event, cause)?;
             told = told.saturating_add(1);

@@ -257,24 +257,6 @@ mod tests {
     use contracts::events::BundleComponent;
     use kernel::Timestamp;
 
-    fn line(line_no: i32, sku: &str, quantity: i64) -> Line {
-        Line {
-            line_no,
-            sku: sku.parse().unwrap(),
-            components: Vec::new(),
-            quantity,
-            cancelled: 0,
-            shipped: 0,
-            returned: 0,
-            refunded: 0,
-            gift_with: None,
-            extends: None,
-            paid_amount: 0,
-            freight_amount: 0,
-            repriced: None,
-        }
-    }
-
     fn units(line_no: i32, sku: &str, quantity: i64) -> FulfilmentLine {
         FulfilmentLine { line_no, sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }
     }
@@ -295,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_late_answer_leaves_out_what_was_cancelled_meanwhile() {
-        let mut ordered = line(1, "A", 5);
+        let mut ordered = Line::of(1, "A", 5);
         ordered.cancelled = 2;
         let answer = [allocation(1, "A", "W2", 3), allocation(1, "A", "W1", 2)];
         let offers = admit(&[ordered], &[], &answer);
@@ -305,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_answer_for_a_cancelled_order_places_nothing() {
-        let mut ordered = line(1, "A", 5);
+        let mut ordered = Line::of(1, "A", 5);
         ordered.cancelled = 5;
         assert!(admit(&[ordered], &[], &[allocation(1, "A", "W1", 5)]).is_empty());
     }
@@ -313,12 +295,12 @@ mod tests {
     #[test]
     fn an_answer_heard_twice_places_nothing_twice() {
         let pieces = [piece(1, "W1", FulfilmentStatus::Offered, vec![units(1, "A", 5)])];
-        assert!(admit(&[line(1, "A", 5)], &pieces, &[allocation(1, "A", "W1", 5)]).is_empty());
+        assert!(admit(&[Line::of(1, "A", 5)], &pieces, &[allocation(1, "A", "W1", 5)]).is_empty());
     }
 
     #[test]
     fn cancelling_takes_the_least_worked_on_units() {
-        let lines = [line(1, "A", 6)];
+        let lines = [Line::of(1, "A", 6)];
         let pieces = [
             piece(1, "W1", FulfilmentStatus::Accepted, vec![units(1, "A", 2)]),
             piece(2, "W2", FulfilmentStatus::Offered, vec![units(1, "A", 3)]),
@@ -331,11 +313,11 @@ mod tests {
 
     #[test]
     fn what_was_not_collected_is_cancelled_with_the_rest_of_its_bundles() {
-        let mut bundle = line(1, "SET", 3);
+        let mut bundle = Line::of(1, "SET", 3);
         let part =
             |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
         bundle.components = vec![part("CUP", 2), part("POT", 1)];
-        let lines = [bundle, line(2, "A", 4)];
+        let lines = [bundle, Line::of(2, "A", 4)];
         let here = vec![units(1, "CUP", 3), units(1, "POT", 1), units(2, "A", 1)];
         let mut pieces = [
             piece(1, "S1", FulfilmentStatus::Ready, here),
@@ -361,7 +343,7 @@ mod tests {
 
     #[test]
     fn shipped_units_cannot_be_cancelled() {
-        let lines = [line(1, "A", 2)];
+        let lines = [Line::of(1, "A", 2)];
         let pieces = [
             piece(1, "W1", FulfilmentStatus::Shipped, vec![units(1, "A", 1)]),
             piece(2, "W2", FulfilmentStatus::Packed, vec![units(1, "A", 1)]),
@@ -373,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_bundle_is_cancelled_and_shipped_by_its_components() {
-        let mut bundle = line(1, "SET", 2);
+        let mut bundle = Line::of(1, "SET", 2);
         let part =
             |sku: &str, per: i64| BundleComponent { sku: sku.parse().unwrap(), quantity: per.try_into().unwrap() };
         bundle.components = vec![part("CUP", 2), part("POT", 1)];
@@ -392,7 +374,7 @@ mod tests {
     #[test]
     fn the_order_stands_where_its_slowest_part_stands() {
         use FulfilmentStatus::{Accepted, Delivered, Offered, Rejected, Shipped};
-        let lines = [line(1, "A", 2)];
+        let lines = [Line::of(1, "A", 2)];
         let two = |first, second| {
             [piece(1, "W1", first, vec![units(1, "A", 1)]), piece(2, "W2", second, vec![units(1, "A", 1)])]
         };
@@ -409,7 +391,7 @@ mod tests {
         assert_eq!(order_status(&lines, &two(Shipped, Offered), None), OrderStatus::Fulfilling);
         assert_eq!(order_status(&lines, &two(Shipped, Delivered), None), OrderStatus::Shipped);
         assert_eq!(order_status(&lines, &two(Delivered, Delivered), None), OrderStatus::Delivered);
-        let mut cancelled = line(1, "A", 2);
+        let mut cancelled = Line::of(1, "A", 2);
         cancelled.cancelled = 2;
         assert_eq!(order_status(&[cancelled], &[], None), OrderStatus::Cancelled);
     }

@@ -56,21 +56,7 @@ mod tests {
     use super::*;
 
     fn line(line_no: i32, quantity: i64, gift_with: Option<i32>) -> Line {
-        Line {
-            line_no,
-            sku: "A".parse().unwrap(),
-            components: Vec::new(),
-            quantity,
-            cancelled: 0,
-            shipped: 0,
-            returned: 0,
-            refunded: 0,
-            paid_amount: 0,
-            freight_amount: 0,
-            gift_with,
-            extends: None,
-            repriced: None,
-        }
+        Line { gift_with, ..Line::of(line_no, "A", quantity) }
     }
 
     #[test]

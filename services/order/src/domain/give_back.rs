@@ -87,21 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(line_no: i32, quantity: i64, paid_amount: i64, freight_amount: i64) -> Line {
-        Line {
-            line_no,
-            sku: "A".parse().unwrap(),
-            components: Vec::new(),
-            quantity,
-            cancelled: 0,
-            shipped: 0,
-            returned: 0,
-            refunded: 0,
-            gift_with: None,
-            extends: None,
-            paid_amount,
-            freight_amount,
-            repriced: None,
-        }
+        Line { paid_amount, freight_amount, ..Line::of(line_no, "A", quantity) }
     }
 
     #[test]

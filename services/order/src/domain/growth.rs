@@ -48,21 +48,7 @@ mod tests {
     use super::*;
 
     fn line(line_no: i32, quantity: i64, shipped: i64, extends: Option<i32>) -> Line {
-        Line {
-            line_no,
-            sku: "A".parse().unwrap(),
-            components: Vec::new(),
-            quantity,
-            cancelled: 0,
-            shipped,
-            returned: 0,
-            refunded: 0,
-            paid_amount: 0,
-            freight_amount: 0,
-            gift_with: None,
-            extends,
-            repriced: None,
-        }
+        Line { shipped, extends, ..Line::of(line_no, "A", quantity) }
     }
 
     #[test]

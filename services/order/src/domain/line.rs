@@ -43,6 +43,28 @@ pub struct Repriced {
     pub amount: i64,
 }
 
+#[cfg(test)]
+impl Line {
+    /// So many units of a SKU, of which nothing has become anything yet.
+    pub fn of(line_no: i32, sku: &str, quantity: i64) -> Self {
+        Self {
+            line_no,
+            sku: sku.parse().unwrap(),
+            components: Vec::new(),
+            quantity,
+            cancelled: 0,
+            shipped: 0,
+            returned: 0,
+            refunded: 0,
+            paid_amount: 0,
+            freight_amount: 0,
+            repriced: None,
+            gift_with: None,
+            extends: None,
+        }
+    }
+}
+
 impl Line {
     /// The SKUs that leave the shelf for one unit, and how many of each: the SKU itself, or a bundle's components.
     pub fn parts(&self) -> Vec<(&SkuCode, i64)> {

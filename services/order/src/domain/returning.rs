@@ -68,21 +68,7 @@ mod tests {
     use super::*;
 
     fn line(line_no: i32, sku: &str, shipped: i64, returned: i64) -> Line {
-        Line {
-            line_no,
-            sku: sku.parse().unwrap(),
-            components: Vec::new(),
-            quantity: 10,
-            cancelled: 0,
-            shipped,
-            returned,
-            refunded: 0,
-            gift_with: None,
-            extends: None,
-            paid_amount: 0,
-            freight_amount: 0,
-            repriced: None,
-        }
+        Line { shipped, returned, ..Line::of(line_no, sku, 10) }
     }
 
     fn want(line_no: Option<i32>, sku: Option<&str>, quantity: i64) -> Wanted {

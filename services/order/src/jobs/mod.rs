@@ -10,7 +10,7 @@ use crate::app::fold_moves::fold_moves;
 use crate::app::lapse_offers::lapse_offers;
 use crate::app::lapse_pickups::{lapse_pickups, remind_pickups};
 use crate::app::lapse_returns::lapse_returns;
-use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again};
+use crate::app::restate_orders::{ORDERS_PER_STEP as ORDERS_TOLD, ask_again, cancel_again, look_over};
 use crate::domain::state::OrderStatus;
 use crate::settings::Rules;
 use crate::store::{partitions, service_levels, stays};
@@ -80,13 +80,13 @@ pub fn folding_counts() -> Job {
     })
 }
 
-/// Asks again for answers that have not come, and says again what was cancelled.
+/// Asks again for answers that have not come, says again what was cancelled, and looks over what locations work on.
 pub fn restating(rules: Rules) -> Job {
     Job::new("restate_orders", LAPSES_EVERY, move |tx| {
-        let (asked, cancelled) = (ask_again(tx, rules)?, cancel_again(tx)?);
+        let (asked, cancelled, looked_over) = (ask_again(tx, rules)?, cancel_again(tx)?, look_over(tx, rules)?);
         metrics::counter!("onepool_orders_asked_again_total").increment(asked.try_into().unwrap_or(u64::MAX));
         let is_full = |orders: usize| i64::try_from(orders).is_ok_and(|orders| orders >= ORDERS_TOLD);
-        Ok(progress(is_full(asked) || is_full(cancelled)))
+        Ok(progress(is_full(asked) || is_full(cancelled) || is_full(looked_over)))
     })
 }
 

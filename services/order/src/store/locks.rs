@@ -150,6 +150,21 @@ pub fn take_unanswered(tx: &mut Tx<'_>, asked_until: Timestamp, limit: i64) -> R
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
 
+/// Takes up to `limit` orders that locations have worked on since then without being looked over, and notes that they are now.
+pub fn take_worked_on(tx: &mut Tx<'_>, looked_over_until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let now = tx.now().utc();
+    let rows: Vec<Due> = diesel::sql_query(
+        "UPDATE order_stays SET asked_at = $3 WHERE order_id = ANY (ARRAY(SELECT order_id \
+         FROM order_stays WHERE status = 'fulfilling' AND asked_at <= $1 ORDER BY asked_at, order_id LIMIT $2 \
+         FOR UPDATE SKIP LOCKED)) RETURNING order_id",
+    )
+    .bind::<Timestamptz, _>(looked_over_until.utc())
+    .bind::<BigInt, _>(limit)
+    .bind::<Timestamptz, _>(now)
+    .load(tx.conn())?;
+    Ok(rows.into_iter().map(|row| row.order_id).collect())
+}
+
 /// Locks up to `limit` steps that nobody else adds to the counts, the oldest first.
 pub fn free_count_steps(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, Error> {
     #[derive(QueryableByName)]

@@ -6,14 +6,14 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use contracts::events::{
     FulfilmentPickupDue, FulfilmentRejected, FulfilmentShipped, OrderCancelled, OrderHeld, OrderPlaced, OrderReleased,
-    StockBetterFound, StockOwing, StockShorted,
+    StockOwing, StockShorted,
 };
 use futures_util::future::{join, join_all};
 use kernel::Timestamp;
 use serde_json::{Value, json};
 use testkit::told;
 
-use crate::support::{Answer, Shop, answered, code, line, order};
+use crate::support::{Answer, Shop, answered, better, code, line, order};
 
 /// An order of two of `A` that `W1` is asked for: the order and its fulfilment order.
 async fn offered(shop: &Shop, number: &str) -> (String, String) {
@@ -307,16 +307,7 @@ async fn a_held_order_is_not_moved_to_nearer_stock_but_gives_back_what_is_not_th
     let (id, _) = offered(&shop, "T-1").await;
     hold(&shop, &id, "odd").await;
     let now = answered(&id, 1, &[(1, "A", "W1", 2)]);
-    let better = StockBetterFound {
-        order_id: now.order_id,
-        attempt: 1,
-        allocations: now.allocations,
-        better: vec![code("S1")],
-        gain_metres: 30_000,
-        fewer_parts: 0,
-        found_at: Timestamp::EPOCH,
-    };
-    shop.hear(&better).await;
+    shop.hear(&better(&id, 1, &[(1, "A", "W1", 2)])).await;
     assert_eq!(state(&shop, &id).await, "offered");
     let owing = StockOwing { order_id: now.order_id, quantity: 2.try_into().unwrap() };
     let (sku, location, units) = (code("A"), code("W1"), 2.try_into().unwrap());

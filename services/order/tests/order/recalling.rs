@@ -1,27 +1,12 @@
 //! Nearer stock was found: what nobody has picked is taken back, and sourced anew.
 
 use bus::ConsumeError;
-use contracts::events::{FulfilmentRejected, StockBetterFound};
-use kernel::Timestamp;
+use contracts::events::FulfilmentRejected;
 use kernel::id::OrderId;
 use serde_json::{Value, json};
 use testkit::told;
 
-use crate::support::{Answer, Shop, answered, code, line, order};
-
-/// The inventory asks whether these, `(line, sku, location, quantity)`, may move to `S1`.
-fn better(order: &str, attempt: i32, allocations: &[(i32, &str, &str, i64)]) -> StockBetterFound {
-    let now = answered(order, attempt, allocations);
-    StockBetterFound {
-        order_id: now.order_id,
-        attempt,
-        allocations: now.allocations,
-        better: vec![code("S1")],
-        gain_metres: 30_000,
-        fewer_parts: 0,
-        found_at: Timestamp::EPOCH,
-    }
-}
+use crate::support::{Answer, Shop, answered, better, line, order};
 
 async fn states(shop: &Shop, id: &str) -> Vec<(String, String, bool)> {
     let order = shop.order(id).await;

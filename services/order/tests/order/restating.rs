@@ -128,3 +128,34 @@ async fn the_inventory_hears_where_an_order_stands_that_it_asks_about() {
     shop.hear(&question).await;
     assert_eq!(restated(&shop).await[1].uncovered, Some(Vec::new()));
 }
+
+#[actix_web::test]
+async fn a_line_that_was_added_and_never_answered_is_asked_for_although_locations_work_on_the_rest() {
+    let shop = Shop::new().await;
+    let mut orders = Vec::new();
+    for number in ["T-1", "T-2", "T-3"] {
+        let id = shop.sourced(number, json!([line(1, "A", 1, 1000)]), &[(1, "A", "W1", 1)]).await;
+        let [fulfilment] = shop.fulfilments(&id).await.try_into().unwrap();
+        shop.act(&format!("/v1/fulfilments/{fulfilment}/accept")).await;
+        orders.push(id);
+    }
+    let [lost, answers, whole] = orders.try_into().unwrap();
+    for id in [&lost, &answers] {
+        let added = shop.patch(&format!("/v1/orders/{id}"), json!({"add": {"lines": [line(2, "B", 1, 500)]}})).await;
+        assert_eq!((added.status, &added.body["status"]), (200, &json!("fulfilling")), "{}", added.body);
+    }
+    shop.hear(&answered(&answers, 2, &[(2, "B", "W2", 1)])).await;
+    after(&shop, 24 * 3600 - 1).await;
+    assert!(restated(&shop).await.is_empty());
+    after(&shop, 1).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    let [missing] = event.uncovered.unwrap().try_into().unwrap();
+    assert_eq!((event.order_id.to_string(), missing.line_no, missing.quantity.get()), (lost.clone(), 2, 1));
+    // The next day again, until it is answered.
+    after(&shop, 24 * 3600).await;
+    assert_eq!(restated(&shop).await.len(), 2);
+    shop.hear(&answered(&lost, 2, &[(2, "B", "W2", 1)])).await;
+    after(&shop, 24 * 3600).await;
+    assert_eq!(restated(&shop).await.len(), 2);
+    assert_eq!(shop.order(&whole).await["status"], "fulfilling");
+}

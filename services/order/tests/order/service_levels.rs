@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
-use contracts::events::StockBetterFound;
 use futures_util::future::join_all;
-use kernel::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Shop, answered, code, line, order};
+use crate::support::{Shop, answered, better, code, line, order};
 
 const AN_HOUR: [(&str, &str); 2] =
     [("FULFILMENT__OVERDUE_AFTER_SECONDS", "3600"), ("FULFILMENT__OFFER_LAPSES_AFTER_SECONDS", "36000")];
@@ -71,17 +69,7 @@ async fn every_move_counts_once_on_its_day_and_location() {
         step(&shop, &fulfilment, "pick", json!({"lines": [{"line_no": 1, "quantity": found}]})).await;
     }
     let (recalled, _) = offered(&shop, "T-8").await;
-    let now = answered(&recalled, 1, &[(1, "A", "W1", 2)]);
-    let better = StockBetterFound {
-        order_id: now.order_id,
-        attempt: 1,
-        allocations: now.allocations,
-        better: vec![code("S1")],
-        gain_metres: 30_000,
-        fewer_parts: 0,
-        found_at: Timestamp::EPOCH,
-    };
-    shop.hear(&better).await;
+    shop.hear(&better(&recalled, 1, &[(1, "A", "W1", 2)])).await;
     pass(&shop, 36_000 - 7_301);
     shop.run_job("lapse_offers").await;
     assert_eq!(shop.get(&format!("/v1/fulfilments/{lapses}")).await.body["status"], "lapsed");

@@ -7,7 +7,8 @@ use actix_web::test::{TestRequest, call_service, read_body};
 use bus::{ConsumeError, Subscription};
 use contracts::envelope::SpecVersion;
 use contracts::events::{
-    Allocation, BundleComponent, ChannelChanged, LocationChanged, LocationKind, SkuChanged, SkuStatus, StockSourced,
+    Allocation, BundleComponent, ChannelChanged, LocationChanged, LocationKind, SkuChanged, SkuStatus,
+    StockBetterFound, StockSourced,
 };
 use contracts::{Event, Payload};
 use kernel::id::{DecisionId, OrderId, uuid_at};
@@ -385,5 +386,19 @@ pub fn answered(order: &str, attempt: i32, allocations: &[(i32, &str, &str, i64)
         allocations: allocations.iter().map(allocation).collect(),
         sourced_at: at,
         answers_version: None,
+    }
+}
+
+/// The inventory asks whether these, `(line, sku, location, quantity)`, may move to `S1`.
+pub fn better(order: &str, attempt: i32, allocations: &[(i32, &str, &str, i64)]) -> StockBetterFound {
+    let now = answered(order, attempt, allocations);
+    StockBetterFound {
+        order_id: now.order_id,
+        attempt,
+        allocations: now.allocations,
+        better: vec![code("S1")],
+        gain_metres: 30_000,
+        fewer_parts: 0,
+        found_at: Timestamp::EPOCH,
     }
 }

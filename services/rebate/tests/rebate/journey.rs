@@ -1,14 +1,9 @@
 //! What guide, store and dealer earn on an order, and what goes back, against a real database.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use crate::world::{PLACED_AT, World, amounts, at, cancelled, completed, identified, order, refund};
 use bus::ConsumeError;
 use contracts::events::{RebateAccrued, RebateReversed};
 use contracts::{Event, Payload};
-use diesel::Connection;
-use diesel::connection::InstrumentationEvent;
 use futures_util::future::join_all;
 use kernel::id::MemberId;
 use proptest::prelude::*;
@@ -215,25 +210,7 @@ async fn a_batch_of_orders_costs_no_more_statements_than_one() {
             ("refund.issued", events_of(&refunds)),
             ("order.completed", events_of(&completions)),
         ];
-        let count = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&count);
-        let outcome: Result<(), ConsumeError> = world
-            .store()
-            .transact("count", move |tx| {
-                tx.conn().set_instrumentation(move |event: InstrumentationEvent<'_>| {
-                    if matches!(event, InstrumentationEvent::StartQuery { .. }) {
-                        counter.fetch_add(1, Ordering::SeqCst);
-                    }
-                });
-                for (kind, events) in &groups {
-                    rebate::consumers::handle(tx, kind, events)?;
-                }
-                tx.conn().set_instrumentation(|_: InstrumentationEvent<'_>| {});
-                Ok(())
-            })
-            .await;
-        outcome.unwrap();
-        counts.push(count.load(Ordering::SeqCst));
+        counts.push(world.statements(groups).await);
     }
     assert!(counts[1] > 0);
     // The first one also opens the accounts.

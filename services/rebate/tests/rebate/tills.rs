@@ -1,16 +1,12 @@
 //! What guide, store and dealer earn on what tills sell, in whatever order it is told.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bus::ConsumeError;
 use contracts::Payload;
 use contracts::events::{
     Buyer, PosIdentified, PosKind, PosLine, PosOriginal, PosRebateAccrued, PosRebateReversed, PosRecorded,
 };
-use diesel::Connection;
-use diesel::connection::InstrumentationEvent;
 use kernel::Currency;
 use kernel::id::{MemberId, PosTransactionId};
 use proptest::prelude::*;
@@ -162,31 +158,13 @@ async fn a_batch_of_tills_costs_no_more_statements_than_one() {
         let voids: Vec<_> = sales.iter().chain(&back).map(|it| void(0, it)).collect();
         let events = |told: &[PosRecorded]| told.iter().map(|it| event(it, at(PLACED_AT))).collect::<Vec<_>>();
         let buyers = buyers.iter().map(|it| event(it, at(PLACED_AT))).collect::<Vec<_>>();
-        let groups = [
+        let groups = vec![
             (PosRecorded::KIND, events(&sales)),
             (PosIdentified::KIND, buyers),
             (PosRecorded::KIND, events(&back)),
             (PosRecorded::KIND, events(&voids)),
         ];
-        let count = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&count);
-        let outcome: Result<(), ConsumeError> = world
-            .store()
-            .transact("count", move |tx| {
-                tx.conn().set_instrumentation(move |event: InstrumentationEvent<'_>| {
-                    if matches!(event, InstrumentationEvent::StartQuery { .. }) {
-                        counter.fetch_add(1, Ordering::SeqCst);
-                    }
-                });
-                for (kind, events) in &groups {
-                    rebate::consumers::handle(tx, kind, events)?;
-                }
-                tx.conn().set_instrumentation(|_: InstrumentationEvent<'_>| {});
-                Ok(())
-            })
-            .await;
-        outcome.unwrap();
-        counts.push(count.load(Ordering::SeqCst));
+        counts.push(world.statements(groups).await);
     }
     // The first one also opens the accounts.
     assert!(counts[1] > 0 && counts[1] <= counts[0], "{counts:?}");

@@ -1,13 +1,17 @@
 //! A rebate service on a database of its own, with the events and the people of the tests.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bus::ConsumeError;
-use contracts::Payload;
 use contracts::events::{
     Buyer, BuyerIdentified, FulfilmentKind, FulfilmentRequest, OrderCancelled, OrderCompleted, OrderLine, OrderPlaced,
     OrderTotals, RefundIssued, RefundLine,
 };
+use contracts::{Event, Payload};
+use diesel::Connection;
+use diesel::connection::InstrumentationEvent;
 use kernel::id::{MemberId, OrderId, RefundId};
 use kernel::{Currency, Quantity, Timestamp};
 use rebate::app::bind::{Bind, bind};
@@ -220,6 +224,29 @@ impl World {
 
     pub async fn lines(&self) -> Vec<LineRow> {
         self.store().read("lines", |tx| list(tx, &LineFilter::default(), None, 500)).await.unwrap()
+    }
+
+    /// How many statements it takes to hear groups of events in one transaction.
+    pub async fn statements(&self, groups: Vec<(&'static str, Vec<Event>)>) -> usize {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        let outcome: Result<(), ConsumeError> = self
+            .store()
+            .transact("count", move |tx| {
+                tx.conn().set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                    if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+                for (kind, events) in &groups {
+                    rebate::consumers::handle(tx, kind, events)?;
+                }
+                tx.conn().set_instrumentation(|_: InstrumentationEvent<'_>| {});
+                Ok(())
+            })
+            .await;
+        outcome.unwrap();
+        count.load(Ordering::SeqCst)
     }
 
     /// Every line explains itself to the same amounts, and the books hold.
