@@ -1,1 +1,1 @@
-DROP INDEX order_stays_worked_on;
+DROP INDEX order_stays_others;

@@ -1,15 +1,15 @@
 //! Makes up for goods that were sent to where they are collected, or came there, and whose events were lost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bus::ConsumeError;
 use contracts::Cause;
 use contracts::events::{FulfilmentArrived, FulfilmentLine, FulfilmentSent, OrderRestated, RestatedFulfilment};
-use kernel::{Quantity, SkuCode};
+use kernel::Quantity;
 use store::{Error, Tx};
 
 use super::Pool;
-use super::send_orders::{receive_sent, send_orders};
+use super::send_orders::{add_up, on_its_way, receive_sent, send_orders};
 use crate::store::reserved::ReservedLine;
 use crate::store::sent;
 
@@ -42,13 +42,8 @@ pub fn make_up_for_sendings(
 
 /// That what was on its way came, as far as the order book still has it.
 fn arrival(order: &OrderRestated, it: &RestatedFulfilment, sent: &[ReservedLine]) -> Result<FulfilmentArrived, Error> {
-    let mut left: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
-    for line in sent {
-        let units = left.entry((line.line_no, &line.sku)).or_default();
-        *units = units.saturating_add(line.quantity);
-    }
     let (mut lines, mut missing) = (Vec::new(), Vec::new());
-    for ((line_no, sku), units) in left {
+    for ((line_no, sku), units) in add_up(sent.iter().map(on_its_way)) {
         let here = it.lines.iter().filter(|here| here.line_no == line_no && here.sku == *sku && !it.refused);
         let came = here.fold(0_i64, |sum, here| sum.saturating_add(here.quantity.get())).min(units);
         for (units, into) in [(came, &mut lines), (units.saturating_sub(came), &mut missing)] {

@@ -106,8 +106,7 @@ pub fn receive_sent(tx: &mut Tx<'_>, pool: &Pool, arrived: &[(FulfilmentArrived,
 
 /// What came is promised where it is now, and what did not is promised no more.
 fn settle_sent(it: &FulfilmentArrived, sent: &[ReservedLine], draft: &mut Draft) {
-    let mut came: HashMap<(i32, &SkuCode), i64> =
-        it.lines.iter().map(|line| ((line.line_no, &line.sku), line.quantity.get())).collect();
+    let mut came = add_up(it.lines.iter().map(told));
     for line in sent {
         let by = Delta { incoming: line.quantity.saturating_neg(), ..Delta::default() };
         draft.change(&line.sku, &line.location, by);
@@ -124,19 +123,27 @@ fn settle_sent(it: &FulfilmentArrived, sent: &[ReservedLine], draft: &mut Draft)
     }
 }
 
+/// Units of an order's line and SKU, added up.
+pub(super) fn add_up<'a>(lines: impl Iterator<Item = (i32, &'a SkuCode, i64)>) -> BTreeMap<(i32, &'a SkuCode), i64> {
+    let mut sums: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
+    for (line_no, sku, units) in lines {
+        let sum = sums.entry((line_no, sku)).or_default();
+        *sum = sum.saturating_add(units);
+    }
+    sums
+}
+
+const fn told(line: &FulfilmentLine) -> (i32, &SkuCode, i64) {
+    (line.line_no, &line.sku, line.quantity.get())
+}
+
+pub(super) const fn on_its_way(line: &ReservedLine) -> (i32, &SkuCode, i64) {
+    (line.line_no, &line.sku, line.quantity)
+}
+
 /// What came and what is missing are what was sent.
 fn check_sent(it: &FulfilmentArrived, sent: &[ReservedLine]) -> Result<(), ConsumeError> {
-    let mut told: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
-    for line in it.lines.iter().chain(&it.missing) {
-        let units = told.entry((line.line_no, &line.sku)).or_default();
-        *units = units.saturating_add(line.quantity.get());
-    }
-    let mut left: BTreeMap<(i32, &SkuCode), i64> = BTreeMap::new();
-    for line in sent {
-        let units = left.entry((line.line_no, &line.sku)).or_default();
-        *units = units.saturating_add(line.quantity);
-    }
-    if told == left {
+    if add_up(it.lines.iter().chain(&it.missing).map(told)) == add_up(sent.iter().map(on_its_way)) {
         return Ok(());
     }
     Err(ConsumeError::Park(format!(

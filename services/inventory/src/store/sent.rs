@@ -8,7 +8,7 @@ use store::{Error, Tx, statement};
 
 use super::reserved::{self, ReservedLine};
 
-/// Adds what was sent by a fulfilment order; the location of each line is where it goes.
+/// Adds what was sent by a fulfilment order; the location of each line is where it goes. Parts of a line are added up.
 pub fn add(tx: &mut Tx<'_>, lines: &[(String, ReservedLine)]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
@@ -16,7 +16,9 @@ pub fn add(tx: &mut Tx<'_>, lines: &[(String, ReservedLine)]) -> Result<(), Erro
     let (fulfilments, lines): (Vec<String>, Vec<ReservedLine>) = lines.iter().cloned().unzip();
     let text = statement(
         "INSERT INTO sent_lines (order_id, line_no, sku, location, quantity, count_id, fulfilment) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)",
+         SELECT order_id, line_no, sku, location, sum(quantity)::bigint, count_id, fulfilment \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7) AS t (order_id, line_no, sku, location, quantity, count_id, fulfilment) \
+         GROUP BY fulfilment, order_id, line_no, sku, location, count_id",
     );
     reserved::bind(text, &lines).bind::<Array<Text>, _>(fulfilments).execute(tx.conn())?;
     Ok(())

@@ -313,3 +313,16 @@ async fn replays_know_what_left_a_shelf_to_be_collected_elsewhere() {
         later(&pool, 1);
     }
 }
+
+#[actix_web::test]
+async fn units_that_are_told_in_parts_are_added_up() {
+    let pool = world().await;
+    pool.receive(&[("A", "S1", 3)]).await;
+    let id = pool.place(pickup(&[("A", 3)], "S2")).await;
+    let whole = sent(&pool, id, FulfilmentId::at(pool.service.test.store.now()), "S1", 3);
+    let parts = vec![fulfilment_line(1, "A", 1), fulfilment_line(1, "A", 2)];
+    pool.service.hear(&[FulfilmentSent { lines: parts.clone(), ..whole.clone() }]).await.unwrap();
+    pool.service.hear(&[FulfilmentArrived { lines: parts, ..arrived(&whole, 3) }]).await.unwrap();
+    assert_eq!((there(&pool, "S2").await, pool.balance("A", "S2").await.1), ((3, 0), 3));
+    pool.is_proved().await;
+}

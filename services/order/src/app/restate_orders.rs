@@ -18,6 +18,7 @@ use crate::domain::cover;
 use crate::domain::state::{FulfilmentStatus, OrderStatus};
 use crate::settings::Rules;
 use crate::store::fulfilments::Fulfilment;
+use crate::store::locks::Unanswered;
 use crate::store::orders::OrderRow;
 use crate::store::{code, locks, orders, stays};
 
@@ -27,7 +28,7 @@ pub const ORDERS_PER_STEP: i64 = 200;
 /// After how long it is said again that an order is cancelled: whatever was on its way has arrived by then.
 const CANCELLED_AGAIN_SECONDS: i64 = 3_600;
 
-/// How often orders are looked over that locations work on: somebody works on them, so that nobody waits for an answer alone.
+/// How often orders are looked over of which something is under way or waits: seldom do units of them lack an answer.
 const LOOKED_OVER_SECONDS: i64 = 24 * 3_600;
 
 /// Asks again for up to [`ORDERS_PER_STEP`] orders; answers how many. Each is asked for once in its longest stay.
@@ -37,24 +38,22 @@ pub fn ask_again(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
         return Ok(0);
     }
     let asked_until = tx.now().plus_seconds(seconds.saturating_neg());
-    let due = locks::take_unanswered(tx, asked_until, ORDERS_PER_STEP)?;
+    let due = locks::take_unanswered(tx, Unanswered::Sourcing, asked_until, ORDERS_PER_STEP)?;
     restate(tx, &due, |_, status| status == OrderStatus::Sourcing, &Cause::default())?;
     Ok(due.len())
 }
 
-/// Looks over up to [`ORDERS_PER_STEP`] orders that locations work on, and asks for those of which units have neither a location
-/// nor an answer; answers how many it has looked over.
+/// Looks over up to [`ORDERS_PER_STEP`] orders of which something is under way, or waits, and asks for those of which units have
+/// no location: that some wait does not say that the inventory knows of all. Answers how many it has looked over.
 pub fn look_over(tx: &mut Tx<'_>, rules: Rules) -> Result<usize, Error> {
     if rules.longest_stay.sourcing == 0 {
         return Ok(0);
     }
     let until = tx.now().plus_seconds(LOOKED_OVER_SECONDS.saturating_neg());
-    let due = locks::take_worked_on(tx, until, ORDERS_PER_STEP)?;
-    let is_unanswered = |book: &Book, status| {
-        let waits = status != OrderStatus::Fulfilling || book.order.waits().is_some();
-        !waits && !cover::is_covered(&book.lines, &book.pieces())
-    };
-    restate(tx, &due, is_unanswered, &Cause::default())?;
+    let due = locks::take_unanswered(tx, Unanswered::Others, until, ORDERS_PER_STEP)?;
+    let is_over = |status| matches!(status, OrderStatus::Cancelled | OrderStatus::Delivered | OrderStatus::Completed);
+    let lacks = |book: &Book, status| !is_over(status) && !cover::is_covered(&book.lines, &book.pieces());
+    restate(tx, &due, lacks, &Cause::default())?;
     Ok(due.len())
 }
 

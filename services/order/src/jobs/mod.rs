@@ -80,7 +80,7 @@ pub fn folding_counts() -> Job {
     })
 }
 
-/// Asks again for answers that have not come, says again what was cancelled, and looks over what locations work on.
+/// Asks again for answers that have not come, says again what was cancelled, and looks over what is under way or waits.
 pub fn restating(rules: Rules) -> Job {
     Job::new("restate_orders", LAPSES_EVERY, move |tx| {
         let (asked, cancelled, looked_over) = (ask_again(tx, rules)?, cancel_again(tx)?, look_over(tx, rules)?);

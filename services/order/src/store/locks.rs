@@ -134,33 +134,32 @@ pub fn take_due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, Error> {
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }
 
-/// Takes up to `limit` orders whose answer was last asked for until then, and that are not answered, and notes that they are
-/// asked for now.
-pub fn take_unanswered(tx: &mut Tx<'_>, asked_until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
-    let now = tx.now().utc();
-    let rows: Vec<Due> = diesel::sql_query(
-        "UPDATE order_stays SET asked = asked + 1, asked_at = $3 WHERE order_id = ANY (ARRAY(SELECT order_id \
-         FROM order_stays WHERE status = 'sourcing' AND asked_at <= $1 ORDER BY asked_at, order_id LIMIT $2 \
-         FOR UPDATE SKIP LOCKED)) RETURNING order_id",
-    )
-    .bind::<Timestamptz, _>(asked_until.utc())
-    .bind::<BigInt, _>(limit)
-    .bind::<Timestamptz, _>(now)
-    .load(tx.conn())?;
-    Ok(rows.into_iter().map(|row| row.order_id).collect())
+/// Orders of which units may lack an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Unanswered {
+    /// Those that wait for nothing else.
+    Sourcing,
+    /// Those of which something is under way, or waits for stock.
+    Others,
 }
 
-/// Takes up to `limit` orders that locations have worked on since then without being looked over, and notes that they are now.
-pub fn take_worked_on(tx: &mut Tx<'_>, looked_over_until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
+/// Takes up to `limit` of these orders that were last asked for, or looked over, until then, and notes that they are now.
+pub fn take_unanswered(tx: &mut Tx<'_>, of: Unanswered, until: Timestamp, limit: i64) -> Result<Vec<Uuid>, Error> {
     let now = tx.now().utc();
-    let rows: Vec<Due> = diesel::sql_query(
-        "UPDATE order_stays SET asked_at = $3 WHERE order_id = ANY (ARRAY(SELECT order_id \
-         FROM order_stays WHERE status = 'fulfilling' AND asked_at <= $1 ORDER BY asked_at, order_id LIMIT $2 \
+    // As their indexes say it.
+    let (which, asked) = match of {
+        Unanswered::Sourcing => ("status = 'sourcing'", 1),
+        Unanswered::Others => ("status IN ('fulfilling', 'backordered', 'unfillable')", 0),
+    };
+    let rows: Vec<Due> = diesel::sql_query(format!(
+        "UPDATE order_stays SET asked = asked + $4, asked_at = $3 WHERE order_id = ANY (ARRAY(SELECT order_id \
+         FROM order_stays WHERE {which} AND asked_at <= $1 ORDER BY asked_at, order_id LIMIT $2 \
          FOR UPDATE SKIP LOCKED)) RETURNING order_id",
-    )
-    .bind::<Timestamptz, _>(looked_over_until.utc())
+    ))
+    .bind::<Timestamptz, _>(until.utc())
     .bind::<BigInt, _>(limit)
     .bind::<Timestamptz, _>(now)
+    .bind::<Integer, _>(asked)
     .load(tx.conn())?;
     Ok(rows.into_iter().map(|row| row.order_id).collect())
 }

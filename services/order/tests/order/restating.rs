@@ -8,6 +8,7 @@ use kernel::id::OrderId;
 use serde_json::json;
 use testkit::told;
 
+use crate::sourcing::waits;
 use crate::support::{Shop, answered, line};
 
 const A_MINUTE: (&str, &str) = ("LONGEST_STAY__SOURCING", "60");
@@ -158,4 +159,22 @@ async fn a_line_that_was_added_and_never_answered_is_asked_for_although_location
     after(&shop, 24 * 3600).await;
     assert_eq!(restated(&shop).await.len(), 2);
     assert_eq!(shop.order(&whole).await["status"], "fulfilling");
+}
+
+#[actix_web::test]
+async fn a_line_that_was_lost_is_asked_for_although_the_inventory_lets_the_rest_wait() {
+    let shop = Shop::with(&[A_MINUTE]).await;
+    let id = shop.placed("T-1", json!([line(1, "A", 1, 1000)])).await;
+    shop.hear(&waits(&id, 1, "A", 1)).await;
+    let added = shop.patch(&format!("/v1/orders/{id}"), json!({"add": {"lines": [line(2, "B", 1, 500)]}})).await;
+    assert_eq!((added.status, &added.body["status"]), (200, &json!("backordered")), "{}", added.body);
+    after(&shop, 24 * 3600 - 1).await;
+    assert!(restated(&shop).await.is_empty());
+    after(&shop, 1).await;
+    let [event] = restated(&shop).await.try_into().unwrap();
+    let missing: Vec<i32> = event.uncovered.unwrap().iter().map(|it| it.line_no).collect();
+    assert_eq!(missing, [1, 2]);
+    // It is a look, not a question that somebody waits for.
+    let asked = shop.number("SELECT sum(asked)::bigint FROM \"order\".order_stays");
+    assert_eq!(asked, 0);
 }

@@ -10,7 +10,7 @@ use testkit::told;
 
 use crate::support::{Shop, answered, code, line, order};
 
-fn waits(order: &str, attempt: i32, sku: &str, missing: i64) -> StockBackordered {
+pub fn waits(order: &str, attempt: i32, sku: &str, missing: i64) -> StockBackordered {
     StockBackordered {
         order_id: order.parse().unwrap(),
         decision_id: DecisionId::at(Timestamp::EPOCH),
