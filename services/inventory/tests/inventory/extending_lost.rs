@@ -12,7 +12,7 @@ use crate::support::{Pool, change, code, fulfilment_line, order, row};
 
 /// The order as the order book tells it again: its lines `(line, sku, units)`, and those of them that are in no fulfilment
 /// order.
-fn restated(placed: &OrderPlaced, lines: &[(i32, &str, i64)], uncovered: &[(i32, &str, i64)]) -> OrderRestated {
+pub fn restated(placed: &OrderPlaced, lines: &[(i32, &str, i64)], uncovered: &[(i32, &str, i64)]) -> OrderRestated {
     let line = |(line_no, sku, units): &(i32, &str, i64)| RestatedLine {
         line_no: *line_no,
         sku: code(sku),

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::told;
 
+use crate::extending_lost::restated;
 use crate::support::{Pool, fulfilment_line, id_of, order, pickup, row};
 
 /// Puts a ruleset of one tier in force.
@@ -235,8 +236,14 @@ async fn what_no_location_could_ever_give_is_told_until_one_could() {
     assert_eq!(told_of(&pool, south).await, (named(&["A"]), named(&["A"])));
     // Without S1 nobody is near.
     pool.location("S1", json!({"longitude": 1.0, "status": "inactive"})).await;
-    let nobody = pool.place(order(&[("CUP", 1)])).await;
+    let placed = order(&[("CUP", 1)]);
+    let nobody = pool.place(placed.clone()).await;
     assert_eq!(told_of(&pool, nobody).await, (named(&["CUP"]), named(&["CUP"])));
+    // An answer that was lost is told again as it was.
+    pool.service.hear(&[restated(&placed, &[(1, "CUP", 1)], &[(1, "CUP", 1)])]).await.unwrap();
+    let answers: Vec<StockBackordered> = told(&pool.service.test.store).await;
+    let answers: Vec<_> = answers.iter().filter(|it| it.order_id == nobody).collect();
+    assert_eq!((answers.len(), answers[1]), (2, answers[0]));
     // S3 hands nothing over, however much lies there; S2 does, however little.
     pool.location("S3", json!({"longitude": 3.0, "capabilities": ["ship"]})).await;
     for (store, unfillable) in [("S3", named(&["B"])), ("S2", vec![])] {

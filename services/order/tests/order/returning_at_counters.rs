@@ -82,6 +82,7 @@ async fn what_is_missing_is_named_and_nothing_is_half_done() {
         (json!({"lines": [restock], "location": null}), vec!["location"]),
         (json!({"lines": [restock, {"line_no": 2, "quantity": 1}]}), vec!["lines[1].disposition"]),
         (json!({"lines": [{"sku": "A", "quantity": 1, "disposition": "restock"}]}), vec!["lines[0].line_no"]),
+        (json!({"lines": [restock], "exchange": {"lines": [line(1, "B", 1, 500)]}}), vec!["exchange"]),
         (json!({"lines": [{"line_no": 1, "quantity": 4, "disposition": "restock"}]}), vec!["lines[0].quantity"]),
     ];
     for (fields, named) in cases {
